@@ -44,7 +44,7 @@ pub struct Program<'a> {
 pub struct ProgramResult {
     /// The beginning of its output, made safe for a log.
     pub output: String,
-    /// Why it failed, if it did: `ended with exit status: 3`, `was not done within 60s`.
+    /// Why it failed, if it did: `ended with exit status: 3`, `did not end within 60s`.
     pub fault: Option<String>,
 }
 
@@ -121,7 +121,7 @@ pub async fn run(program: Program<'_>) -> Result<ProgramResult, String> {
     };
     out.append(&mut errors);
     let fault = match ended {
-        None => Some(format!("was not done within {:?}", program.limit)),
+        None => Some(format!("did not end within {:?}", program.limit)),
         Some(ended) => {
             // A process that the program left behind on purpose goes on.
             group.0 = None;
@@ -222,7 +222,7 @@ mod tests {
     async fn at_its_limit_it_is_asked_to_end_and_may_tidy_up() {
         let script = "trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done";
         let ended = shell(script, Duration::from_millis(300)).await;
-        assert_eq!(ended.fault.as_deref(), Some("was not done within 300ms"));
+        assert_eq!(ended.fault.as_deref(), Some("did not end within 300ms"));
         assert!(ended.output.starts_with("tidied"), "{}", ended.output);
     }
 

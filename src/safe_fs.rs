@@ -46,7 +46,7 @@ impl OpenFolder {
             let link = fs::symlink_metadata(path)?;
             if link.is_symlink() && ![0, found.st_uid].contains(&link.uid()) {
                 return Err(io::Error::other(format!(
-                    "is a symbolic link of user {}, which root doesn't follow: put the folder itself there",
+                    "is a symbolic link of user {}, which root does not follow: replace it with the folder itself",
                     link.uid()
                 )));
             }
@@ -145,7 +145,7 @@ impl OpenFolder {
         before.ascend()?;
         done.map_err(|why| match why.kind() {
             io::ErrorKind::PermissionDenied => io::Error::other(format!(
-                "{why} for user {0}, who owns {1} and as whom root works there: remove the file, or give it to that user by chown -h {0}",
+                "{why} for user {0}, who owns {1} (root works there as that user): remove the file, or give it to that user with chown -h {0}",
                 owner.user.as_raw(),
                 self.path.display()
             )),
@@ -192,7 +192,7 @@ fn accept(mode: u32, names: u64) -> io::Result<()> {
 
 fn refused(what: &str) -> io::Error {
     io::Error::other(format!(
-        "{what}, and only a regular file with one name is used: find out who put it there, and remove it"
+        "{what}, but only a regular file with one name is used: find out who put it there, and remove it"
     ))
 }
 

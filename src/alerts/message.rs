@@ -111,11 +111,11 @@ impl Message {
     pub fn text(&self) -> String {
         if let Some(SignedCheckpoint { note, .. }) = &self.signed {
             return format!(
-                "Keep this message. snaprotate audit verify --witness FILE holds the trail against the\ncheckpoint below, in whatever file it stands.\n\n{note}"
+                "Keep this message. snaprotate audit verify --witness FILE compares the trail with the\ncheckpoint below; FILE is any file that contains it.\n\n{note}"
             );
         }
         if self.alerts.is_empty() {
-            return "This receiver hears of alerts. Nothing is wrong.\n".to_owned();
+            return "This is a test: alerts reach this receiver. Nothing is wrong.\n".to_owned();
         }
         let mut text = String::new();
         for alert in self.alerts.iter().take(LINES) {
@@ -126,7 +126,7 @@ impl Message {
         }
         let more = self.alerts.len().saturating_sub(LINES);
         if more > 0 {
-            let _ = writeln!(text, "and {more} more: snaprotate status shows what stands");
+            let _ = writeln!(text, "and {more} more: see snaprotate status");
         }
         text
     }

@@ -162,7 +162,7 @@ impl ReceiverState {
 
     /// Records that an alert was cleared; its last reason is marked as past.
     pub fn cleared(&mut self, key: &AlertKey, at: Timestamp) {
-        self.ended(key, at, |reason| format!("over; it was: {reason}"));
+        self.ended(key, at, |reason| format!("over; the reason was: {reason}"));
     }
 
     /// Records that an alert ended because its server is no longer watched.

@@ -55,7 +55,7 @@ fn an_alert_is_told_once_repeated_after_a_day_and_recovers_once() {
     desk.cleared(&key, at(25 * 60));
     assert_eq!(
         hears(&mut desk, at(25 * 60)),
-        one("recovered", "over; it was: full")
+        one("recovered", "over; the reason was: full")
     );
     assert_eq!(hears(&mut desk, at(100 * 60)), []);
     assert_eq!(desk.next(), None);
@@ -198,7 +198,7 @@ fn after_a_restart_what_stands_is_not_told_again_before_its_repeat() {
     desk.cleared(&blocked("", at(0)).key(), at(73 * 60));
     assert_eq!(
         hears(&mut desk, at(73 * 60)),
-        one("recovered", "over; it was: full")
+        one("recovered", "over; the reason was: full")
     );
 }
 
@@ -221,7 +221,7 @@ fn what_was_raised_just_before_the_end_is_told_by_the_next_process() {
     desk.cleared(&blocked("", raised).key(), at(11));
     assert_eq!(
         hears(&mut desk, at(11)),
-        one("recovered", "over; it was: full")
+        one("recovered", "over; the reason was: full")
     );
     let mut desk = ReceiverState::new(Some(DAY));
     let raised = at(10) - FRESH;
@@ -238,7 +238,7 @@ fn a_clock_that_was_set_back_breaks_nothing() {
     desk.cleared(&blocked("", at(0)).key(), at(0));
     assert_eq!(
         hears(&mut desk, at(0)),
-        one("recovered", "over; it was: full")
+        one("recovered", "over; the reason was: full")
     );
 }
 

@@ -1,19 +1,41 @@
 //! The HTTP client: the addresses that it sends to, and the certificates that it trusts.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Url};
 
 use super::error::chain;
-use super::http::ApiSettings;
+use super::rate_limit::RateSettings;
+use super::token::TokenSource;
 use super::{Proxy, printable};
 
 const USER_AGENT: &str = concat!("snaprotate/", env!("CARGO_PKG_VERSION"));
 /// Characters of an address that a message repeats, at most.
 const URL_SHOWN: usize = 100;
+
+/// Settings of the client. The configuration checks them, and the client checks them again.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// The API's address: `https://admin.vps.org/api/v1`. Plain `http` on loopback only.
+    pub base_url: String,
+    /// Where the token comes from.
+    pub token: TokenSource,
+    /// Limit for connecting, TLS included.
+    pub connect_timeout: Duration,
+    /// Limit for one request, from connecting to the last byte of the answer.
+    pub request_timeout: Duration,
+    /// Rate, and requests in flight.
+    pub rate: RateSettings,
+    /// Bytes of one answer, and of all pages of one listing together, at most.
+    pub max_body: usize,
+    /// Certificates (PEM) to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy to the API.
+    pub proxy: Proxy,
+}
 
 /// Parses the base address. Fails for one over which the token would be sent in the clear (I13).
 pub(super) fn base(text: &str) -> Result<Url, String> {
@@ -22,30 +44,29 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
         format!("base_url: {error}; write it like https://admin.vps.org/api/v1")
     })?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("base_url: holds a user or password; the token alone is sent".to_owned());
+        return Err("base_url: holds a user or a password; only the token is sent".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("base_url: {} must end with its path", shown()));
+        return Err(format!(
+            "base_url: {} must end with its path: no '?' and no '#'",
+            shown()
+        ));
     }
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
+        "http" if url.host_str().is_some_and(is_loopback) => Ok(url),
         "http" => Err(format!(
-            "base_url: {} would show the token to the network; use https",
+            "base_url: {} would send the token unencrypted; use https",
             shown()
         )),
         _ => Err(format!("base_url: {} must begin with https://", shown())),
     }
 }
 
-/// Returns true if the address is on this host.
-pub fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
+/// Returns true for `localhost` and loopback addresses: requests to them stay on this host.
+pub fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 /// Returns the address of a listing's next page. It must be on the same host, below the base, and
@@ -55,11 +76,13 @@ pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, St
     let unreadable = |error| format!("the link to the next page can't be read: {error}");
     let given = current.join(link).map_err(unreadable)?;
     if !given.username().is_empty() || given.password().is_some() {
-        return Err("the link to the next page holds a user or password; not followed".to_owned());
+        return Err(
+            "the link to the next page holds a user or a password; it is not followed".to_owned(),
+        );
     }
     if !matches!(given.scheme(), "http" | "https") || given.host() != base.host() {
         return Err(format!(
-            "the next page is on another host ({}); not followed",
+            "the next page is on another host ({}); the link is not followed",
             printable(&given.origin().ascii_serialization(), URL_SHOWN)
         ));
     }
@@ -68,7 +91,7 @@ pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, St
     next.set_query(given.query());
     let folder = format!("{}/", base.path().trim_end_matches('/'));
     if !next.path().starts_with(&folder) {
-        return Err("the next page is outside of base_url; not followed".to_owned());
+        return Err("the next page is outside of base_url; the link is not followed".to_owned());
     }
     Ok(next)
 }

@@ -7,6 +7,11 @@ use tokio::time::Instant;
 use super::super::ErrorKind;
 use super::super::scripted_server::{ScriptStep, ScriptedServer, response};
 use super::*;
+use crate::api::rate_limit::RateSettings;
+use crate::api::{
+    ApiSettings, CreatedSnapshot, Listing, NewSnapshot, Proxy, SnapshotApi as _, TokenSource,
+};
+use crate::core::snapshot::{ServerId, SnapshotId};
 
 #[path = "list_tests.rs"]
 mod list;
@@ -245,7 +250,7 @@ async fn i13_a_redirect_is_refused_and_its_target_receives_no_byte() {
             create(&api).await.unwrap_err(),
         ] {
             assert_eq!(error.kind, ErrorKind::Later);
-            let origin = format!("refused a redirect to http://{}", other.address);
+            let origin = format!("the redirect to http://{} is not followed", other.address);
             assert!(error.message.ends_with(&origin), "{error}");
         }
         assert_eq!(server.requests().len(), 2, "a redirect is not asked again");
@@ -361,7 +366,7 @@ fn i13_a_base_url_that_would_show_the_token_is_refused() {
         ("http://0.0.0.0/", "use https"),
         ("ftp://admin.vps.org/", "must begin with https"),
         ("admin.vps.org", "write it like"),
-        ("https://me:secret@admin.vps.org/", "user or password"),
+        ("https://me:secret@admin.vps.org/", "user or a password"),
         ("https://admin.vps.org/?a=b", "end with its path"),
     ] {
         let error = HttpApi::new(&settings(url.into()), Clock::system()).unwrap_err();

@@ -33,6 +33,7 @@ mod request;
 pub mod response_shape;
 mod retry_after;
 pub mod server_list;
+mod snapshot_calls;
 pub mod token;
 pub mod wire;
 
@@ -44,16 +45,17 @@ mod tls_tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 
+pub use client::ApiSettings;
 pub use client::{is_loopback, outgoing, over_socket};
 pub use error::{ApiError, ErrorKind, chain};
-pub use http::{ApiSettings, HttpApi};
+pub use http::HttpApi;
 pub use power::PowerAction;
 pub use proxy::Proxy;
 pub use rate_limit::{Limiter, Permit, RateSettings, StatusCell};
 pub use token::{TokenSource, secret};
 
+use crate::core::power_state::ServerInfo;
 use crate::core::sanitize::printable;
-use crate::core::server_downtime::ServerInfo;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The provider's API, as far as rotation needs it.

@@ -26,7 +26,7 @@ pub(super) const GET_TRIES: usize = 3;
 /// Longest pause before the second try of a GET; twice that before the third.
 pub(super) const GET_PAUSE: Duration = Duration::from_secs(1);
 
-const FEWER: &str = "the pages of the listing are others than its first one tells";
+const FEWER: &str = "the pages of the listing differ from what its first page announces";
 
 /// The result of a page: how the listing goes on.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -104,7 +104,10 @@ impl HttpApi {
         let mut next = Some(next);
         while let Some(url) = next {
             if seen.len() == MOST_PAGES || !seen.insert(url.clone()) {
-                into.doubt("the pages of the listing never end", false);
+                into.doubt(
+                    "the pages of the listing repeat, or there are too many",
+                    false,
+                );
                 break;
             }
             let end = self.page(what, &url, &mut room, into).await?;

@@ -6,8 +6,8 @@ use super::error::{ApiError, Call};
 use super::http::HttpApi;
 use super::lenient_json::ServerRow;
 use super::rate_limit::Permit;
+use crate::core::power_state::{PowerState, ServerInfo};
 use crate::core::sanitize::printable;
-use crate::core::server_downtime::{PowerState, ServerInfo};
 use crate::core::snapshot::ServerId;
 
 /// Characters of an error that are shown with a server's state, at most.
@@ -32,7 +32,7 @@ impl HttpApi {
     /// Asks once for the server's state. A failure gives a state too, one in which nothing is
     /// certain.
     pub(super) async fn ask_state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
-        let what = format!("ask whether server {server} runs");
+        let what = format!("get the state of server {server}");
         let url = self.url(&format!("/servers/{}/", server.component()));
         let request = self.reading.get(url);
         let answer = self.send(Call::List, &what, request, self.max_body).await;
@@ -70,7 +70,7 @@ impl HttpApi {
 fn detail(body: &[u8], asked: &ServerId) -> Result<ServerInfo, String> {
     let row: ServerRow = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if row.repeats {
-        return Err("a key stands there twice".to_owned());
+        return Err("it has a duplicate key".to_owned());
     }
     let other_id = match row.known_by() {
         Some((id, uuid)) if id == *asked => uuid,
@@ -114,7 +114,7 @@ mod tests {
             (r#"{"id": 7}"#, "it has no status"),
             (
                 r#"{"id": 7, "status": "stopped", "status": "active"}"#,
-                "a key stands there twice",
+                "it has a duplicate key",
             ),
         ] {
             assert_eq!(of(body, "7"), Err(why.to_owned()), "{body}");

@@ -29,10 +29,12 @@ impl Proxy {
         let shown = printable(text, URL_SHOWN);
         let url = Url::parse(text).map_err(|error| format!("{shown}: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(format!("{shown} is no address of an HTTP proxy"));
+            return Err(format!("{shown} is not the address of an HTTP proxy"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("it holds a user or password, which others may read".to_owned());
+            return Err(
+                "the address holds a user or a password, which others could read".to_owned(),
+            );
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(format!("{shown} has more than a host and a port"));
@@ -72,15 +74,18 @@ mod tests {
         let there = Proxy::parse("http://proxy.example.org:3128");
         assert!(matches!(&there, Ok(Proxy::At(url)) if url.port() == Some(3128)));
         for (text, why) in [
-            ("proxy.example.org:3128", "is no address of an HTTP proxy"),
+            (
+                "proxy.example.org:3128",
+                "is not the address of an HTTP proxy",
+            ),
             (
                 "socks5://proxy.example.org",
-                "is no address of an HTTP proxy",
+                "is not the address of an HTTP proxy",
             ),
             ("http://", "http://"),
             (
                 "http://me:secret@proxy.example.org",
-                "holds a user or password",
+                "holds a user or a password",
             ),
             (
                 "http://proxy.example.org/way",

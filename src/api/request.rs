@@ -62,7 +62,10 @@ impl HttpApi {
             again,
         };
         let late = |status| {
-            let text = format!("no full answer within {:?}", self.request_timeout);
+            let text = format!(
+                "timed out: no complete answer within {:?}",
+                self.request_timeout
+            );
             fail(ErrorKind::Unknown, status, &text, true)
         };
         let request = request
@@ -91,7 +94,7 @@ impl HttpApi {
         }
         if status.is_redirection() {
             let text = format!(
-                "answered {status}; refused a redirect to {}",
+                "answered {status}; the redirect to {} is not followed",
                 target(&response)
             );
             return Err(fail(ErrorKind::Later, Some(status), &text, false));
@@ -113,7 +116,7 @@ impl HttpApi {
             }),
             Ok(Err(BodyError::Broken(error))) => {
                 let text = format!(
-                    "answered {status} and broke off: {}",
+                    "answered {status}, but the answer broke off: {}",
                     chain(&error.without_url())
                 );
                 Err(fail(ErrorKind::Unknown, Some(status), &text, true))
@@ -219,11 +222,11 @@ fn unsent(error: reqwest::Error) -> String {
         cause = inner;
     }
     let failed = if connecting {
-        "no connection"
+        "no connection to"
     } else {
-        "no answer"
+        "no answer from"
     };
-    format!("{failed} at {origin}: {}", chain(cause))
+    format!("{failed} {origin}: {}", chain(cause))
 }
 
 /// Returns a redirect's target as an origin only, since the rest may hold secrets.
@@ -234,7 +237,7 @@ fn target(response: &Response) -> String {
         .and_then(|location| location.to_str().ok())
         .and_then(|location| response.url().join(location).ok())
         .map_or_else(
-            || "nowhere that can be read".to_owned(),
+            || "an unreadable address".to_owned(),
             |url| url.origin().ascii_serialization(),
         )
 }

@@ -113,7 +113,7 @@ impl ResponseShape {
                 let how = if known.is_empty() { "is new" } else { "may be" };
                 changes.push(match how {
                     "is new" => format!("{field} is new: {}", new.join(" or ")),
-                    _ => format!("{field} may be {} too", new.join(" or ")),
+                    _ => format!("{field} can also be {}", new.join(" or ")),
                 });
             }
             known.extend(types);
@@ -130,7 +130,7 @@ impl ResponseShape {
         let new = seen.words.difference(&self.words);
         let unheard = |word: &&String| matches!(Status::parse(word), Status::Unknown(_));
         for word in new.filter(|word| knows_rows && unheard(word)) {
-            changes.push(format!("a snapshot may have the status {word:?}"));
+            changes.push(format!("a snapshot can have the status {word:?}"));
         }
         self.words.extend(seen.words.iter().cloned());
         if let Some(page) = seen.page.filter(|page| self.page != Some(*page)) {
@@ -178,7 +178,7 @@ impl ResponseShape {
         }
         (!lacking.is_empty()).then(|| {
             format!(
-                "the listing's rows have no {} any more that can be read: nothing is changed by rows that lack what rotation rests on",
+                "the listing's rows no longer have these fields in a readable form: {}; rotation needs them and changes nothing without them",
                 lacking.join(", ")
             )
         })

@@ -46,9 +46,9 @@ fn a_field_a_type_a_word_a_page_and_a_code_that_are_new_are_told_once() {
         told,
         [
             "results[].label is new: a string",
-            "results[].size_mb may be a string too",
+            "results[].size_mb can also be a string",
             "previous is missing",
-            "a snapshot may have the status \"queued\"",
+            "a snapshot can have the status \"queued\"",
             "a page has 20 rows",
             "create is answered with 202",
         ]
@@ -60,7 +60,7 @@ fn a_field_a_type_a_word_a_page_and_a_code_that_are_new_are_told_once() {
 fn a_listing_without_rows_takes_nothing_back() {
     let mut known = learnt(PAGE);
     let empty = r#"{"count": 0, "next": null, "previous": null, "results": []}"#;
-    assert_eq!(known.learn(&of(empty)), ["next may be null too"]);
+    assert_eq!(known.learn(&of(empty)), ["next can also be null"]);
     assert_eq!(of(empty).lacks(), None);
 }
 
@@ -82,7 +82,10 @@ fn what_rotation_rests_on_is_missed_by_name() {
             assert_eq!(lacking, "");
             continue;
         };
-        assert!(said.contains(&format!("no {lacking} any more")), "{said}");
+        assert!(
+            said.contains(&format!("readable form: {lacking};")),
+            "{said}"
+        );
     }
     let uuids = PAGE
         .replace("\"id\": 7", "\"uuid\": \"6f1c\"")

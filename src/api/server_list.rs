@@ -89,7 +89,10 @@ impl HttpApi {
         self.walk("list the servers", url, &mut servers).await?;
         let read = u64::try_from(servers.servers.len()).unwrap_or(u64::MAX);
         if servers.count.is_some_and(|count| count != read) {
-            servers.doubt("its count is another one than its rows", false);
+            servers.doubt(
+                "the count in the list differs from the number of its rows",
+                false,
+            );
         }
         Ok(servers)
     }

@@ -54,11 +54,11 @@ impl Token {
         // part of a secret.
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!(
-                "{place}: holds characters that no token has; it must be the API token on a line of its own"
+                "{place}: holds characters that no token has; it must hold the API token only, on one line"
             ));
         }
         let mut header = HeaderValue::try_from(format!("Bearer {text}"))
-            .map_err(|_| format!("{place}: does not fit into a header"))?;
+            .map_err(|_| format!("{place}: can't be sent in an HTTP header"))?;
         header.set_sensitive(true);
         Ok(Self {
             secret: SecretString::from(text),
@@ -100,7 +100,7 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
     // Checked before the file is opened: opening a pipe would wait for its writer.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(format!(
-            "{shown}: not a regular file; the {what} is read from one"
+            "{shown}: not a regular file; the {what} must be in one"
         ));
     }
     let file = File::open(path).map_err(failed)?;
@@ -108,7 +108,7 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
     if is_open(mode, is_credential(path, credentials)) {
         return Err(format!(
-            "{shown}: mode {mode:04o} lets others at the {what}; run chmod 600 on it"
+            "{shown}: mode {mode:04o} gives other users access to the {what}; run chmod 600 on it"
         ));
     }
     let mut text = String::new();

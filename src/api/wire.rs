@@ -80,7 +80,7 @@ impl ListingBuilder {
             && count != self.rows
         {
             let reason = format!(
-                "the listing says that it has {count} rows, and has {}",
+                "the listing says that it has {count} rows, but has {}",
                 self.rows
             );
             let shifted = self.pages > 1;
@@ -97,8 +97,7 @@ impl ListingBuilder {
         let own = self.listing.uuids.get(&asked).unwrap_or(&asked).clone();
         let mut servers = self.listing.servers.keys();
         if let Some(other) = servers.find(|server| **server != own) {
-            let reason =
-                format!("rows of server {other} were given where server {asked} was asked for");
+            let reason = format!("the listing of server {asked} has rows of server {other}");
             self.doubt(&reason, false);
             self.listing.servers.retain(|server, _| *server == own);
         }
@@ -120,7 +119,7 @@ impl ListingBuilder {
     fn row(&mut self, row: &SnapshotRow) {
         let server = row.server.known_by().filter(|_| !row.server.repeats);
         let Some((server, uuid)) = server else {
-            self.doubt("a row can't be read, nor which server it is of", false);
+            self.doubt("a row can't be read, and its server is unknown", false);
             return;
         };
         let ids = row.known_by();
@@ -131,12 +130,12 @@ impl ListingBuilder {
             }
         }
         let Some(rows) = self.listing.rows_of(server, uuid) else {
-            self.doubt("two servers have one UUID", false);
+            self.doubt("two servers have the same UUID", false);
             return;
         };
         take_name(rows, &row.server);
         if row.repeats {
-            cast(&mut rows.doubt, "a row has a key twice");
+            cast(&mut rows.doubt, "a row has a duplicate key");
             return;
         }
         let (Some((id, uuid)), Some(name), Some(status)) =
@@ -175,7 +174,7 @@ impl PageSink for ListingBuilder {
     fn page(&mut self, body: &[u8]) -> Result<PageEnd, String> {
         // Without this check a JSON list would pass for a page too.
         if body.trim_ascii_start().first() != Some(&b'{') {
-            return Err("it is no JSON object".to_owned());
+            return Err("it is not a JSON object".to_owned());
         }
         let page: SnapshotPage = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         self.pages += 1;
@@ -197,7 +196,7 @@ impl PageSink for ListingBuilder {
             // A filter that the provider applies late could give empty pages. No provider is known
             // to do so, and following them might never end.
             Scalar::Text(_) if rows == 0 => {
-                self.doubt("an empty page points to a next one", false);
+                self.doubt("an empty page links to a next page", false);
                 None
             }
             Scalar::Text(link) => Some(link.into_owned()),
@@ -310,7 +309,7 @@ impl<'a> From<&'a NewSnapshot> for CreateBody<'a> {
 pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<CreatedSnapshot, String> {
     let row: SnapshotRow = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if row.repeats || row.server.repeats {
-        return Err("it has a key twice".to_owned());
+        return Err("it has a duplicate key".to_owned());
     }
     let (Some((id, uuid)), Some(name)) = (row.known_by(), row.name.text()) else {
         return Err("it gives no id or no name".to_owned());
@@ -340,7 +339,10 @@ pub(super) fn restored(body: &[u8], asked: &SnapshotId) -> Result<(), String> {
     if let Some(status) = answer.status.text()
         && status != "success"
     {
-        return Err(format!("it says \"{}\"", printable(status, NAME_SHOWN)));
+        return Err(format!(
+            "its status is \"{}\"",
+            printable(status, NAME_SHOWN)
+        ));
     }
     match answer.snapshot.known_by() {
         Some((id, uuid)) if id != *asked && uuid.as_ref() != Some(asked) => {

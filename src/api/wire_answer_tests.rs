@@ -80,5 +80,5 @@ fn an_answer_to_a_create_that_has_a_key_twice_can_not_be_read() {
     created(text.as_bytes(), &asked).unwrap();
     let twice = text.replacen('{', "{\"id\": 2,", 1);
     let why = created(twice.as_bytes(), &asked).unwrap_err();
-    assert_eq!(why, "it has a key twice");
+    assert_eq!(why, "it has a duplicate key");
 }

@@ -67,7 +67,7 @@ fn i11_ids_that_contradict_each_other_put_the_listing_or_the_server_in_doubt() {
             of(2, json!({"id": 8, "uuid": "6f", "name": "web"})),
         ],
     );
-    assert_eq!(doubt(&shared), "two servers have one UUID");
+    assert_eq!(doubt(&shared), "two servers have the same UUID");
     let two = listing(
         None,
         &[

@@ -341,7 +341,7 @@ fn i11_a_row_that_has_a_key_twice_puts_its_server_in_doubt() {
         let two = &listing.servers[&ServerId::from(2)];
         assert_eq!(
             two.doubt.as_deref(),
-            Some("a row has a key twice"),
+            Some("a row has a duplicate key"),
             "{more}"
         );
         assert!(two.snapshots.is_empty(), "{more}");
@@ -360,6 +360,6 @@ fn i11_a_row_that_may_be_of_either_of_two_servers_puts_the_listing_in_doubt() {
     assert_ne!(within, text);
     for bad in [server, within] {
         let doubt = beside_a_good_row(&bad).doubt.expect("doubt");
-        assert!(doubt.contains("nor which server it is of"), "{doubt}");
+        assert!(doubt.contains("and its server is unknown"), "{doubt}");
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 /// Remedy if this user has no permission.
-const DENIED: &str = "the trail is for root and the service's user: run this with sudo";
+const DENIED: &str = "only root and the service's user may use the trail: run this with sudo";
 
 /// Why the trail could not be opened, read or written. One line, and cheap to clone: all callers
 /// that waited for one sync get the same error.
@@ -24,7 +24,7 @@ pub enum TrailError {
     },
     /// A damaged line that no crash explains.
     #[error(
-        "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to go on without it: pauses, and what was begun, are forgotten with it"
+        "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to continue without it: the pauses and unfinished calls that it records are then forgotten"
     )]
     Broken {
         /// The file's path.
@@ -36,7 +36,7 @@ pub enum TrailError {
     },
     /// A valid line that this version can't read.
     #[error(
-        "{file} line {line}: {why}; a newer snaprotate wrote it: install that one again, and leave the file where it is"
+        "{file} line {line}: {why}; a newer snaprotate wrote it: install that version again, and leave the file in place"
     )]
     Newer {
         /// The file's path.
@@ -51,7 +51,7 @@ pub enum TrailError {
     Hangs(u64),
     /// The file is not as this process left it.
     #[error(
-        "{file}: has {found} bytes where {expected} were written; something else writes to it: restart to read it anew"
+        "{file}: has {found} bytes, but {expected} were written; something else writes to the file: restart to read it again"
     )]
     Altered {
         /// The file's path.
@@ -62,7 +62,9 @@ pub enum TrailError {
         found: u64,
     },
     /// An entry that could not be read back.
-    #[error("event {0} can't be recorded: facts belong to a server, alerts of the account to none")]
+    #[error(
+        "event {0} can't be recorded: an event of a server must name the server, and an alert of the account must name none"
+    )]
     Misplaced(String),
     /// The trail was closed, or its writer ended.
     #[error("the trail is closed")]

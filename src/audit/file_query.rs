@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::TrailError;
 use super::disk::{Disk, RealDisk};
-use super::open::HeadState;
+use super::head::HeadState;
 use super::reader::{LineReader, file_name, files};
 use super::verify::{Record, Records, record};
 use crate::core::snapshot::ServerId;

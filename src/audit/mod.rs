@@ -50,6 +50,7 @@ mod chain;
 mod disk;
 mod error;
 mod file_query;
+mod head;
 #[cfg(any(test, feature = "proof"))]
 pub mod memory_disk;
 mod open;
@@ -65,8 +66,8 @@ mod writer;
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
 pub use file_query::{files_since, ids_of, records, tail, was_begun};
-pub use open::{OpenedTrail, WitnessedPoint};
-pub use record::{Details, Entry, Event, GlobalEvent, StandingAlert};
+pub use open::OpenedTrail;
+pub use record::{Details, Entry, Event, GlobalEvent, StandingAlert, WitnessedPoint};
 pub use trail::Trail;
 #[cfg(feature = "proof")]
 pub use verify::verify_on;

@@ -1,7 +1,7 @@
 //! Opens the trail: reads the newest file and determines what a crash or a loss left.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::TrailError;
 use super::chain::ChainLink;
 use super::disk::Disk;
+use super::head::HeadState;
 use super::reader::{BadLine, FileScan, FoldedState, files, is_torn, scan};
-use super::record::GlobalEvent;
-use super::writer::{FileTail, HEAD, HeadFile, Writer};
+use super::record::{GlobalEvent, WitnessedPoint};
+use super::writer::{FileTail, HeadFile, Writer};
 use crate::core::event::RaisedAlert;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
@@ -40,59 +41,6 @@ pub struct OpenedTrail {
     pub last: Option<Timestamp>,
 }
 
-/// A checkpoint that was signed and delivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WitnessedPoint {
-    /// When the delivery was recorded.
-    pub at: Timestamp,
-    /// The last record that needs no further checkpoint.
-    pub covers: u64,
-    /// Name of the file that records it.
-    pub file: String,
-}
-
-impl WitnessedPoint {
-    /// Returns the last record that a checkpoint of `record` covers. `own` is the number of the
-    /// checkpoint's own record, which is covered too if it directly follows `record`.
-    pub fn covers(record: u64, own: u64) -> u64 {
-        let next = own.checked_sub(1) == Some(record);
-        if next { own } else { record }
-    }
-}
-
-/// Contents of the head file.
-pub(super) enum HeadState {
-    Missing,
-    Unreadable,
-    Is(ChainLink),
-}
-
-impl HeadState {
-    pub(super) fn read(disk: &dyn Disk, state: &Path) -> Result<Self, TrailError> {
-        let path = state.join(HEAD);
-        let mut text = Vec::new();
-        let read = disk
-            .read(&path, 0)
-            // Longer than any head, so that a file of another kind is not read whole.
-            .and_then(|file| file.take(256).read_to_end(&mut text));
-        match read {
-            Ok(_) => Ok(std::str::from_utf8(&text)
-                .ok()
-                .and_then(ChainLink::parse_head)
-                .map_or(Self::Unreadable, Self::Is)),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::Missing),
-            Err(why) => Err(TrailError::disk("read", &path)(why)),
-        }
-    }
-
-    pub(super) fn link(&self) -> Option<ChainLink> {
-        match self {
-            Self::Is(link) => Some(*link),
-            _ => None,
-        }
-    }
-}
-
 /// Opens the trail without writing a record, so that it also opens on a full disk.
 pub(super) fn open(
     mut disk: Box<dyn Disk>,
@@ -103,7 +51,7 @@ pub(super) fn open(
     grace: SignedDuration,
 ) -> Result<(Writer, OpenedTrail), TrailError> {
     for dir in [audit, state] {
-        (disk.make_dir(dir)).map_err(TrailError::disk("make the folder", dir))?;
+        (disk.make_dir(dir)).map_err(TrailError::disk("create the folder", dir))?;
     }
     let head = HeadState::read(&*disk, state)?;
     let newest = files(&*disk, audit)

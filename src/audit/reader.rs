@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::chain::{ChainLink, Hash};
 use super::disk::Disk;
-use super::open::WitnessedPoint;
-use super::record::{GlobalEvent, RecordHeader, ServerCheckpoint, StandingAlert, decode};
+use super::record::{
+    GlobalEvent, RecordHeader, ServerCheckpoint, StandingAlert, WitnessedPoint, decode,
+};
 use crate::core::event::{RaisedAlert, RecordedAt, ServerEvent};
 use crate::core::sanitize::printable;
 use crate::core::server_history::ServerHistory;
@@ -113,7 +114,7 @@ impl ChainChecker {
                 last.seq
             )),
             None if link.seq != 1 && !begins_a_file(&front) => Err(format!(
-                "the trail begins with record {}, with which no file begins: what was before it is missing",
+                "the trail begins with record {}, but no file can begin with that record: the records before it are missing",
                 link.seq
             )),
             _ => Ok(()),
@@ -156,7 +157,7 @@ impl FoldedState {
         let unknown = |why: serde_json::Error| {
             let event = printable(&front.event, EVENT_SHOWN);
             let why = printable(&why.to_string(), WHY_SHOWN);
-            format!("event {event} can't be understood ({why})")
+            format!("event {event} can't be read ({why})")
         };
         self.newest = Some(front.time);
         let Some(server) = front.server.clone() else {

@@ -281,11 +281,11 @@ pub(super) fn decode(text: &[u8]) -> Result<(RecordHeader<'_>, ChainLink), &'sta
         .ok_or("does not end with a hash")?;
     let front: RecordHeader = serde_json::from_slice(text).map_err(|_| "is not a record")?;
     if Hash::of(body) != hash {
-        return Err("was changed: its hash does not fit");
+        return Err("was changed: its hash does not match");
     }
     let seq = front.seq;
     if !(1..TOO_MANY).contains(&seq) {
-        return Err("has a seq that no record has");
+        return Err("has an invalid seq");
     }
     Ok((front, ChainLink { seq, hash }))
 }
@@ -301,4 +301,24 @@ fn split(json: &str) -> (String, String) {
 /// Converts to JSON. It can't fail, since these types have string keys and finite numbers only.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain data becomes JSON")
+}
+
+/// A checkpoint that was signed and delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessedPoint {
+    /// When the delivery was recorded.
+    pub at: Timestamp,
+    /// The last record that needs no further checkpoint.
+    pub covers: u64,
+    /// Name of the file that records it.
+    pub file: String,
+}
+
+impl WitnessedPoint {
+    /// Returns the last record that a checkpoint of `record` covers. `own` is the number of the
+    /// checkpoint's own record, which is covered too if it directly follows `record`.
+    pub fn covers(record: u64, own: u64) -> u64 {
+        let next = own.checked_sub(1) == Some(record);
+        if next { own } else { record }
+    }
 }

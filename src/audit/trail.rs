@@ -80,7 +80,7 @@ impl Trail {
                 let (busy, last) = (Arc::clone(&busy), Arc::clone(&last));
                 move || serve(writer, receiver, &busy, &last)
             })
-            .map_err(TrailError::disk("start the thread that writes", audit_dir))?;
+            .map_err(TrailError::disk("start the writer thread", audit_dir))?;
         let trail = Self {
             way: Backend::Thread(sender),
             written: Arc::default(),

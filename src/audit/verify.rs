@@ -1,6 +1,6 @@
 //! Verifies the trail's chain and iterates over its records.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -8,12 +8,21 @@ use jiff::Timestamp;
 use super::TrailError;
 use super::chain::{ChainLink, Hash};
 use super::disk::{Disk, RealDisk};
-use super::open::HeadState;
+use super::head::HeadState;
 use super::reader::{ChainChecker, LineReader, files, is_torn};
 use super::record::{GlobalEvent, RecordHeader};
-use super::witness::Seen;
 use crate::core::sanitize::{printable, utc};
 use crate::core::snapshot::ServerId;
+
+/// The hashes of the wanted records, and the range of records that the trail holds.
+#[derive(Debug, Default)]
+pub(in crate::audit) struct Seen {
+    pub(in crate::audit) hashes: BTreeMap<u64, Hash>,
+    /// The record before the first one, whose hash is the first one's `prev`.
+    pub(in crate::audit) before: Option<u64>,
+    /// The last record; 0 if there is none.
+    pub(in crate::audit) last: u64,
+}
 
 /// Result of a check of the whole trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,14 +163,14 @@ fn check_head(
                 && named.hash != head.hash
             {
                 found.problems.push(format!(
-                    "record {} is not the one that was written: the trail was replaced from there on or before",
+                    "record {} is not the one that was written: the trail was replaced from that record on, or from an earlier one",
                     head.seq
                 ));
             }
         }
         HeadState::Missing if last == 0 => {}
         HeadState::Missing | HeadState::Unreadable => found.notices.push(
-            "the state folder's head is missing or unreadable, so a cut tail would not show"
+            "the state folder's head is missing or unreadable, so a cut tail would go unnoticed"
                 .to_owned(),
         ),
     }
@@ -175,16 +184,16 @@ fn losses(found: &mut Verified, file: &str, line: u64, front: &RecordHeader<'_>,
     let time = utc(front.time);
     match serde_json::from_slice(bytes) {
         Ok(GlobalEvent::TailCut { last, head, .. }) => found.problems.push(format!(
-            "{file} line {line}: the records after {last}, up to {head} at least, are missing, as was noticed at {time}"
+            "{file} line {line}: the records after {last}, up to at least {head}, are missing, as noticed at {time}"
         )),
         Ok(GlobalEvent::TrailLost { .. }) => found.problems.push(format!(
-            "{file} line {line}: all records before are missing, as was noticed at {time}"
+            "{file} line {line}: all earlier records are missing, as noticed at {time}"
         )),
         Ok(GlobalEvent::HeadLost { .. }) => found.notices.push(format!(
-            "{file} line {line}: the state folder's head was missing, as was noticed at {time}"
+            "{file} line {line}: the state folder's head was missing, as noticed at {time}"
         )),
         Ok(GlobalEvent::TornTail { file: aside, bytes, .. }) => found.notices.push(format!(
-            "{file} line {line}: {bytes} bytes that a crash left were set aside in {} at {time}",
+            "{file} line {line}: {bytes} bytes left by a crash were set aside in {} at {time}",
             printable(&aside, NAME_SHOWN)
         )),
         _ => {}

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::TrailError;
 use super::chain::ChainLink;
 use super::disk::Disk;
+use super::head::HEAD;
 use super::reader::{ChainChecker, FoldedState, LineReader, file_name, scan};
 use super::record::{Entry, GlobalEvent, LineWriter};
 use super::witness::TrailPosition;
@@ -62,8 +63,6 @@ pub(super) struct Writer {
     pub head_failed: bool,
 }
 
-/// Name of the head file in the state folder.
-pub(super) const HEAD: &str = "head";
 /// Bytes that are copied or written at once.
 const CHUNK: usize = 1 << 20;
 
@@ -168,13 +167,13 @@ impl Writer {
         if let FileTail::Torn(aside) = &self.tail {
             let aside = self.audit.join(aside);
             set_aside(&mut *self.disk, &path, self.len, &aside)
-                .map_err(TrailError::disk("set the torn tail aside in", &aside))?;
+                .map_err(TrailError::disk("set the torn tail aside", &aside))?;
             self.sync_names()?;
             self.tail = FileTail::Dirty;
         }
         if self.tail == FileTail::Dirty {
             (self.disk.truncate(&path, self.len))
-                .map_err(TrailError::disk("cut a failed append off", &path))?;
+                .map_err(TrailError::disk("cut off a failed append", &path))?;
             self.sync(&path)?;
             self.tail = FileTail::Clean;
         }
@@ -217,7 +216,7 @@ impl Writer {
             bytes.push(b'\n');
             if bytes.len() >= CHUNK || sound >= self.len {
                 (self.disk.overwrite(path, at, &bytes))
-                    .map_err(TrailError::disk("write again", path))?;
+                    .map_err(TrailError::disk("write the last records again", path))?;
                 at = sound;
                 bytes.clear();
             }
@@ -321,7 +320,7 @@ impl Writer {
             && !self.head_failed
         {
             tracing::warn!(
-                "{}: can't be written: {why}; a cut tail of the trail may go unnoticed until it can",
+                "{}: can't be written: {why}; until it can, a cut tail of the trail may go unnoticed",
                 path.display()
             );
         }

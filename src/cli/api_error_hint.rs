@@ -18,17 +18,17 @@ pub(super) fn remedy(error: &ApiError, asked: &ApiSettings) -> String {
     match error.kind {
         ErrorKind::Account if error.status == Some(403) => {
             format!(
-                "at the provider, give the token of token_file{file} the permission for this, such as snapshots:*"
+                "at the provider, give the token in token_file{file} the permission for this call, such as snapshots:*"
             )
         }
         ErrorKind::Account => {
             // A token that was pasted in part is more likely than one that expired.
             format!(
-                "check that token_file{file} holds the whole token, or make a new one at the provider and write it there"
+                "check that token_file{file} holds the whole token, or make a new token at the provider and write it to that file"
             )
         }
         ErrorKind::Missing => format!(
-            "there is no API like that at {}: correct base_url",
+            "there is no such API at {}: correct base_url",
             asked.base_url
         ),
         _ => {
@@ -38,7 +38,7 @@ pub(super) fn remedy(error: &ApiError, asked: &ApiSettings) -> String {
                 Proxy::At(url) => format!("the proxy {url} (api.proxy), "),
             };
             format!(
-                "try again, or look at {proxy}base_url ({}) and the network",
+                "try again, or check {proxy}base_url ({}) and the network",
                 asked.base_url
             )
         }

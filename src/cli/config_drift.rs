@@ -44,13 +44,13 @@ pub(super) fn changed(view: &FleetView) -> Option<String> {
     }
     let first = printable_path(files.first()?);
     let (what, verb) = match files.len() {
-        1 => (first, "is"),
-        2 => (format!("{first} and another file"), "are"),
-        n => (format!("{first} and {} other files", n - 1), "are"),
+        1 => (first, "has"),
+        2 => (format!("{first} and another file"), "have"),
+        n => (format!("{first} and {} other files", n - 1), "have"),
     };
     let when = local(read, &TimeZone::system());
     Some(format!(
-        "{what} {verb} not as the service read it at {when}: snaprotate check, then systemctl reload snaprotate"
+        "{what} {verb} changed since the service read the configuration at {when}: run snaprotate check, then systemctl reload snaprotate"
     ))
 }
 

@@ -37,7 +37,7 @@ splay = \"10m\"",
     },
     FilePage {
         name: "snaprotate-policy",
-        about: "what snaprotate makes of a server, when, and how many it keeps",
+        about: "which snapshots snaprotate takes of a server, when, and how many it keeps",
         schema: "policy",
         path: "/etc/snaprotate/policies.d/*.toml",
         example: "\
@@ -71,8 +71,8 @@ impl FilePage {
         page.control("SH", ["DESCRIPTION"]);
         page.text([roman(of(&schema, "description"))]);
         for paragraph in [
-            "It is TOML. A duration is a whole number and one unit in a string: ms, s, m, h or d; a size likewise: B, KiB, MiB or GiB.",
-            "snaprotate check(1) names everything that is wrong at once, each with its line and what to write instead.",
+            "The file is TOML. A duration is a string of a whole number and one unit: ms, s, m, h or d. A size is written likewise: B, KiB, MiB or GiB.",
+            "snaprotate-check(1) reports all mistakes at once, each with its line and what to write instead.",
         ] {
             page.control("PP", []).text([roman(paragraph)]);
         }

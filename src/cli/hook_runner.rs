@@ -59,5 +59,7 @@ fn socket(input: &OwnedFd) -> Result<Option<UnixStream>, CommandError> {
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err passes a value")]
 fn odd(error: std::io::Error) -> CommandError {
-    CommandError::System(format!("it is begun by the service, not by hand: {error}"))
+    CommandError::System(format!(
+        "hook-runner is started by the service, not by hand: {error}"
+    ))
 }

@@ -17,12 +17,12 @@ use crate::daemon::CommandError;
 /// Which pages.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The page to print: snaprotate.toml, snaprotate-policy, snaprotate-audit-show, or a
-    /// command alone, such as plan [default: snaprotate]
+    /// The page to print, such as snaprotate.toml, snaprotate-policy or snaprotate-audit-show,
+    /// or only a command's name, such as plan [default: snaprotate]
     #[arg(value_name = "PAGE", conflicts_with = "dir")]
     page: Option<String>,
-    /// Write all pages into this folder, which is made if it is missing; if its name is man1,
-    /// those of the two files go to man5 beside it
+    /// Write all pages to this folder, which is created if it is missing; if its name is man1,
+    /// the pages of the two files go to man5 next to it
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -61,7 +61,7 @@ fn read(page: &ManualPage) -> bool {
     if !shown {
         let _closed = writeln!(
             anstream::stderr(),
-            "this is the source of {}: install man-db, or read it with --help",
+            "this is the source of {}: install man-db to read it, or use --help",
             page.file
         );
     }
@@ -127,7 +127,7 @@ fn find<'p>(pages: &'p [ManualPage], name: &str) -> Result<&'p ManualPage, Comma
         names.sort_unstable();
         let name = crate::core::sanitize::printable(name, 80);
         CommandError::Settings(format!(
-            "there is no page {name}; there are {}",
+            "there is no page {name}; the pages are {}",
             names.join(", ")
         ))
     })

@@ -66,8 +66,8 @@ pub struct Cli {
         default_value = config::DEFAULT_FILE
     )]
     pub config: PathBuf,
-    /// How much is logged [default: info for run and once, error for orders, else
-    /// warn]
+    /// The log level [default: info for run and once, error for pause, resume and orders,
+    /// otherwise warn]
     #[arg(
         long,
         global = true,
@@ -77,7 +77,7 @@ pub struct Cli {
         env = "SNAPROTATE_LOG"
     )]
     pub log: Option<Level>,
-    /// How it is logged; auto: the journal under systemd, else lines of text on stderr
+    /// The log format; auto: the journal under systemd, otherwise lines of text on stderr
     #[arg(
         long,
         global = true,
@@ -98,65 +98,65 @@ pub enum Command {
     /// Run the daemon: take and prune snapshots on schedule until a signal ends it
     #[command(after_long_help = help_text::RUN)]
     Run,
-    /// Settle everything that is due now, and end
+    /// Settle everything that is due now, then exit
     #[command(after_long_help = help_text::ONCE)]
     Once,
-    /// Validate the configuration and all policies, and whether they fit the account
+    /// Validate the configuration and all policies; with --online, also against the account
     #[command(after_long_help = help_text::CHECK)]
     Check(check::Args),
     /// Show what would be done now, and why; changes nothing
     #[command(after_long_help = help_text::PLAN)]
     Plan(plan::Args),
-    /// Show what the provider holds, and whose each snapshot is
+    /// Show the account's snapshots, and whether each is own or foreign
     #[command(after_long_help = help_text::LIST)]
     List(list::Args),
-    /// Show which snapshots will exist when, and how far back one can go; no network
+    /// Show which snapshots will exist, and how far back a restore can go; uses no network
     ///
-    /// It says what the policies yield in the long run, as if they had been in force for long
-    /// and every step succeeded, each create within one `poll_interval`. What the servers hold
-    /// now is not looked at: `plan` does that.
+    /// The forecast shows what the policies yield in the long run. It assumes that they have
+    /// been in force for a long time and that every step succeeds, each create within one
+    /// `poll_interval`. It ignores what the servers hold now; `plan` takes that into account.
     #[command(after_long_help = help_text::FORECAST)]
     Forecast(forecast::Args),
-    /// Show the running service: each server's room, last and next slot, and what alerts stand
+    /// Show the running service: each server's room, last and next slot, and the active alerts
     #[command(after_long_help = help_text::STATUS)]
     Status(status::Args),
     /// Write first policies from the snapshots that exist; changes nothing at the provider
     ///
-    /// Naming patterns that already rotate become policies: names with a date in them, of
-    /// which two at least come back exactly from the pattern, evenly apart. A server without
-    /// one gets a proposal that is not read until it is renamed. No file is ever overwritten,
-    /// and where anything is wrong none is written.
+    /// Naming patterns that already rotate become policies. A pattern has a date in it, and at
+    /// least two snapshots with evenly spaced dates have exactly the names that it gives. A
+    /// server without such a pattern gets a proposal, which is not read until it is renamed. No
+    /// file is ever overwritten, and if anything is wrong, no file is written.
     #[command(after_long_help = help_text::INIT)]
     Init(init::Args),
     /// Pause the rotation of one server or of all: no creates, no deletes until resumed
     #[command(after_long_help = order_help::PAUSE)]
     Pause(pause::Args),
-    /// End such a pause, or agree to what an alert asks for
+    /// Resume one server or all, or agree to what an alert asks for
     #[command(after_long_help = order_help::RESUME)]
     Resume(pause::Args),
-    /// Take a snapshot of a server beside its rotation
+    /// Take a snapshot of a server outside its rotation
     #[command(after_long_help = order_help::CREATE)]
     Create(order::Create),
-    /// Delete one snapshot for good; it is shown, and the server's name is asked for
+    /// Delete one snapshot permanently; shows it first, and asks for the server's name
     #[command(after_long_help = order_help::DELETE)]
     Delete(order::Delete),
-    /// Overwrite a server with one of its snapshots; it is shown, and the server's name is
-    /// asked for
+    /// Overwrite a server with one of its snapshots; shows it first, and asks for the server's
+    /// name
     #[command(after_long_help = order_help::RESTORE)]
     Restore(order::Restore),
-    /// Alerts to people: try whether they arrive
+    /// Test whether alerts reach their receivers
     #[command(subcommand, after_long_help = help_text::NOTIFY)]
     Notify(notify::Command),
-    /// Rotate made-up servers on a built-in stand-in of the API, with time sped up
+    /// Rotate made-up servers on a built-in stand-in for the API, with time sped up
     #[command(after_long_help = help_text::DEMO)]
     Demo(demo::Demo),
     /// Read the audit trail
     #[command(subcommand, after_long_help = help_text::AUDIT)]
     Audit(audit::Command),
-    /// Print what a shell needs to complete this command line
+    /// Print a completion script for a shell
     #[command(after_long_help = help_text::COMPLETIONS)]
     Completions(completions::Args),
-    /// Print the JSON Schema of a file, or of a command's JSON
+    /// Print the JSON Schema of a configuration file, or of a command's JSON output
     #[command(after_long_help = help_text::SCHEMA)]
     Schema(schema::Args),
     /// Run the hooks of one hold, for the service

@@ -8,7 +8,7 @@ use crate::notify::Delivery;
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Send a message that tells of nothing to each receiver
+    /// Send a test message to each receiver
     #[command(after_long_help = help_text::NOTIFY_TEST)]
     Test(Args),
 }
@@ -16,7 +16,7 @@ pub enum Command {
 /// Whom to try.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this one, by its name
+    /// Only this receiver, by its name
     #[arg(long, value_name = "NAME")]
     pub receiver: Option<String>,
 }
@@ -31,7 +31,9 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
         names.collect::<Vec<_>>().join(", ")
     };
     if config.receivers.is_empty() {
-        let why = format!("{file}: nobody is told of alerts; write a [[notify]] for each receiver");
+        let why = format!(
+            "{file}: there is no receiver for alerts; write a [[notify]] for each receiver"
+        );
         return Err(CommandError::Settings(why));
     }
     let mut wanted = config.receivers.clone();
@@ -39,7 +41,7 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
         wanted.retain(|receiver| receiver.name == *name);
         if wanted.is_empty() {
             let why = format!(
-                "{file}: there is no receiver {name:?}; there are {}",
+                "{file}: there is no receiver {name:?}; the receivers are {}",
                 known()
             );
             return Err(CommandError::Settings(why));

@@ -36,7 +36,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
 pub(super) fn written(result: io::Result<()>) -> Result<(), CommandError> {
     match result {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::System(format!(
-            "the output can't be written: {why}; send it elsewhere"
+            "the output can't be written: {why}; redirect it elsewhere"
         ))),
         _ => Ok(()),
     }

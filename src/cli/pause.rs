@@ -37,7 +37,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         let server = printable_name(&begun.server);
         let _ = write!(
             text,
-            "\n{server}: {}; that is watched to its end",
+            "\n{server}: {}; this operation is watched to its end",
             begun.what
         );
     }
@@ -51,18 +51,18 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let mut text = match args.server.one() {
         Some(server) if held.nothing => {
             format!(
-                "{} isn't paused: there was nothing to end",
+                "{} isn't paused: there was nothing to resume",
                 printable_name(server)
             )
         }
         None if held.nothing => {
-            "rotation isn't paused as a whole: there was nothing to end".to_owned()
+            "rotation isn't paused as a whole: there was nothing to resume".to_owned()
         }
         Some(server) if held.ended.is_empty() => {
             format!("{} is no longer paused", printable_name(server))
         }
-        Some(server) => format!("{} goes on", printable_name(server)),
-        None => "rotation goes on".to_owned(),
+        Some(server) => format!("{} is resumed", printable_name(server)),
+        None => "rotation is resumed".to_owned(),
     };
     for ended in &held.ended {
         let _ = write!(text, "\n{ended}");
@@ -70,7 +70,7 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     for server in &held.paused {
         let _ = write!(
             text,
-            "\n{} stays paused by itself: snaprotate resume --server {0}",
+            "\n{} was paused by name, and stays paused: snaprotate resume --server {0}",
             printable_name(server)
         );
     }

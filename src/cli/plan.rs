@@ -35,7 +35,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
     // The user may not be allowed to read the trail. The listing alone gives most of the plan.
     let histories = dry_run::histories(&config, clock.now().wall).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the trail can't be read: planned as if there were none");
+        tracing::warn!(%error, "the trail can't be read: this plan assumes that there is none");
         BTreeMap::new()
     });
     let plans = block_on(async {
@@ -52,7 +52,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
             .filter_map(|policy| Some((&**policy, inventories.get(&policy.server)?)));
         if histories.is_empty() && held.any(own) {
             note(&format!(
-                "the trail says nothing of these servers yet: a first start without a trail creates nothing for {:#} on servers that hold own snapshots",
+                "the trail has no record of these servers yet: after a first start without a trail, the service creates nothing for {:#} on servers that hold own snapshots",
                 config.rules.settle_window
             ));
         }
@@ -98,7 +98,7 @@ fn disowned(policy: &Policy, inventory: &Inventory, history: &ServerHistory) -> 
         let known = foreign.filter_map(|name| history.slot(rotation, name));
         let newest = &known.max_by_key(|slot| slot.at)?.name;
         Some(format!(
-            "by {file}.toml snapshots of rotation {rotation}, such as {newest}, are foreign: never pruned, and in the way for good; add the pattern of their names to former_names of the rotation that they belong to"
+            "with {file}.toml, snapshots of rotation {rotation}, such as {newest}, are foreign: they are never pruned, and keep taking up room; add the pattern of their names to former_names of the rotation that they belong to"
         ))
     });
     lines.collect()
@@ -110,10 +110,10 @@ fn doubt(policy: &Policy, inventory: &Inventory, alone: bool) -> Option<String> 
     let Policy { server, file, .. } = policy;
     match inventory.server_name.as_deref() {
         Some(shown) if may_be_another(policy, shown) => Some(format!(
-            "{file}.toml names no server, and the provider names {server} {shown:?}: write name = {shown:?} if that is the one"
+            "{file}.toml has no server name, and the provider's name for {server} is {shown:?}: write name = {shown:?} if that is the intended server"
         )),
         None if alone && inventory.doubt.is_none() => Some(format!(
-            "{file}.toml: server {server} shows no snapshot, so whether it exists can't be told before its first create"
+            "{file}.toml: no snapshot of server {server} is listed, so whether the server exists is unknown before its first create"
         )),
         _ => None,
     }

@@ -13,7 +13,7 @@ use crate::status::server_lookup::{self, NAME_SHOWN, NamedServer};
 /// by the option that every command has.
 #[derive(Debug, clap::Args)]
 pub struct ServerArgument {
-    /// Only this server: its id, its name, or its policy file's stem [default: all]
+    /// Only this server: its id, its name, or its policy file without .toml [default: all]
     #[arg(value_name = "SERVER")]
     bare: Option<String>,
     /// The same as SERVER

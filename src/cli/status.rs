@@ -3,11 +3,10 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use super::config_drift;
 use super::server_argument::ServerArgument;
 use super::{
-    Cli, Exit, absolute, block_on, control_socket, note, print_json, printable_path, say,
-    server_argument,
+    Cli, Exit, absolute, block_on, config_drift, control_socket, note, print_json, printable_path,
+    say, server_argument,
 };
 use crate::config::DEFAULT_FILE;
 use crate::daemon::CommandError;
@@ -19,7 +18,7 @@ pub struct Args {
     /// Which server: shown whole.
     #[command(flatten)]
     pub server: ServerArgument,
-    /// Print it as JSON
+    /// Print the status as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -30,7 +29,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     // The default file need not exist, since nobody asked for it.
     if missing && cli.config != Path::new(DEFAULT_FILE) {
         let file = printable_path(&cli.config);
-        let why = format!("{file}: there is no such file: name the service's own, or none");
+        let why = format!("{file}: no such file: give the service's own file as --config, or none");
         return Err(CommandError::Settings(why));
     }
     let socket = control_socket();
@@ -89,6 +88,6 @@ fn another(ours: &Path, theirs: &Path) -> Option<String> {
     let whole = |file: &Path| file.canonicalize().unwrap_or_else(|_| absolute(file));
     (whole(ours) != whole(theirs)).then(|| {
         let (theirs, ours) = (printable_path(theirs), printable_path(ours));
-        format!("the running service goes by {theirs}, not {ours}")
+        format!("the running service uses {theirs}, not {ours}")
     })
 }

@@ -3,18 +3,17 @@
 //! The token is read only to report early that it can't work. It is never kept, shown or returned
 //! (I13).
 
-use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 
 use super::diagnostics::{Diagnostics, Position, Severity, is_pasted};
-use super::notify::SecretFile;
 use super::table_reader::Located;
+use super::value_types::SecretFile;
 use super::{Environment, SecretChecks, defaults, file_source};
-use crate::api::secret as secret_text;
 use crate::api::token::{LONGEST, is_open};
+use crate::api::{is_loopback, secret as secret_text};
 use crate::audit::witness::SignerKey;
 
 /// Validates the address. The result ends in a slash, so that paths can be joined to it.
@@ -42,18 +41,12 @@ pub(super) fn base_url(text: &Located<String>, log: &mut Diagnostics) -> Option<
         }
     };
     let remedy = if fault.contains("unencrypted") {
-        "write https:// (http:// is for 127.0.0.1, [::1] and localhost alone)".to_owned()
+        "write https:// (http:// is only for 127.0.0.1, [::1] and localhost)".to_owned()
     } else {
         usual
     };
     log.error(&text.at, fault, remedy);
     None
-}
-
-/// Returns true for `localhost` and loopback addresses: requests to them stay on this host.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 /// Returns the token's file, and true if it is a systemd credential.
@@ -73,15 +66,15 @@ pub(super) fn token(
         && is_pasted(&file.value.to_string_lossy())
         && !folder.join(&file.value).exists()
     {
-        let remedy = "write the path of a file that holds the token, not the token, and change the token if it was that";
-        log.error(at, "token_file names no file", remedy);
+        let remedy = "write the path of a file that holds the token, not the token itself; if this is the token, change it";
+        log.error(at, "token_file does not name a file", remedy);
         return (None, false);
     }
     let Some(path) = path else {
         log.error(
             at,
             "there is no API token",
-            "write token_file = \"api-token\" below [api], or give systemd's LoadCredential=api-token:FILE",
+            "write token_file = \"api-token\" below [api], or set LoadCredential=api-token:FILE in the systemd unit",
         );
         return (None, false);
     };
@@ -123,15 +116,16 @@ pub(super) fn witness_key(
     // As with the token (I13), a pasted key is never shown.
     let pasted = written.filter(|file| file.value.to_string_lossy().contains("PRIVATE+KEY"));
     if let Some(file) = pasted {
-        let remedy = "write the path of a file that holds the key, not the key, and make a new one";
-        log.error(&file.at, "key_file names no file", remedy);
+        let remedy =
+            "write the path of a file that holds the key, not the key itself, and make a new key";
+        log.error(&file.at, "key_file does not name a file", remedy);
         return None;
     }
     let Some(path) = path else {
         log.warn(
             at,
             "there is no key to sign checkpoints with",
-            "make one with snaprotate audit keygen, and write key_file = \"witness-key\", or give systemd's LoadCredential=witness-key:FILE",
+            "make one with snaprotate audit keygen, and write key_file = \"witness-key\", or set LoadCredential=witness-key:FILE in the systemd unit",
         );
         return None;
     };
@@ -176,9 +170,9 @@ pub(super) fn secret(
     let pasted = written.contains("://") || is_pasted(&written);
     if !is_credential && pasted && !path.exists() {
         let remedy = format!(
-            "write the path of a file that holds the {what}, and change the {what} if it stands here"
+            "write the path of a file that holds the {what}, not the {what} itself; if this is the {what}, change it"
         );
-        log.error(&file.at, format!("{key} names no file"), remedy);
+        log.error(&file.at, format!("{key} does not name a file"), remedy);
         return None;
     }
     let path = credential.unwrap_or(path);
@@ -208,7 +202,9 @@ fn check_secret(
                 log.warn(at, message, file_source::DENIED);
                 return true;
             }
-            let usual = format!("write the {what} into it, readable by the service's user alone");
+            let usual = format!(
+                "write the {what} into it, and make it readable by the service's user only"
+            );
             let remedy = if denied {
                 file_source::DENIED.to_owned()
             } else {
@@ -252,7 +248,7 @@ fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(
     };
     if !word {
         let message = format!("the {what} file {shown} holds more than one word");
-        return Some((message, format!("write {named} alone into it, on one line")));
+        return Some((message, format!("write only {named} into it, on one line")));
     }
     None
 }
@@ -271,7 +267,7 @@ pub(super) fn ca(file: &Located<PathBuf>, folder: &Path, log: &mut Diagnostics) 
     log.error(
         &file.at,
         message,
-        "name a PEM file with the CA's certificate, or take ca_file out",
+        "name a PEM file with the CA's certificate, or remove ca_file",
     );
     None
 }

@@ -61,10 +61,10 @@ fn wrong_main_files_are_refused_with_place_and_remedy() {
         case("requests_per_second = inf", "3:23: error", "inf is not a rate", "0 for no limit"),
         case("request_timeout = 30", "3:19: error", "must be a duration in a string, not a whole number", "\"90s\""),
         case("request_timeout = \"30 sec\"", "3:19: error", "\"30 sec\" is not a duration", "\"24h\""),
-        case("connect_timeout = \"0s\"", "3:19: error", "longer than nothing", "\"30s\""),
+        case("connect_timeout = \"0s\"", "3:19: error", "longer than 0s", "\"30s\""),
         case("request_timeout = \"99999d\"", "3:19: error", "longer than ten years", "shorter"),
         case("max_body = \"64MB\"", "3:12: error", "\"64MB\" is not a size", "\"64MiB\""),
-        case("max_body = \"0B\"", "3:12: error", "more than nothing", "\"64MiB\""),
+        case("max_body = \"0B\"", "3:12: error", "more than 0", "\"64MiB\""),
         case("base_url = \"http://admin.vps.org/api/v1\"", "3:12: error", "unencrypted", "https://"),
         case("base_url = \"http://127.0.0.1.example.org\"", "3:12: error", "unencrypted", "https://"),
         case("base_url = \"ftp://vps.org\"", "3:12: error", "not a web address", "base_url = "),
@@ -74,13 +74,13 @@ fn wrong_main_files_are_refused_with_place_and_remedy() {
         case("ca_file = \"token\"", "3:11: error", "holds no PEM certificate", "PEM file"),
         case("[hooks]\nbefore = \"x\"", "3:2: error", "hooks belong to a rotation", "[defaults.hooks]"),
         case("[defaults.hooks]\ntimeout = \"1m\"", "3:1: error", "neither before nor after", "before = "),
-        case("[daemon]\npolicies = \"elsewhere\"", "4:12: error", "elsewhere can't be read: no such file", "make the folder"),
-        case("[daemon]\npoll_interval = \"0s\"", "4:17: error", "longer than nothing", "default"),
+        case("[daemon]\npolicies = \"elsewhere\"", "4:12: error", "elsewhere can't be read: no such file", "create the folder"),
+        case("[daemon]\npoll_interval = \"0s\"", "4:17: error", "longer than 0s", "default"),
         case("[[daemon]]\n", "3:1: error", "daemon must be a table, not a list", "write [daemon]"),
         case("[defaults]\nkeep = 3", "4:1: error", "have no default", "each [[rotation]]"),
         case("[defaults]\nattempts = 0", "4:12: error", "attempts must be at least 1", "attempts = 1"),
         case("[defaults]\nsnapshot_name = \"x\"", "4:17: error", "no date in it", "add %Y-%m-%d"),
-        case("[[rotation]]\nname = \"x\"", "3:3: error", "stand in a policy file", "move it"),
+        case("[[rotation]]\nname = \"x\"", "3:3: error", "belong in a policy file", "move it"),
     ];
     prove("snaprotate.toml", MAIN, &cases);
 }
@@ -98,8 +98,8 @@ fn wrong_servers_are_refused_with_place_and_remedy() {
         case("[server]\nid = 0", "6:6: error", "id must be positive", "id = 12345"),
         case("[server]\nid = -7", "6:6: error", "id: -7 is negative", "whole number"),
         case("[server]\nid = \"7 8\"", "6:6: error", "an id is a whole number, or 1 to 64 printable characters without blanks", "write the provider's id of the server"),
-        case("[server]\nid = 7\nname = \"\"", "7:8: error", "name: it is empty", "take the key out"),
-        case("[server]\nid = 7\nprotect = [1.5]", "7:12: error", "names or ids, in strings, or ids as whole numbers, not a number with a point", "801"),
+        case("[server]\nid = 7\nname = \"\"", "7:8: error", "name: it is empty", "remove the key"),
+        case("[server]\nid = 7\nprotect = [1.5]", "7:12: error", "names or ids, in strings, or ids as whole numbers, not a decimal number", "801"),
         case("[server]\nid = 7\nprotect = \"x\"", "7:11: error", "protect must be a list, not a string", "write protect = [\"weekly-snapshot-2025-01-08\", 801]"),
         case("[server]\nid = 7\nmin_completed = 0", "7:17: error", "min_completed must be at least 1", "min_completed = 1"),
         case("[server]\nid = 7\nmin_completed = 6", "7:17: error", "min_completed (6) is above the 5", "5 or less"),
@@ -132,36 +132,36 @@ fn wrong_rotations_are_refused_with_place_and_remedy() {
         case("[[rotation]]\nname = \"d\"\nschedule = \"61 3 * * *\"\nkeep = 1", "5:12: error", "schedule \"61 3 * * *\": the minute \"61\"", "0 to 59"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"daily\"\nkeep = 1", "5:12: error", "schedule \"daily\"", "@daily"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ntimezone = \"Europe/Mata\"", "7:12: error", "no time zone \"Europe/Mata\"", "did you mean \"Europe/Malta\"?"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d %Y-%m-%d\"", "7:17: error", "' ' can't stand", "letters, digits"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d %Y-%m-%d\"", "7:17: error", "' ' is not allowed", "letters, digits"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%F\"", "7:17: error", "unknown field '%F'", "use %Y, %m, %d"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%m-%d\"", "7:17: error", "%m stands without %Y", "add it"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%Y-%m\"", "7:17: error", "two slots of one name", "snapshot_name = \"d-%Y-%m-%d\""),
-        case("[[rotation]]\nname = \"h\"\nschedule = \"@hourly\"\nkeep = 1", "5:12: error", "two slots of one name", "h-snapshot-%Y-%m-%d-%H%M\""),
-        case("[[rotation]]\nname = \"h\"\nschedule = \"*/30 3 * * *\"\nkeep = 1\nsnapshot_name = \"h-%Y%m%d-%H\"", "7:17: error", "both h-20240101-03", "h-%Y%m%d-%H%M\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%m-%d\"", "7:17: error", "%m without %Y", "add %Y"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"d-%Y-%m\"", "7:17: error", "two slots with the same name", "snapshot_name = \"d-%Y-%m-%d\""),
+        case("[[rotation]]\nname = \"h\"\nschedule = \"@hourly\"\nkeep = 1", "5:12: error", "two slots with the same name", "h-snapshot-%Y-%m-%d-%H%M\""),
+        case("[[rotation]]\nname = \"h\"\nschedule = \"*/30 3 * * *\"\nkeep = 1\nsnapshot_name = \"h-%Y%m%d-%H\"", "7:17: error", "both named h-20240101-03", "h-%Y%m%d-%H%M\""),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nformer_names = [\"d-%Y\", \"daily\"]", "7:25: error", "\"daily\": no date in it", "add %Y-%m-%d"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ncatch_up = \"1w\"", "7:12: error", "\"1w\" is not a duration", "\"7d\""),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ncatch_up = \"0s\"", "7:12: error", "would run no slot", "\"24h\""),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ncatch_up = \"10m\"\nsplay = \"10m\"", "8:9: error", "splay (10m) is not below catch_up (10m)", "shorter splay"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsplay = \"24h\"", "7:9: error", "splay (1d) is not below the 1d between two slots", "shorter than 1d"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\ncatch_up = \"10m\"\nsplay = \"10m\"", "8:9: error", "splay (10m) must be shorter than catch_up (10m)", "shorter splay"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsplay = \"24h\"", "7:9: error", "splay (1d) must be shorter than the 1d between two slots", "shorter than 1d"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nattempts = 0", "7:12: error", "attempts must be at least 1", "attempts = 1"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nwhen_full = \"prune\"", "7:13: error", "\"prune\" is not known", "\"prune-first\" or \"skip\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nwhen_full = \"prune\"", "7:13: error", "unknown value \"prune\"", "\"prune-first\" or \"skip\""),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nretain = 3", "7:1: error", "unknown key \"retain\" in [[rotation]]", "use one of name, schedule, keep"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nbefore = \"stop\"", "7:1: error", "hooks stand in a table of their own", "[rotation.hooks]"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nbefore = \"stop\"", "7:1: error", "hooks belong in a table of their own", "[rotation.hooks]"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\ntimeout = \"1m\"", "7:1: error", "hooks has neither before nor after", "before = "),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = []", "7:1: error", "before is empty", "/usr/local/sbin/freeze"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nafter = []", "7:1: error", "after is empty", "/usr/local/sbin/thaw"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = \"/bin/true\"", "8:10: error", "before must be a list, not a string", "write before = ["),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"freeze\"]\nafter = [\"/bin/true\"]", "8:11: error", "before \"freeze\" is not a whole path", "from / on"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nafter = [\"/nowhere/thaw\"]", "8:10: error", "after /nowhere/thaw is not there", "name a program"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\ntimeout = \"0s\"\nafter = [\"/bin/true\"]", "9:11: error", "timeout must be longer than nothing", "\"60s\""),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\nmax_hold = \"0s\"\nafter = [\"/bin/true\"]", "9:12: error", "max_hold must be longer than nothing", "\"60s\""),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\nmax_hold = \"1m\"\nafter = [\"/bin/true\"]", "9:12: error", "max_hold (1m) is not above timeout (1m)", "longer max_hold"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\non_failure = \"go\"\nafter = [\"/bin/true\"]", "9:14: error", "\"go\" is not known", "\"stop\" or \"continue\""),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\nrelease = \"complete\"\nafter = [\"/bin/true\"]", "9:11: error", "\"complete\" is not known", "did you mean \"completed\"?"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"freeze\"]\nafter = [\"/bin/true\"]", "8:11: error", "before \"freeze\" is not an absolute path", "full path, from /"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nafter = [\"/nowhere/thaw\"]", "8:10: error", "after /nowhere/thaw does not exist", "name an existing program"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\ntimeout = \"0s\"\nafter = [\"/bin/true\"]", "9:11: error", "timeout must be longer than 0s", "\"60s\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\nmax_hold = \"0s\"\nafter = [\"/bin/true\"]", "9:12: error", "max_hold must be longer than 0s", "\"60s\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\nmax_hold = \"1m\"\nafter = [\"/bin/true\"]", "9:12: error", "max_hold (1m) must be longer than timeout (1m)", "longer max_hold"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\non_failure = \"go\"\nafter = [\"/bin/true\"]", "9:14: error", "unknown value \"go\"", "\"stop\" or \"continue\""),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\nrelease = \"complete\"\nafter = [\"/bin/true\"]", "9:11: error", "unknown value \"complete\"", "did you mean \"completed\"?"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[rotation.hooks]\nbefore = [\"/bin/true\"]\nshell = true\nafter = [\"/bin/true\"]", "9:1: error", "unknown key \"shell\" in [rotation.hooks]", "use one of before, after"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[[rotation]]\nname = \"d\"\nschedule = \"@weekly\"\nkeep = 1", "8:8: error", "two rotations are named \"d\"", "its own name"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"s-%Y-%m-%d\"\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nsnapshot_name = \"s-%Y-%m-%d\"", "9:8: error", "rotations d and w could give one name", "a word of its own"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nformer_names = [\"d-snapshot-%Y-%m-%d\"]", "8:8: error", "rotations d and w could give one name", "a word of its own"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"s-%Y-%m-%d\"\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nsnapshot_name = \"s-%Y-%m-%d\"", "9:8: error", "rotations d and w could give the same name", "a word of its own"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nformer_names = [\"d-snapshot-%Y-%m-%d\"]", "8:8: error", "rotations d and w could give the same name", "a word of its own"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 5", "6:8: warning", "all 5 snapshots", "lower one keep"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"*/5 3 * * *\"\nkeep = 1\nsnapshot_name = \"d-%Y%m%d-%H%M\"", "5:12: warning", "only 5m apart", "ten minutes"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"0 0 30 2 *\"\nkeep = 1", "5:12: warning", "never fires", "a day that exists"),
@@ -275,7 +275,7 @@ fn files_that_cannot_be_read_are_named() {
                 "{}",
                 said[0]
             );
-            assert!(said[0].contains("holds no file *.toml"), "{}", said[0]);
+            assert!(said[0].contains("holds no *.toml file"), "{}", said[0]);
         } else {
             assert!(
                 said[0].starts_with(&format!("{name}:{wanted}")),
@@ -287,7 +287,7 @@ fn files_that_cannot_be_read_are_named() {
     let folder = ConfigFolder::new().without(name);
     std::fs::create_dir(folder.path(name)).expect("a folder");
     assert!(
-        folder.said()[0].contains("not a plain file"),
+        folder.said()[0].contains("not a regular file"),
         "{:?}",
         folder.said()
     );
@@ -306,7 +306,7 @@ fn two_policies_for_one_server_are_refused_at_the_second() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
         said[0].starts_with(
-            "policies.d/zoo.toml:2:6: error: server 7 has a policy already: policies.d/web.toml"
+            "policies.d/zoo.toml:2:6: error: server 7 already has a policy: policies.d/web.toml"
         ),
         "{}",
         said[0]

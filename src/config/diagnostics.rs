@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
-use super::table_reader::nearest;
-use crate::core::sanitize::counted;
+use super::hints::nearest;
+use crate::core::sanitize::{counted, printable};
 
 /// Longest line that is shown, in bytes; a longer one is only named.
 const LONGEST_LINE: usize = 400;
@@ -152,9 +152,9 @@ impl Problem {
         while !line.is_char_boundary(to) {
             to += 1;
         }
-        let plain = |c: char| c == '\t' || !hidden(c);
-        let shown =
-            line.len() <= LONGEST_LINE && !may_hold_a_secret(line) && line.chars().all(plain);
+        let spaced = line.replace('\t', " ");
+        let plain = printable(&spaced, usize::MAX) == spaced;
+        let shown = line.len() <= LONGEST_LINE && !may_hold_a_secret(line) && plain;
         Self {
             severity,
             file: at.source.path.clone(),
@@ -174,8 +174,8 @@ impl Problem {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let path = printable(&self.file.display().to_string());
-        let title = level.primary_title(printable(&self.message));
+        let path = printable(&self.file.display().to_string(), usize::MAX);
+        let title = level.primary_title(printable(&self.message, usize::MAX));
         let group = match &self.excerpt {
             Some(excerpt) => title.element(
                 Snippet::source(excerpt.line.as_str())
@@ -185,7 +185,7 @@ impl Problem {
             ),
             None => title.element(Origin::path(path).line(self.line).char_column(self.column)),
         };
-        renderer.render(&[group.element(Level::HELP.message(printable(&self.remedy)))])
+        renderer.render(&[group.element(Level::HELP.message(printable(&self.remedy, usize::MAX)))])
     }
 }
 
@@ -223,11 +223,11 @@ impl fmt::Display for Problem {
         write!(
             f,
             "{}:{}:{}: {severity}: {}; {}",
-            printable(&self.file.display().to_string()),
+            printable(&self.file.display().to_string(), usize::MAX),
             self.line,
             self.column,
-            printable(&self.message),
-            printable(&self.remedy),
+            printable(&self.message, usize::MAX),
+            printable(&self.remedy, usize::MAX),
         )
     }
 }
@@ -268,22 +268,4 @@ fn may_hold_a_secret(line: &str) -> bool {
 /// Returns true if a path looks like a token that was pasted in place of its file (I13).
 pub(super) fn is_pasted(path: &str) -> bool {
     path.len() >= 20 && !path.contains(['/', '.'])
-}
-
-/// Returns true for a character by which a file's text could move the cursor, forge a line or turn
-/// the reading direction.
-fn hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Returns the text with every hidden character escaped.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escaped = hidden(c).then(|| c.escape_unicode());
-            let plain = escaped.is_none().then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
 }

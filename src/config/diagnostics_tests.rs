@@ -71,7 +71,7 @@ error: keep must be at least 1
 7 | keep = 0 # none
   |        ^
   |
-  = help: write keep = 1, or take the whole rotation out
+  = help: write keep = 1, or remove the whole rotation
 
 1 problem in 1 file";
     assert_eq!(report.replace(&prefix, ""), wanted);

@@ -59,7 +59,7 @@ fn what_lies_unread_in_the_policies_folder_is_warned_of_by_name() {
             "{said:?}"
         );
         assert!(
-            said[0].ends_with("; rename it to ….toml, or move it away"),
+            said[0].ends_with("; rename it to ….toml, or move it elsewhere"),
             "{said:?}"
         );
     }
@@ -96,7 +96,7 @@ fn a_min_completed_that_leaves_nothing_to_prune_is_warned_of() {
     assert!(
         said[0].starts_with(at)
             && said[0]
-                .contains("min_completed (4) leaves nothing to prune where keep adds up to 3"),
+                .contains("min_completed (4) leaves nothing to prune, since keep adds up to 3"),
         "{said:?}"
     );
     assert!(

@@ -12,7 +12,7 @@ use super::diagnostics::{Diagnostics, Position, Source};
 use super::hints;
 
 /// Remedy for a file that this user may not read.
-pub(super) const DENIED: &str = "it is for root and the service's user: run this with sudo";
+pub(super) const DENIED: &str = "only root and the service's user may read it: run this with sudo";
 
 /// Remedy for a syntax error that nothing more specific fits.
 const USUAL: &str =
@@ -48,11 +48,7 @@ pub(super) fn read(path: &Path, remedy: &str, log: &mut Diagnostics) -> Option<A
                 source: Arc::new(source),
                 span: good..good,
             };
-            log.error(
-                &at,
-                "the file is not UTF-8",
-                "save it in the encoding UTF-8",
-            );
+            log.error(&at, "the file is not UTF-8", "save it as UTF-8");
             None
         }
     }
@@ -63,7 +59,7 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let said = |error: std::io::Error| error.to_string().to_lowercase();
     // Opening a pipe would block forever.
     if !fs::metadata(path).map_err(said)?.is_file() {
-        return Err("it is not a plain file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     let mut content = Vec::new();
     let file = File::open(path).map_err(said)?;
@@ -135,13 +131,13 @@ pub(super) fn policies(folder: &Path, log: &mut Diagnostics) -> Result<Vec<PathB
             log.unused(
                 &path,
                 "a folder within the policies folder is not read",
-                "move its policies up beside it, or move it away",
+                "move its policies into the policies folder, or move it elsewhere",
             );
         } else {
             log.unused(
                 &path,
                 "the file is not read, since its name doesn't end in .toml",
-                "rename it to ….toml, or move it away",
+                "rename it to ….toml, or move it elsewhere",
             );
         }
     }

@@ -1,8 +1,6 @@
 //! Suggestions for values of the wrong type: lines that are valid TOML as they stand.
 
-use toml::de::{DeTable, DeValue};
-
-use super::table_reader::FromToml;
+use strsim::osa_distance;
 
 /// Returns an example of a list under this key.
 pub(super) fn list(key: &str) -> String {
@@ -49,21 +47,21 @@ pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
     Some((message, remedy))
 }
 
-/// Returns the text of a string that would be valid without its quotes.
-pub(super) fn bare<T: FromToml>(value: &DeValue<'_>) -> Option<String> {
-    let text = value.as_str()?.trim();
-    let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
-    if text.is_empty() || text.len() > 20 || !text.chars().all(plain) {
-        return None;
-    }
-    let line = format!("x = {text}");
-    let table = DeTable::parse(&line).ok()?;
-    let (_, value) = table.get_ref().get_key_value("x")?;
-    matches!(T::read(value.get_ref()), Some(Ok(_))).then(|| text.to_owned())
+/// Returns the candidate that was probably meant; allows one edit for every three letters.
+pub(super) fn nearest<'n>(word: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let word = word.to_lowercase();
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    among
+        .map(|candidate| (osa_distance(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(slips, _)| *slips <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]
 mod tests {
+    use toml::de::DeTable;
+
     use super::*;
 
     #[test]
@@ -115,15 +113,6 @@ mod tests {
             "[server",
         ] {
             assert_eq!(advised(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn only_what_would_be_right_is_advised_without_its_quotes() {
-        let bare = |text: &'static str| bare::<u64>(&DeValue::String(text.into()));
-        assert_eq!(bare(" 7 "), Some("7".to_owned()));
-        for text in ["", "-7", "seven", "7\ny = 1", "7.5", "true"] {
-            assert_eq!(bare(text), None, "{text:?}");
         }
     }
 }

@@ -7,8 +7,9 @@ use toml::de::DeValue;
 
 use super::defaults;
 use super::diagnostics::{Diagnostics, Position};
+use super::hints::nearest;
 use super::program::program;
-use super::table_reader::{FromToml, Located, TableReader, ValueError, nearest};
+use super::table_reader::{FromToml, Located, TableReader, ValueError};
 use super::time_checks::said;
 use crate::core::policy::{Hooks, ReleaseWhen};
 
@@ -32,8 +33,8 @@ enum OnFailure {
 }
 
 const NO_TIME: (&str, &str) = (
-    "must be longer than nothing",
-    "write a duration such as \"60s\", or take it out for the default",
+    "must be longer than 0s",
+    "write a duration such as \"60s\", or remove it to use the default",
 );
 
 impl RawHooks {
@@ -54,15 +55,15 @@ impl RawHooks {
             log.error(
                 &raw.at,
                 "hooks has neither before nor after",
-                "write before = [\"/usr/local/sbin/freeze\"], or take the table out",
+                "write before = [\"/usr/local/sbin/freeze\"], or remove the table",
             );
         }
         let before = raw.before.as_ref().and_then(|argv| argv.first());
         if let Some(program) = before.filter(|_| no_after) {
             log.warn(
                 &program.at,
-                "before without after: nothing releases what it holds",
-                "write after = [\"/usr/local/sbin/thaw\"], or after = [\"/bin/true\"] where nothing is held",
+                "before without after: nothing releases what before holds",
+                "write after = [\"/usr/local/sbin/thaw\"], or after = [\"/bin/true\"] if nothing is held",
             );
         }
         section.finish(log);
@@ -85,7 +86,7 @@ impl RawHooks {
             .map_or(defaults::MAX_HOLD, |time| time.value);
         if max_hold <= timeout {
             let message = format!(
-                "max_hold ({}) is not above timeout ({})",
+                "max_hold ({}) must be longer than timeout ({})",
                 said(max_hold),
                 said(timeout)
             );
@@ -115,7 +116,7 @@ fn word<T: Copy>(value: &DeValue<'_>, words: [(&str, T); 2]) -> Option<Result<T,
     }
     let names = words.map(|(word, _)| word);
     Some(Err(ValueError {
-        message: format!("{text:?} is not known"),
+        message: format!("unknown value {text:?}"),
         remedy: match nearest(text, names.into_iter()) {
             Some(near) => format!("did you mean {near:?}?"),
             None => format!("write {:?} or {:?}", names[0], names[1]),

@@ -33,9 +33,9 @@ impl RawHttp {
     /// Validates the table; `None` if it can't be used.
     pub(super) fn validate(self, log: &mut Diagnostics) -> Option<Http> {
         for host in self.hosts.iter().filter(|host| !is_host(&host.value)) {
-            let message = format!("{:?} is not the name of a host", host.value);
+            let message = format!("{:?} is not a host name", host.value);
             let remedy =
-                "write a name without scheme, port and path, such as \"admin.example.org\"";
+                "write a name without a scheme, port or path, such as \"admin.example.org\"";
             log.error(&host.at, message, remedy);
         }
         let listen = self.listen?;
@@ -48,15 +48,15 @@ impl RawHttp {
         };
         if !address.ip().is_loopback() {
             let who = if address.ip().is_unspecified() {
-                format!("on any address of this host, at port {}", address.port())
+                format!("port {} on any address of this host", address.port())
             } else {
                 address.to_string()
             };
             let message = format!(
-                "listen = \"{address}\" shows the names of servers and snapshots, schedules, alerts and the audit trail, without a password, to all who reach it {who}"
+                "listen = \"{address}\" shows the names of servers and snapshots, schedules, alerts and the audit trail, without a password, to everyone who can reach {who}"
             );
             let remedy = format!(
-                "write listen = \"127.0.0.1:{}\" and look through an ssh tunnel or a proxy that asks for a password, or let a firewall admit those alone who may see it",
+                "write listen = \"127.0.0.1:{}\" and view the page through an SSH tunnel or a proxy that asks for a password, or restrict access with a firewall",
                 address.port()
             );
             log.warn(&listen.at, message, remedy);
@@ -72,7 +72,7 @@ impl RawHttp {
 fn parse(text: &str) -> Result<SocketAddr, (String, String)> {
     match text.parse::<SocketAddr>() {
         Ok(address) if address.port() == 0 => Err((
-            "port 0 would be another one at each start".to_owned(),
+            "port 0 would be a different port at each start".to_owned(),
             EXAMPLE.to_owned(),
         )),
         Ok(address) => Ok(address),
@@ -85,7 +85,7 @@ fn parse(text: &str) -> Result<SocketAddr, (String, String)> {
             );
             Err((
                 format!("listen = {text:?} is not an address and a port"),
-                format!("{example}, or \"[::1]:PORT\"; a name can't be listened on"),
+                format!("{example}, or \"[::1]:PORT\"; a host name is not accepted"),
             ))
         }
     }
@@ -110,10 +110,10 @@ mod tests {
             case("[http]\nlisten = \"127.0.0.1\"", "4:10: error", "is not an address and a port", "write listen = \"127.0.0.1:9180\""),
             case("[http]\nlisten = \"9180\"", "4:10: error", "is not an address and a port", "write listen = \"127.0.0.1:9180\""),
             case("[http]\nlisten = \"http://127.0.0.1:8000\"", "4:10: error", "is not an address and a port", "write listen = \"127.0.0.1:8000\""),
-            case("[http]\nlisten = \"127.0.0.1:0\"", "4:10: error", "port 0 would be another one at each start", "127.0.0.1:9180"),
+            case("[http]\nlisten = \"127.0.0.1:0\"", "4:10: error", "port 0 would be a different port at each start", "127.0.0.1:9180"),
             case("[http]\nlisten = 9180", "4:10: error", "", ""),
             case("[http]\nhosts = [\"a\"]", "3:1: error", "listen", "listen = \"127.0.0.1:9180\""),
-            case("[http]\nlisten = \"127.0.0.1:1\"\nhosts = [\"https://a.example\"]", "5:10: error", "\"https://a.example\" is not the name of a host", "without scheme, port and path"),
+            case("[http]\nlisten = \"127.0.0.1:1\"\nhosts = [\"https://a.example\"]", "5:10: error", "\"https://a.example\" is not a host name", "without a scheme, port or path"),
             case("[http]\nlisten = \"127.0.0.1:1\"\nport = 3", "5:1: error", "port", ""),
         ];
         prove("snaprotate.toml", MAIN, &cases);
@@ -123,9 +123,9 @@ mod tests {
     fn an_address_that_others_reach_is_warned_of_with_what_they_see() {
         #[rustfmt::skip]
         let cases = [
-            case("[http]\nlisten = \"0.0.0.0:9180\"", "4:10: warning", "schedules, alerts and the audit trail, without a password, to all who reach it on any address of this host, at port 9180", "write listen = \"127.0.0.1:9180\" and look through an ssh tunnel"),
-            case("[http]\nlisten = \"[::]:80\"", "4:10: warning", "on any address of this host, at port 80", "127.0.0.1:80"),
-            case("[http]\nlisten = \"192.0.2.7:9180\"", "4:10: warning", "to all who reach it 192.0.2.7:9180", "a firewall"),
+            case("[http]\nlisten = \"0.0.0.0:9180\"", "4:10: warning", "schedules, alerts and the audit trail, without a password, to everyone who can reach port 9180 on any address of this host", "write listen = \"127.0.0.1:9180\" and view the page through an SSH tunnel"),
+            case("[http]\nlisten = \"[::]:80\"", "4:10: warning", "port 80 on any address of this host", "127.0.0.1:80"),
+            case("[http]\nlisten = \"192.0.2.7:9180\"", "4:10: warning", "to everyone who can reach 192.0.2.7:9180", "a firewall"),
         ];
         prove("snaprotate.toml", MAIN, &cases);
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::core::policy::{Hooks, Policy};
 
 /// Remedy for a main file that can't be read.
-const NO_MAIN_FILE: &str = "let snaprotate init write it, create it (config/snaprotate.toml is a commented example), or name another by --config FILE";
+const NO_MAIN_FILE: &str = "create it with snaprotate init or by hand (config/snaprotate.toml is a commented example), or name another with --config FILE";
 
 /// Loads the main file and all policies. The error holds every problem, warnings included.
 pub fn load(file: &Path, env: &Environment) -> Result<Config, Problems> {
@@ -217,7 +217,7 @@ fn read(
                 "the policies folder {} can't be read: {why}",
                 policies.display()
             );
-            let usual = "make the folder, or name another by policies = \"…\" below [daemon]";
+            let usual = "create the folder, or name another with policies = \"…\" below [daemon]";
             let denied = file_source::is_denied(&why);
             let remedy = if denied { file_source::DENIED } else { usual };
             main_log.error(&at, message, remedy);
@@ -226,13 +226,13 @@ fn read(
     };
     if files.is_empty() && given.is_none() && policies.is_dir() {
         let message = format!(
-            "the policies folder {} holds no file *.toml",
+            "the policies folder {} holds no *.toml file",
             policies.display()
         );
         main_log.error(
             &at,
             message,
-            "let snaprotate init write first ones, or write one such as web-server-01.toml into it",
+            "create policies with snaprotate init, or create one by hand, such as web-server-01.toml",
         );
     }
     let options = raw.defaults.clone();

@@ -69,8 +69,8 @@ pub(super) struct Settings {
 type Bound = (&'static str, &'static str);
 
 const NO_TIME: Bound = (
-    "must be longer than nothing",
-    "write a duration such as \"30s\", or take it out for the default",
+    "must be longer than 0s",
+    "write a duration such as \"30s\", or remove it to use the default",
 );
 const NO_COUNT: Bound = ("must be at least 1", "write a whole number such as 5");
 
@@ -126,7 +126,7 @@ impl RawMain {
         }
         for key in ["server", "rotation"] {
             let why = (
-                "servers and rotations stand in a policy file",
+                "servers and rotations belong in a policy file",
                 "move it to a file in the policies folder",
             );
             root.refuse(key, why, log);
@@ -139,8 +139,8 @@ impl RawMain {
         for key in ["token", "api_token", "api_key"] {
             // I13: the report names the line but doesn't show it.
             let why = (
-                "the token itself must not stand in this file",
-                "take it out, change the token, and write token_file = \"/etc/snaprotate/api-token\"",
+                "the token itself must not be in this file",
+                "remove it, change the token, and write token_file = \"/etc/snaprotate/api-token\"",
             );
             section.refuse(key, why, log);
         }
@@ -166,10 +166,7 @@ impl RawMain {
             "max_body",
             log,
             |size: &ByteSize| size.0 > 0,
-            (
-                "must be more than nothing",
-                "write a size such as \"64MiB\"",
-            ),
+            ("must be more than 0", "write a size such as \"64MiB\""),
         );
         self.ca_file = section.take("ca_file", log);
         self.proxy = section.take("proxy", log);
@@ -215,7 +212,7 @@ impl RawMain {
             let (window, longest) = (said(window), said(longest));
             log.warn(
                 at,
-                format!("settle_window ({window}) is shorter than request_timeout ({longest}): a call that still runs on the provider's side could be taken for one without effect"),
+                format!("settle_window ({window}) is shorter than request_timeout ({longest}): a call that the provider is still working on could be mistaken for one without effect"),
                 format!("write a settle_window of {longest} or more, such as \"10m\", or a shorter request_timeout"),
             );
         }
@@ -223,25 +220,25 @@ impl RawMain {
             && stuck.value < defaults::SLOWEST_CREATE
         {
             let message = format!(
-                "stuck_after ({}) is below the 3 to 10 minutes that a snapshot takes: healthy ones will be called stuck",
+                "stuck_after ({}) is below the 3 to 10 minutes that a snapshot takes: healthy snapshots will be reported as stuck",
                 said(stuck.value)
             );
             log.warn(
                 &stuck.at,
                 message,
-                "write stuck_after = \"1h\", or 10m at least",
+                "write stuck_after = \"1h\", or at least 10m",
             );
         }
         if let Some(limit) = &self.snapshot_limit
             && limit.value > defaults::SNAPSHOT_LIMIT
         {
             let message = format!(
-                "snapshot_limit ({}) is above the {} that the provider documents: a server would be taken to have room that it lacks",
+                "snapshot_limit ({}) is above the {} that the provider documents: the service would assume room that a server does not have",
                 limit.value,
                 defaults::SNAPSHOT_LIMIT
             );
             let remedy = format!(
-                "write snapshot_limit = {}, or take it out, unless the provider has promised you more",
+                "write snapshot_limit = {}, or remove it, unless the provider grants you more",
                 defaults::SNAPSHOT_LIMIT
             );
             log.warn(&limit.at, message, remedy);
@@ -250,7 +247,7 @@ impl RawMain {
             && retry.value > LONGEST_PAUSE
         {
             let message = format!(
-                "retry_after ({}) is above an hour, and no pause is longer than that",
+                "retry_after ({}) is above an hour, the longest pause between two attempts",
                 said(retry.value)
             );
             log.warn(&retry.at, message, "write retry_after = \"1h\" or less");
@@ -293,8 +290,8 @@ impl RawMain {
         {
             log.error(
                 at,
-                "proxy is for https alone, and base_url is http",
-                "take proxy out, or write a base_url that begins with https://",
+                "proxy is for https only, but base_url is http",
+                "remove proxy, or write a base_url that begins with https://",
             );
         }
         let api = Api {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use reqwest::Url;
 
-use super::api_section::is_loopback;
+pub use super::value_types::SecretFile;
+use crate::api::is_loopback;
 use crate::core::snapshot::ServerId;
 
 /// A receiver of alerts.
@@ -71,10 +71,6 @@ impl Transport {
         }
     }
 }
-
-/// A file that holds a secret; it is read when the secret is needed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretFile(pub PathBuf);
 
 /// A web address. It may be all that is needed to post there, so it is never shown.
 #[derive(Clone, PartialEq, Eq)]

@@ -9,7 +9,8 @@ use jiff::SignedDuration;
 
 use super::cases::{case, prove};
 use super::fixture::{ConfigFolder, MAIN};
-use super::notify::{Address, Mail, SecretFile, Tls, Transport};
+use super::notify::{Address, Mail, Tls, Transport};
+use super::value_types::SecretFile;
 use crate::core::event::AlertKind;
 use crate::core::snapshot::ServerId;
 
@@ -89,8 +90,8 @@ fn wrong_receivers_are_refused_with_place_and_remedy() {
     #[rustfmt::skip]
     let cases = [
         case("name = \"x\"\nurl = \"x\"", "3:1: error", "type is missing in [[notify]]", "type = "),
-        case("type = \"web-hook\"\nurl = \"x\"", "4:8: error", "\"web-hook\" is not known", "did you mean \"webhook\"?"),
-        case("type = \"pigeon\"", "4:8: error", "\"pigeon\" is not known", "\"ntfy\""),
+        case("type = \"web-hook\"\nurl = \"x\"", "4:8: error", "unknown value \"web-hook\"", "did you mean \"webhook\"?"),
+        case("type = \"pigeon\"", "4:8: error", "unknown value \"pigeon\"", "\"ntfy\""),
         case("tpye = \"webhook\"\nurl = \"https://x.example\"", "4:1: error", "unknown key \"tpye\" in [[notify]], which lacks type", "did you mean type?"),
         case("type = \"webhook\"", "3:1: error", "url is missing", "url_file"),
         case("type = \"webhook\"\nurl = \"hooks.example\"", "5:7: error", "url is not a URL", "https://"),
@@ -98,29 +99,29 @@ fn wrong_receivers_are_refused_with_place_and_remedy() {
         case("type = \"webhook\"\nurl = \"http://hooks.example/\"", "5:7: error", "unencrypted", "https://"),
         case("type = \"webhook\"\nurl = \"https://u:p@hooks.example/\"", "5:7: error", "a user or a password", "https://"),
         case("type = \"webhook\"\nurl = \"https://x.example\"\nurl_file = \"token\"", "5:7: error", "both", "keep one"),
-        case("type = \"webhook\"\nurl_file = \"https://x.example/s3cr3t\"", "5:12: error", "url_file names no file", "holds the address"),
+        case("type = \"webhook\"\nurl_file = \"https://x.example/s3cr3t\"", "5:12: error", "url_file does not name a file", "holds the address"),
         case("type = \"webhook\"\nurl_file = \"none\"", "5:12: error", "can't be read", "address"),
         case("type = \"webhook\"\nurl_file = \"token\"", "5:12: error", "is not a URL", "https://"),
         case("type = \"slack\"\nurl = \"https://x.example\"\ntoken_file = \"token\"", "6:1: error", "unknown key \"token_file\"", "timeout"),
-        case("type = \"slack\"\nurl = \"https://x.example\"\non = [\"blockd\"]", "6:7: error", "no alert \"blockd\"", "did you mean \"blocked\"?"),
-        case("type = \"slack\"\nurl = \"https://x.example\"\non = []", "3:1: error", "on is empty", "take it out"),
-        case("type = \"slack\"\nurl = \"https://x.example\"\nservers = [8]", "6:12: error", "no policy is for a server 8", "name a server"),
-        case("type = \"slack\"\nurl = \"https://x.example\"\nservers = [\"wep\"]", "6:12: error", "no policy is for a server \"wep\"", "did you mean \"web\"?"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\non = [\"blockd\"]", "6:7: error", "no alert of kind \"blockd\"", "did you mean \"blocked\"?"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\non = []", "3:1: error", "on is empty", "remove the key"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nservers = [8]", "6:12: error", "no policy is for server 8", "name a server"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nservers = [\"wep\"]", "6:12: error", "no policy is for server \"wep\"", "did you mean \"web\"?"),
         case("type = \"slack\"\nurl = \"https://x.example\"\nrepeat = \"5m\"", "6:10: error", "repeat must be an hour or more", "never"),
-        case("type = \"slack\"\nurl = \"https://x.example\"\ntimeout = \"2m\"", "6:11: error", "a minute at most", "10s"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\ntimeout = \"2m\"", "6:11: error", "at most a minute", "10s"),
         case("type = \"ping\"\nurl = \"https://x.example\"\non = [\"blocked\"]", "6:1: error", "unknown key \"on\"", "rotations"),
         case("type = \"ping\"\nurl = \"https://x.example\"\nrotations = [\"weakly\"]", "6:14: error", "no policy has a rotation \"weakly\"", "did you mean \"weekly\"?"),
         case("type = \"email\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]", "3:1: error", "server is missing", "mail.example.org"),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"A <a@x.org>\"\nto = [\"b@x.org\"]", "6:8: error", "not a mail address", "without a name"),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = \"b@x.org\"", "7:6: error", "to must be a list", "to = ["),
-        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = []", "3:1: error", "to names nobody", "to = ["),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = []", "3:1: error", "to is empty", "to = ["),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\ntls = \"none\"", "8:7: error", "unencrypted", "starttls"),
-        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\nport = 70000", "8:8: error", "is no port", "65535"),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\nport = 70000", "8:8: error", "is not a port", "65535"),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\nusername = \"a\"", "8:12: error", "no password_file", "password_file ="),
         case("type = \"command\"", "3:1: error", "command is missing", "command = ["),
         case("type = \"command\"\ncommand = []", "3:1: error", "command is empty", "command = ["),
-        case("type = \"command\"\ncommand = [\"sh\"]", "5:12: error", "not a whole path", "no shell"),
-        case("type = \"command\"\ncommand = [\"/none/of/it\"]", "5:12: error", "is not there", "name a program"),
+        case("type = \"command\"\ncommand = [\"sh\"]", "5:12: error", "not an absolute path", "no shell"),
+        case("type = \"command\"\ncommand = [\"/none/of/it\"]", "5:12: error", "does not exist", "name an existing program"),
     ];
     prove("snaprotate.toml", &main, &cases);
 }
@@ -131,7 +132,7 @@ fn two_receivers_of_one_name_are_refused_and_a_given_name_is_not_given_again() {
     let said = with(&(hook("a") + &hook("a"))).said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
-        said[0].contains("two receivers are called \"a\""),
+        said[0].contains("two receivers are named \"a\""),
         "{said:?}"
     );
     let config = with(&(HOOK.to_owned() + &hook("webhook"))).good();

@@ -14,7 +14,7 @@ pub(super) fn check(text: &Located<String>, log: &mut Diagnostics) {
     let pattern = Pattern::new(&text.value, "name");
     if pattern.as_ref().is_ok_and(|pattern| !pattern.has_word()) {
         let message = format!(
-            "name pattern {:?} has no word of its own: snapshots that others name by their date would count as this rotation's, and be deleted with them",
+            "name pattern {:?} has no word of its own: snapshots that others name by date would count as this rotation's own, and be pruned",
             text.value
         );
         log.warn(
@@ -44,7 +44,7 @@ pub(super) fn twins(
 ) {
     if let Some((one, other)) = schedules.twins(expression, pattern) {
         let message = format!(
-            "rotation {rotation} has two slots of one name: {one} and {other} are both {}",
+            "rotation {rotation} has two slots with the same name: {one} and {other} are both named {}",
             pattern.format(one)
         );
         log.error(at, message, finer(pattern, other.duration_since(one)));
@@ -83,7 +83,7 @@ pub(super) fn clashes(rotations: &[(Rotation, Position)], log: &mut Diagnostics)
                 && earlier.name != rotation.name
             {
                 let message = format!(
-                    "rotations {} and {} could give one name: {one} and {other}",
+                    "rotations {} and {} could give the same name: {one} and {other}",
                     earlier.name, rotation.name
                 );
                 log.error(at, message, "write a snapshot_name with a word of its own for each, such as \"{name}-%Y-%m-%d\"");

@@ -7,12 +7,11 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::diagnostics::{Diagnostics, Position, Source};
-use super::file_source;
 use super::rotation::{RawRotation, RotationDefaults};
 use super::schedule_checks::Schedules;
 use super::table_reader::{Located, TableReader};
 use super::value_types::ProtectEntry;
-use super::{defaults, pattern_checks};
+use super::{defaults, file_source, pattern_checks};
 use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
 
@@ -85,7 +84,7 @@ impl PolicyContext<'_> {
         if let Some(id) = &raw.id {
             if let Some(first) = self.servers.get(&id.value) {
                 let message = format!(
-                    "server {} has a policy already: {}",
+                    "server {} already has a policy: {}",
                     id.value,
                     first.display()
                 );
@@ -189,7 +188,7 @@ impl PolicyContext<'_> {
         }
         if least.value > sum || fills_all {
             let message = format!(
-                "min_completed ({}) leaves nothing to prune where keep adds up to {sum}: once the server is full, no new snapshot is ever made",
+                "min_completed ({}) leaves nothing to prune, since keep adds up to {sum}: once the server is full, no new snapshot is ever made",
                 least.value
             );
             let fewer = sum.saturating_sub(1).max(defaults::MIN_COMPLETED);
@@ -208,7 +207,7 @@ impl PolicyContext<'_> {
             if sum > self.limit {
                 let left = self.limit.saturating_sub(before);
                 let remedy = match left {
-                    0 => "take the rotation out, or lower keep in the others".to_owned(),
+                    0 => "remove the rotation, or lower keep in the others".to_owned(),
                     left => format!("write keep = {left} or less here, or lower it in the others"),
                 };
                 let message = format!(
@@ -225,7 +224,7 @@ impl PolicyContext<'_> {
             log.warn(
                 &last.at,
                 format!("keep adds up to all {sum} snapshots that a server may hold"),
-                "lower one keep by 1, so that a new one fits before the oldest goes and a foreign one finds room",
+                "lower one keep by 1, so that there is room for a new snapshot before the oldest is deleted, and for a foreign one",
             );
         }
     }
@@ -313,7 +312,7 @@ impl RawPolicy {
             |least: &usize| *least > 0,
             (
                 "must be at least 1",
-                "write min_completed = 1: the newest good one is never deleted (I2)",
+                "write min_completed = 1: the newest good snapshot is never deleted (I2)",
             ),
         );
         self.delete_stuck = section.take("delete_stuck", log);

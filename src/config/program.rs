@@ -22,11 +22,11 @@ pub(super) fn program(
     };
     let path = Path::new(&program.value);
     if !path.is_absolute() {
-        let message = format!("{key} {:?} is not a whole path", program.value);
+        let message = format!("{key} {:?} is not an absolute path", program.value);
         log.error(
             &program.at,
             message,
-            "write the program's path from / on; no shell looks for it",
+            "write the program's full path, from /; no shell searches for it",
         );
         return None;
     }
@@ -44,7 +44,7 @@ fn fault(path: &Path) -> Option<(&'static str, String)> {
     let found = match std::fs::metadata(path) {
         Ok(found) => found,
         Err(why) if why.kind() == ErrorKind::PermissionDenied => return None,
-        Err(_) => return Some(("is not there", "name a program that is".to_owned())),
+        Err(_) => return Some(("does not exist", "name an existing program".to_owned())),
     };
     if found.is_dir() {
         return Some(("is a folder", "name a program in it".to_owned()));
@@ -53,7 +53,7 @@ fn fault(path: &Path) -> Option<(&'static str, String)> {
         return Some(("is not a program", "name a program".to_owned()));
     }
     let executable = found.permissions().mode() & 0o111 != 0;
-    let remedy = || format!("make it so: chmod +x {}", path.display());
+    let remedy = || format!("run chmod +x {}", path.display());
     (!executable).then(|| ("is not executable", remedy()))
 }
 
@@ -71,7 +71,7 @@ mod tests {
             std::fs::set_permissions(path, mode).expect("mode set");
         }
         let told = |path: &Path| fault(path).map(|(fault, remedy)| format!("{fault}: {remedy}"));
-        let executable = format!("is not executable: make it so: chmod +x {}", file.display());
+        let executable = format!("is not executable: run chmod +x {}", file.display());
         assert_eq!(told(&file), Some(executable));
         assert_eq!(
             told(home.path()).expect("told"),
@@ -84,7 +84,7 @@ mod tests {
         assert!(
             told(&home.path().join("none"))
                 .expect("told")
-                .starts_with("is not there")
+                .starts_with("does not exist")
         );
         assert_eq!(told(&program), None);
     }

@@ -106,7 +106,7 @@ impl RawReceiver {
 }
 
 const WRONG_TIMEOUT: (&str, &str) = (
-    "must be more than nothing, and a minute at most",
+    "must be longer than 0s, and at most a minute",
     "write a duration such as \"10s\"",
 );
 const WRONG_REPEAT: (&str, &str) = (
@@ -140,12 +140,12 @@ impl RawAddress {
         log: &mut Diagnostics,
     ) -> Option<Address> {
         let remedy =
-            "write an https:// address (http:// is for 127.0.0.1, [::1] and localhost alone)";
+            "write an https:// address (http:// is only for 127.0.0.1, [::1] and localhost)";
         match (self.url, self.file) {
             (Some(url), Some(_)) => {
                 log.error(
                     &url.at,
-                    "url and url_file both say where",
+                    "url and url_file both give the address",
                     "keep one of the two",
                 );
                 None
@@ -162,7 +162,7 @@ impl RawAddress {
                 let text = std::fs::read_to_string(&secret.0).unwrap_or_default();
                 if let Err(why) = address(text.trim()) {
                     let shown = secret.0.display();
-                    log.error(&file.at, format!("what {shown} holds {why}"), remedy);
+                    log.error(&file.at, format!("the address in {shown} {why}"), remedy);
                     return None;
                 }
                 Some(Address::File(secret))
@@ -183,7 +183,7 @@ impl RawMail {
                 "port",
                 log,
                 |port| (1..=65_535).contains(port),
-                ("is no port", "write a whole number from 1 to 65535"),
+                ("is not a port", "write a whole number from 1 to 65535"),
             ),
             tls: section.take("tls", log),
             from: section.take("from", log),
@@ -203,7 +203,7 @@ impl RawMail {
         let local = self
             .server
             .as_ref()
-            .map(|s| api_section::is_loopback(&s.value));
+            .map(|s| crate::api::is_loopback(&s.value));
         if let Some(at) = self.tls.as_ref().map(|found| &found.at)
             && tls == Tls::None
             && local == Some(false)
@@ -211,7 +211,7 @@ impl RawMail {
             log.error(
                 at,
                 "tls = \"none\" would send alerts unencrypted",
-                "write \"starttls\" or \"tls\" (\"none\" is for 127.0.0.1, ::1 and localhost alone)",
+                "write \"starttls\" or \"tls\" (\"none\" is only for 127.0.0.1, ::1 and localhost)",
             );
         }
         let sound = |found: Located<String>, log: &mut Diagnostics| {
@@ -239,12 +239,12 @@ impl RawMail {
                 Some((user.value, password))
             }
             (Some(user), None) => {
-                let remedy = "write password_file = \"FILE\", or take username out";
+                let remedy = "write password_file = \"FILE\", or remove username";
                 log.error(&user.at, "username has no password_file", remedy);
                 None
             }
             (None, Some(file)) => {
-                let remedy = "write username = \"…\", or take password_file out";
+                let remedy = "write username = \"…\", or remove password_file";
                 log.error(&file.at, "password_file has no username", remedy);
                 None
             }

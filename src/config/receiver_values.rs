@@ -3,8 +3,9 @@
 use crate::core::snapshot::ServerId;
 use toml::de::DeValue;
 
+use super::hints::nearest;
 use super::notify::Tls;
-use super::table_reader::{FromToml, ValueError, nearest};
+use super::table_reader::{FromToml, ValueError};
 
 const TYPES: [&str; 6] = ["webhook", "ping", "ntfy", "slack", "email", "command"];
 
@@ -33,7 +34,7 @@ impl FromToml for ReceiverType {
             "email" => Ok(Self::Email),
             "command" => Ok(Self::Command),
             other => Err(ValueError {
-                message: format!("{other:?} is not known"),
+                message: format!("unknown value {other:?}"),
                 remedy: match nearest(other, TYPES.into_iter()) {
                     Some(near) => format!("did you mean {near:?}?"),
                     None => format!("write {}", Self::EXAMPLE),
@@ -53,7 +54,7 @@ impl FromToml for Tls {
             "tls" => Ok(Self::Tls),
             "none" => Ok(Self::None),
             other => Err(ValueError {
-                message: format!("{other:?} is not known"),
+                message: format!("unknown value {other:?}"),
                 remedy: format!("write {}", Self::EXAMPLE),
             }),
         })

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostics::{Diagnostics, Position};
-use super::notify::{Receiver, SecretFile, Transport};
+use super::hints::nearest;
+use super::notify::{Receiver, Transport};
 use super::program::program;
 use super::receiver::{RawReceiver, RawTransport};
 use super::receiver_values::ServerReference;
-use super::table_reader::{Located, nearest};
+use super::table_reader::Located;
+use super::value_types::SecretFile;
 use super::{Environment, api_section, defaults};
 use crate::alerts::KINDS;
 use crate::core::policy::Policy;
@@ -30,7 +32,7 @@ impl ReceiverContext<'_> {
         let mut taken: BTreeSet<String> = BTreeSet::new();
         for name in raw.iter().filter_map(|raw| raw.name.as_ref()) {
             if !taken.insert(name.value.clone()) {
-                let message = format!("two receivers are called {:?}", name.value);
+                let message = format!("two receivers are named {:?}", name.value);
                 log.error(&name.at, message, "give one of them another name");
             }
         }
@@ -83,7 +85,7 @@ impl ReceiverContext<'_> {
             }
             RawTransport::Email(raw) => {
                 if raw.to.as_ref().is_some_and(Vec::is_empty) {
-                    log.error(at, "to names nobody", "write to = [\"admin@example.org\"]");
+                    log.error(at, "to is empty", "write to = [\"admin@example.org\"]");
                 }
                 Transport::Email(raw.validate(folder, env, log)?)
             }
@@ -111,7 +113,11 @@ impl ReceiverContext<'_> {
         log: &mut Diagnostics,
     ) -> BTreeSet<ServerId> {
         if wanted.is_empty() {
-            log.error(at, "servers is empty", "name some, or take it out for all");
+            log.error(
+                at,
+                "servers is empty",
+                "name some, or remove the key for all",
+            );
         }
         let mut servers = BTreeSet::new();
         for found in wanted {
@@ -144,11 +150,7 @@ impl ReceiverContext<'_> {
                 || "name a server by its id, its name, or its policy file's stem".to_owned(),
                 |near| format!("did you mean {near:?}?"),
             );
-            log.error(
-                &found.at,
-                format!("no policy is for a server {said}"),
-                remedy,
-            );
+            log.error(&found.at, format!("no policy is for server {said}"), remedy);
         }
         servers
     }
@@ -163,7 +165,7 @@ impl ReceiverContext<'_> {
             log.error(
                 at,
                 "rotations is empty",
-                "name some, or take it out for all",
+                "name some, or remove the key for all",
             );
         }
         let all = || {
@@ -189,7 +191,11 @@ impl ReceiverContext<'_> {
 
 fn kinds_of(kinds: Vec<Located<String>>, at: &Position, log: &mut Diagnostics) -> BTreeSet<String> {
     if kinds.is_empty() {
-        log.error(at, "on is empty", "name some kinds, or take it out for all");
+        log.error(
+            at,
+            "on is empty",
+            "name some kinds, or remove the key for all",
+        );
     }
     for found in &kinds {
         if !KINDS.contains(&found.value.as_str()) {
@@ -197,7 +203,7 @@ fn kinds_of(kinds: Vec<Located<String>>, at: &Position, log: &mut Diagnostics) -
                 || format!("write one of {}", KINDS.join(", ")),
                 |near| format!("did you mean {near:?}?"),
             );
-            let message = format!("there is no alert {:?}", found.value);
+            let message = format!("there is no alert of kind {:?}", found.value);
             log.error(&found.at, message, remedy);
         }
     }

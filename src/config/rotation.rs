@@ -60,8 +60,8 @@ impl RotationDefaults {
                 log,
                 positive,
                 (
-                    "of nothing would run no slot at all",
-                    "write a duration such as \"24h\", or take it out: then until the next slot",
+                    "of 0s would run no slot at all",
+                    "write a duration such as \"24h\", or remove it: a missed slot may then be run until the next slot",
                 ),
             ),
             splay: section.take("splay", log),
@@ -69,7 +69,7 @@ impl RotationDefaults {
                 "attempts",
                 log,
                 |attempts: &u32| *attempts > 0,
-                ("must be at least 1", "write attempts = 1 for a single try"),
+                ("must be at least 1", "write attempts = 1 for a single attempt"),
             ),
             when_full: section.take("when_full", log),
             hooks: section
@@ -110,7 +110,7 @@ impl RawRotation {
         section.require("keep", "3");
         for key in ["hook", "before", "after"] {
             let why = (
-                "hooks stand in a table of their own",
+                "hooks belong in a table of their own",
                 "write it below [rotation.hooks]",
             );
             section.refuse(key, why, log);
@@ -126,7 +126,7 @@ impl RawRotation {
                 log,
                 plain,
                 (
-                    "of a rotation must be made of letters, digits, '-' and '_', 64 at most",
+                    "of a rotation must consist of at most 64 letters, digits, '-' and '_'",
                     "write name = \"weekly\"",
                 ),
             ),
@@ -137,7 +137,7 @@ impl RawRotation {
                 |keep: &usize| *keep > 0,
                 (
                     "must be at least 1",
-                    "write keep = 1, or take the whole rotation out",
+                    "write keep = 1, or remove the whole rotation",
                 ),
             ),
             own: RotationDefaults::read(&mut section, "[rotation.hooks]", log),

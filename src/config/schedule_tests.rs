@@ -39,9 +39,9 @@ fn a_bad_schedule_is_told_by_field_value_range_and_example() {
         (
             "0 0 3 * * Sun 2026",
             "it has 7 fields, not five",
-            "seconds before them",
+            "with seconds first",
         ),
-        ("@fortnightly", "no such word is known", "@midnight"),
+        ("@fortnightly", "unknown word", "@midnight"),
     ];
     for (schedule, message, remedy) in cases {
         let policy = POLICY.replace("0 3 * * Sun", schedule);

@@ -18,8 +18,8 @@ pub(super) struct RawStop {
 }
 
 const NO_TIME: (&str, &str) = (
-    "must be longer than nothing",
-    "write a duration such as \"10m\", or take it out for the default",
+    "must be longer than 0s",
+    "write a duration such as \"10m\", or remove it to use the default",
 );
 
 impl RawStop {
@@ -67,8 +67,8 @@ impl RawStop {
             let Some(at) = at else { continue };
             log.warn(
                 at,
-                format!("{key} says nothing: the server isn't stopped"),
-                format!("write stop_server = true, or take {key} out"),
+                format!("{key} has no effect: the server is not stopped"),
+                format!("write stop_server = true, or remove {key}"),
             );
         }
     }
@@ -88,7 +88,7 @@ impl RawStop {
         if catch_up.is_none() {
             log.warn(
                 &stops.at,
-                "stop_server without catch_up: a slot that was missed stops the server at any hour, also when the service starts for the first time",
+                "stop_server without catch_up: a missed slot stops the server at any hour, also when the service first starts",
                 "write how late a slot may still be run, such as catch_up = \"1h\"",
             );
         }
@@ -99,7 +99,7 @@ impl RawStop {
         let longest = value(&self.max_stopped, defaults::MAX_STOPPED);
         if longest <= timeout {
             let message = format!(
-                "max_stopped ({}) is not above stop_timeout ({})",
+                "max_stopped ({}) must be longer than stop_timeout ({})",
                 said(longest),
                 said(timeout)
             );

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostics::{Diagnostics, Position, Source};
 use super::hints;
+use super::hints::nearest;
 
 /// A value and its position.
 #[derive(Clone, Debug)]
@@ -218,7 +219,7 @@ impl<'a> TableReader<'a> {
             let name = key.get_ref();
             let remedy = match self.near(name) {
                 Some(near) => format!("did you mean {near}?"),
-                None => format!("take it out, or use one of {}", self.known.join(", ")),
+                None => format!("remove it, or use one of {}", self.known.join(", ")),
             };
             let message = format!("unknown key {name:?} in {}", self.title);
             log.error(&self.span(key.span()), message, remedy);
@@ -310,7 +311,7 @@ fn read<T: FromToml>(
         None => log.error(
             &at,
             format!("{key} must be {}, not {}", T::WANTED, kind(value)),
-            match hints::bare::<T>(value) {
+            match bare::<T>(value) {
                 Some(bare) if form == ValueForm::Value => {
                     format!("write {key} = {bare}, without quotes")
                 }
@@ -325,7 +326,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a point",
+        DeValue::Float(_) => "a decimal number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
@@ -333,37 +334,29 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// Returns the candidate that was probably meant; allows one edit for every three letters.
-pub(super) fn nearest<'n>(word: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let word = word.to_lowercase();
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
-    among
-        .map(|candidate| (distance(&word, &candidate.to_lowercase()), candidate))
-        .filter(|(slips, _)| *slips <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
+/// Returns the text of a string that would be valid without its quotes.
+fn bare<T: FromToml>(value: &DeValue<'_>) -> Option<String> {
+    let text = value.as_str()?.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+    if text.is_empty() || text.len() > 20 || !text.chars().all(plain) {
+        return None;
+    }
+    let line = format!("x = {text}");
+    let table = DeTable::parse(&line).ok()?;
+    let (_, value) = table.get_ref().get_key_value("x")?;
+    matches!(T::read(value.get_ref()), Some(Ok(_))).then(|| text.to_owned())
 }
 
-/// Returns the number of letters to insert, delete, replace or swap with their neighbour.
-fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.chars().take(64).collect();
-    let right: Vec<char> = right.chars().take(64).collect();
-    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
-    for i in 0..=left.len() {
-        for j in 0..=right.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let swap = usize::from(left[i - 1] != right[j - 1]);
-                let mut least = (rows[i - 1][j - 1] + swap)
-                    .min(rows[i - 1][j] + 1)
-                    .min(rows[i][j - 1] + 1);
-                if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
-                    least = least.min(rows[i - 2][j - 2] + 1);
-                }
-                least
-            };
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_would_be_right_is_advised_without_its_quotes() {
+        let bare = |text: &'static str| bare::<u64>(&DeValue::String(text.into()));
+        assert_eq!(bare(" 7 "), Some("7".to_owned()));
+        for text in ["", "-7", "seven", "7\ny = 1", "7.5", "true"] {
+            assert_eq!(bare(text), None, "{text:?}");
         }
     }
-    rows[left.len()][right.len()]
 }

@@ -26,7 +26,7 @@ impl RotationTimes<'_> {
             && self.splay >= catch_up
         {
             let (splay, catch_up) = (said(self.splay), said(catch_up));
-            let message = format!("splay ({splay}) is not below catch_up ({catch_up})");
+            let message = format!("splay ({splay}) must be shorter than catch_up ({catch_up})");
             let remedy = "write a shorter splay, or a longer catch_up";
             log.error(self.splay_at, message, remedy);
         }
@@ -36,7 +36,7 @@ impl RotationTimes<'_> {
         {
             let (splay, shortest) = (said(self.splay), said(shortest));
             let message = format!(
-                "splay ({splay}) is not below the {shortest} between two slots of rotation {rotation}"
+                "splay ({splay}) must be shorter than the {shortest} between two slots of rotation {rotation}"
             );
             let remedy = format!("write a splay shorter than {shortest}");
             log.error(self.splay_at, message, remedy);
@@ -46,14 +46,14 @@ impl RotationTimes<'_> {
             log.warn(
                 &self.expression.at,
                 format!("slots of rotation {rotation} are only {shortest} apart"),
-                "creating a snapshot takes 3 to 10 minutes: leave ten minutes or more between two",
+                "creating a snapshot takes 3 to 10 minutes: leave at least ten minutes between two slots",
             );
         }
         if !schedules.fires(expression) {
             log.warn(
                 &self.expression.at,
                 format!("schedule {expression:?} never fires"),
-                "write a day that exists in its month, or take the rotation out",
+                "write a day that exists in its month, or remove the rotation",
             );
         }
     }

@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use toml::de::{DeInteger, DeValue};
 
 use super::defaults;
-use super::table_reader::{FromToml, ValueError, nearest};
+use super::hints::nearest;
+use super::table_reader::{FromToml, ValueError};
 use crate::api::Proxy;
 use crate::core::id::InvalidId;
 use crate::core::policy::WhenFull;
@@ -38,6 +39,10 @@ fn fault(message: String, remedy: impl Into<String>) -> ValueError {
     }
 }
 
+/// A file that holds a secret; it is read when the secret is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile(pub PathBuf);
+
 impl FromToml for String {
     const WANTED: &'static str = "a string";
     const EXAMPLE: &'static str = "\"text\", in double quotes";
@@ -47,7 +52,7 @@ impl FromToml for String {
         Some(if text.trim().is_empty() {
             Err(fault(
                 "it is empty".to_owned(),
-                "write some text, or take the key out",
+                "write some text, or remove the key",
             ))
         } else if text.chars().any(char::is_control) {
             let message = format!("{text:?} holds a control character");
@@ -80,7 +85,7 @@ impl FromToml for Proxy {
             ValueError {
                 message,
                 remedy:
-                    "write \"http://proxy.example.org:3128\", or \"env\" for what HTTPS_PROXY names"
+                    "write \"http://proxy.example.org:3128\", or \"env\" for the proxy that HTTPS_PROXY names"
                         .to_owned(),
             }
         }))
@@ -250,7 +255,7 @@ impl FromToml for WhenFull {
             "prune-first" => Ok(Self::PruneFirst),
             "skip" => Ok(Self::Skip),
             other => Err(fault(
-                format!("{other:?} is not known"),
+                format!("unknown value {other:?}"),
                 "write \"prune-first\" or \"skip\"",
             )),
         })

@@ -58,8 +58,8 @@ impl RawWitness {
                 log,
                 |origin: &String| is_origin(origin),
                 (
-                    "holds characters that no origin has",
-                    "write letters, digits and . - _ / alone, such as \"snaprotate/admin-01\"",
+                    "holds characters that are not allowed",
+                    "write only letters, digits and . - _ /, such as \"snaprotate/admin-01\"",
                 ),
             ),
             file: section.take("file", log),
@@ -88,7 +88,7 @@ impl RawWitness {
             let path = folder.join(&file.value);
             if folders.iter().any(|folder| path.starts_with(folder)) {
                 let message = format!(
-                    "file {} lies beside the trail: whoever rewrites the one can rewrite the other",
+                    "file {} is next to the trail: whoever can rewrite one can rewrite the other",
                     path.display()
                 );
                 let remedy = "name a file on another mount that this host can only append to";
@@ -120,14 +120,14 @@ pub(super) fn fits(
         (Some((witness, at)), None) if !witness.journal && witness.file.is_none() && !takes => {
             log.error(
                 at,
-                "[audit.witness] signs checkpoints that nobody gets",
+                "[audit.witness] signs checkpoints, but sends them nowhere",
                 "write file = \"…\", journal = true, or witness = true below a [[notify]]",
             );
         }
         (None, Some(at)) => log.error(
             at,
             "witness = true, but no checkpoints are signed",
-            "add a table [audit.witness] with key_file = \"witness-key\", or take witness out",
+            "add a table [audit.witness] with key_file = \"witness-key\", or remove witness",
         ),
         _ => {}
     }
@@ -157,15 +157,15 @@ mod tests {
         #[rustfmt::skip]
         let cases = [
             case("[audit.witness]\nkey_file = \"witness-key\"\ninterval = \"0s\"", "5:12: error", "interval must be a second or more", "\"1d\""),
-            case("[audit.witness]\nkey_file = \"witness-key\"\norigin = \"two words\"", "5:10: error", "origin holds characters that no origin has", "snaprotate/admin-01"),
+            case("[audit.witness]\nkey_file = \"witness-key\"\norigin = \"two words\"", "5:10: error", "origin holds characters that are not allowed", "snaprotate/admin-01"),
             case("[audit.witness]\nkey_file = \"witness-key\"\njournal = \"yes\"", "5:11: error", "journal must be true or false, not a string", ""),
-            case("[audit.witness]\nkey_file = \"witness-key\"\njournal = false", "3:1: error", "checkpoints that nobody gets", "witness = true"),
+            case("[audit.witness]\nkey_file = \"witness-key\"\njournal = false", "3:1: error", "checkpoints, but sends them nowhere", "witness = true"),
             case("[audit.witness]\nkey_file = \"witness-key\"\ninterva = \"1h\"", "5:1: error", "unknown key \"interva\" in [audit.witness]", "did you mean interval?"),
             case("[audit.witness]\nkey_file = \"absent\"", "4:12: warning", "the witness key file", "readable by the service's user"),
             case("[audit.witness]\nkey_file = \"token\"", "4:12: warning", "holds no signer key", "snaprotate audit keygen"),
-            case("[audit.witness]\nkey_file = \"PRIVATE+KEY+a+0+A\"", "4:12: error", "key_file names no file", "not the key"),
+            case("[audit.witness]\nkey_file = \"PRIVATE+KEY+a+0+A\"", "4:12: error", "key_file does not name a file", "not the key"),
             case("[audit.witness]", "3:1: warning", "there is no key to sign checkpoints with", "snaprotate audit keygen"),
-            case("[audit]\ndir = \"log\"\n[audit.witness]\nkey_file = \"witness-key\"\nfile = \"log/notes\"", "7:8: warning", "lies beside the trail", "another mount"),
+            case("[audit]\ndir = \"log\"\n[audit.witness]\nkey_file = \"witness-key\"\nfile = \"log/notes\"", "7:8: warning", "is next to the trail", "another mount"),
             case("[[notify]]\ntype = \"command\"\ncommand = [\"/bin/true\"]\nwitness = true", "6:11: error", "no checkpoints are signed", "[audit.witness]"),
             case("[[notify]]\ntype = \"ping\"\nurl = \"https://a.example\"\nwitness = true", "6:1: error", "unknown key \"witness\"", ""),
         ];

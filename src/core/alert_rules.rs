@@ -5,19 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::capacity::disagree;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
 use super::deliberate_breaks::Break;
+use super::due::LONG_WAIT;
 use super::event::{AlertKind, ServerEvent, SlotOutcome};
 use super::policy::Rotation;
 use super::retention;
 use super::sanitize::utc;
 use super::snapshot::Status;
-
-/// A slot raises an alert after waiting this long on refusals that don't count as attempts.
-pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 type Alerts = BTreeMap<(AlertKind, String), String>;
 
@@ -43,7 +41,7 @@ impl DecisionContext<'_> {
             || (matches!(step, Step::Create { .. } | Step::Delete { .. })
                 && !self.history.no_server);
         if self.history.blocked.is_some() && blocked.is_none() && goes_on {
-            let reason = "nothing stands in the way any more".to_owned();
+            let reason = "nothing blocks the server any more".to_owned();
             return Step::Record(ServerEvent::Recovered { reason });
         }
         // A listing in doubt changes no alert that depends on it.
@@ -82,7 +80,7 @@ impl DecisionContext<'_> {
     pub(super) fn restore_unknown(&self) -> Option<((AlertKind, String), String)> {
         let id = self.history.unknown_restore.clone()?;
         let reason = format!(
-            "whether the server was restored from the snapshot with id {id} isn't known, and it is not sent again: look at the server, then snaprotate resume --server {}",
+            "the outcome of the restore from the snapshot with id {id} is unknown, and the restore is not retried: check the server, then run snaprotate resume --server {}",
             self.policy.server
         );
         Some(((AlertKind::RestoreUnknown, id.to_string()), reason))
@@ -96,7 +94,7 @@ impl DecisionContext<'_> {
             return None;
         }
         let reason = format!(
-            "the server is held since {} for {}, and can't be released: {fault}; it is tried again: if you release it by hand, snaprotate resume --server {}",
+            "the server has been held since {} for {}, and can't be released: {fault}; the release is retried; if you release the server by hand, run snaprotate resume --server {}",
             utc(hold.since.wall),
             hold.snapshot,
             self.policy.server
@@ -116,14 +114,14 @@ impl DecisionContext<'_> {
                 Status::InProgress if self.stuck(snapshot) => raise(
                     AlertKind::Stuck,
                     format!(
-                        "{name} (id {}) has been in progress for too long: look at it at the provider",
+                        "{name} (id {}) has been in progress for too long: check it at the provider",
                         snapshot.id
                     ),
                 ),
                 Status::Unknown(word) => raise(
                     AlertKind::UnknownStatus,
                     format!(
-                        "{name} (id {}) has the status {word:?}, which is not documented: it is kept and counted",
+                        "{name} (id {}) has the status {word:?}, which is not documented: it is kept, and takes up a place",
                         snapshot.id
                     ),
                 ),
@@ -132,21 +130,19 @@ impl DecisionContext<'_> {
                     format!(
                         "{name} (id {}) has no date that can be relied on ({}): {}",
                         snapshot.id,
-                        snapshot
-                            .created_at
-                            .map_or("none that can be read".to_owned(), utc),
+                        snapshot.created_at.map_or("unreadable".to_owned(), utc),
                         self.misdated(snapshot)
                     ),
                 ),
                 Status::Failed if self.has_regressed(snapshot) => raise(
                     AlertKind::Regressed,
                     format!(
-                        "{name} (id {}) was completed, and the provider lists it as failed: it is kept, {}",
+                        "{name} (id {}) was completed, and the provider now lists it as failed: it is kept, {}",
                         snapshot.id,
                         if self.troubled() {
-                            "and so is all else on the server while others are too"
+                            "and nothing else on the server is deleted while other snapshots have regressed too"
                         } else {
-                            "look at it at the provider"
+                            "check it at the provider"
                         }
                     ),
                 ),
@@ -158,7 +154,7 @@ impl DecisionContext<'_> {
             if self.inventory.snapshots.iter().filter(living).count() > 1 {
                 alerts.insert(
                     (AlertKind::Copies, name.clone()),
-                    format!("the provider holds {name} more than once"),
+                    format!("the provider lists {name} more than once"),
                 );
             }
         }
@@ -234,7 +230,7 @@ impl DecisionContext<'_> {
         let why = self.history.missing(rotation, &last.name);
         let why = why.unwrap_or(match last.ending {
             Some(SlotOutcome::GivenUp) => "given up",
-            _ => "it passed unrun",
+            _ => "it passed without an attempt",
         });
         alerts.insert(
             (AlertKind::SlotFailed, rotation.to_owned()),
@@ -248,7 +244,7 @@ impl DecisionContext<'_> {
             alerts.insert(
                 (AlertKind::Overdue, rotation.to_owned()),
                 format!(
-                    "{none} has its snapshot: snaprotate audit show --server {} --failed tells why",
+                    "{none} has a snapshot: for the reasons, run snaprotate audit show --server {} --failed",
                     self.policy.server
                 ),
             );
@@ -267,10 +263,10 @@ impl DecisionContext<'_> {
         };
         let why = self.history.failed(&rotation.name, &note.name);
         let reason = format!(
-            "the slot of {} waits since {}: {}; it is tried again by itself",
+            "the slot of {} has been waiting since {}: {}; it is retried automatically",
             note.name,
             utc(since),
-            why.unwrap_or("its create is refused for now")
+            why.unwrap_or("its create request is temporarily refused")
         );
         alerts.insert((AlertKind::SlotWaiting, rotation.name.clone()), reason);
     }
@@ -290,7 +286,7 @@ impl DecisionContext<'_> {
             return;
         }
         let name = rotation.pattern.format(slot.local);
-        let why = "it ended before its time, by a clock that was ahead";
+        let why = "it ended early because the clock was ahead";
         alerts.insert(
             (AlertKind::SlotFailed, rotation.name.clone()),
             self.no_snapshot(&name, why),
@@ -299,7 +295,7 @@ impl DecisionContext<'_> {
 
     fn no_snapshot(&self, name: &str, why: &str) -> String {
         format!(
-            "the slot of {name} has no snapshot: {why}; what comes next: snaprotate plan {}",
+            "the slot of {name} has no snapshot: {why}; for the next steps, run snaprotate plan {}",
             self.policy.server
         )
     }

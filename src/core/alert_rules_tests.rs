@@ -131,7 +131,7 @@ fn a_snapshot_in_progress_is_called_stuck_once_it_is_and_until_it_is_completed()
     assert!(
         world.history.alerts[&stuck]
             .reason
-            .contains("look at it at the provider")
+            .contains("check it at the provider")
     );
     world.snapshots[0].status = DONE;
     world.recorded();

@@ -19,7 +19,7 @@ pub(super) struct AnnouncedDeletes {
     pub(super) agreed: Vec<SnapshotId>,
     /// Announced snapshots that were deleted for a due slot of a full server. The announcement
     /// passes on to the snapshots that the new one pushes beyond `keep`.
-    #[serde(skip_serializing_if = "super::slot_log::none")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub(super) taken: u32,
 }
 
@@ -39,4 +39,9 @@ impl AnnouncedDeletes {
         let mut all = self.announced.iter().chain(&self.found).chain(&self.agreed);
         all.any(|held| *held == *id)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(super) fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::core::event::{AlertKind, ClockReading};
+use crate::core::inventory::Inventory;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider::*;
 
@@ -83,6 +84,13 @@ fn since(history: &ServerHistory) -> RecordedAt {
     match &history.open {
         Some(PendingOp::Create { since, .. } | PendingOp::Delete { since, .. }) => *since,
         Some(PendingOp::Restore { .. }) | None => panic!("nothing is open"),
+    }
+}
+
+fn listing(rows: &[Snapshot], now: ClockReading) -> Inventory {
+    Inventory {
+        snapshots: rows.to_vec(),
+        ..Inventory::empty(now.mono)
     }
 }
 
@@ -234,9 +242,9 @@ fn a_refusal_for_now_is_a_try_but_no_attempt() {
         snapshot: NAME.to_owned(),
     };
     for (outcome, attempts, why) in [
-        (Outcome::Later, 0, "refused for now, or not delivered"),
+        (Outcome::Later, 0, "temporarily refused, or not delivered"),
         (Outcome::Failed, 1, "refused, or had no effect"),
-        (Outcome::NoServer, 1, "knows no such server"),
+        (Outcome::NoServer, 1, "has no such server"),
     ] {
         let facts = [
             (due.clone(), at(0)),
@@ -289,14 +297,14 @@ fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
         seen.map(|(id, since)| (id.number().unwrap(), since.as_mins()))
             .collect()
     };
-    history.observe(&policy, &rows, now(1));
+    history.observe(&policy, &listing(&rows, now(1)), now(1));
     assert_eq!(seen(&history), [(1, 1), (2, 1), (9, 0)]);
     assert_eq!(since(&history), at(0), "the created one isn't listed yet");
     let rows = [
         row(2, "weekly-2026-11-15", Status::InProgress),
         row(9, NAME, Status::InProgress),
     ];
-    history.observe(&policy, &rows, now(5));
+    history.observe(&policy, &listing(&rows, now(5)), now(5));
     assert_eq!(seen(&history), [(2, 1), (9, 0)]);
     assert_eq!(since(&history), at(5), "it was still there");
 }

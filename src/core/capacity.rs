@@ -43,7 +43,7 @@ impl DecisionContext<'_> {
             if let Some(due) = self.stop_first(rotation, &name) {
                 return due;
             }
-            let reason = format!("slot of {} is due, and there is room", rotation.name);
+            let reason = format!("a slot of {} is due, and there is room", rotation.name);
             return RotationDemand::Step(Step::Create {
                 rotation: rotation.name.clone(),
                 name,
@@ -52,12 +52,12 @@ impl DecisionContext<'_> {
         }
         if self.troubled() {
             return RotationDemand::Blocked(format!(
-                "the server is full, and nothing on it may be deleted while {} that were completed are listed otherwise",
+                "the server is full, and nothing on it may be deleted while {} that were completed are no longer listed as completed",
                 counted(self.regressed().count(), "snapshot")
             ));
         }
         if let Some(own) = owned.iter().find(failed) {
-            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
+            let reason = format!("it failed, and a slot of {} needs its place", rotation.name);
             return self.delete(own, false, None, reason).into();
         }
         let stuck = |own: &&OwnSnapshot<'_>| {
@@ -74,14 +74,14 @@ impl DecisionContext<'_> {
         }
         let mut failed = owned.iter().filter(|own| own.failed() && own.deletable());
         if let Some(own) = failed.find(|own| self.may_promise(own)) {
-            let reason = format!("it failed, and a slot of {} needs its room", rotation.name);
+            let reason = format!("it failed, and a slot of {} needs its place", rotation.name);
             return self.delete(own, true, None, reason).into();
         }
         // A snapshot that regressed a week ago goes before a good one.
         let mut regressed = owned.iter().filter(|own| own.may_be_lost() && !own.recent);
         if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
             let reason = format!(
-                "it was completed, has been listed as failed for a week, and a slot of {} needs its room",
+                "it was completed, has been listed as failed for a week, and a slot of {} needs its place",
                 rotation.name
             );
             return self.delete(own, true, None, reason).into();
@@ -120,12 +120,12 @@ impl DecisionContext<'_> {
         let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);
         if held > limit {
             return Some(RotationDemand::Blocked(format!(
-                "the server holds {held} snapshots, more than the {limit} that it may: to delete one would make no room"
+                "the server holds {held} snapshots, more than its limit of {limit}: deleting one would not make room"
             )));
         }
         if let Some(row) = self.being_deleted() {
             return Some(RotationDemand::Blocked(format!(
-                "the server is full, and the provider has not finished to delete {} (id {}): nothing else goes for room before",
+                "the server is full, and the provider has not finished deleting {} (id {}): until then, nothing else is deleted to make room",
                 row.name, row.id
             )));
         }
@@ -156,7 +156,7 @@ impl DecisionContext<'_> {
         if foreign > 0 {
             let _ = write!(
                 reason,
-                ": {foreign} of {all} are foreign; delete one (snaprotate delete), or list a renamed rotation's pattern in former_names"
+                ": {foreign} of {all} are foreign; delete one (snaprotate delete), or list a renamed rotation's former pattern in former_names"
             );
         }
         reason
@@ -231,7 +231,10 @@ impl DecisionContext<'_> {
                 .is_some_and(|at| at > last.wall);
             if self.history.refused_deletes >= rotation.attempts && !new_slot {
                 return Step::Blocked {
-                    reason: format!("{} can't be deleted", own.snapshot.name),
+                    reason: format!(
+                        "{} can't be deleted: delete requests on this server keep failing",
+                        own.snapshot.name
+                    ),
                 };
             }
             let pause = self.pause(&own.snapshot.name, self.history.refused_deletes);
@@ -239,7 +242,7 @@ impl DecisionContext<'_> {
             if left > SignedDuration::ZERO {
                 return Step::Wait {
                     pause: left,
-                    reason: "a delete was refused".to_owned(),
+                    reason: "the last delete request failed".to_owned(),
                 };
             }
         }
@@ -345,13 +348,13 @@ impl DecisionContext<'_> {
 
 fn stuck_for(rotation: &Rotation) -> String {
     let name = &rotation.name;
-    format!("it is stuck, and a slot of {name} needs its room")
+    format!("it is stuck, and a slot of {name} needs its place")
 }
 
 /// Returns the message for a rotation whose dates and slots name different oldest snapshots.
 pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> String {
     format!(
-        "{} is the oldest by its date, {} by its name: neither is deleted while both are there; delete or protect one",
+        "{} is the oldest by its date, {} by its name: neither is deleted while both exist; delete or protect one",
         by_date.snapshot.name, by_slot.snapshot.name
     )
 }

@@ -148,9 +148,8 @@ fn a_stuck_snapshot_goes_for_room_only_when_told_to_and_long_seen() {
         world.snapshots = rows;
         world.made_in_vain(1);
         world.policy.delete_stuck = told;
-        world
-            .history
-            .observe(&world.policy, &world.snapshots, world.now);
+        let inventory = world.inventory();
+        world.history.observe(&world.policy, &inventory, world.now);
         world.pass(world.rules.stuck_after);
         world.settle(&DONE);
         assert_eq!(world.log[0], format!("delete {expected}"));
@@ -331,7 +330,7 @@ fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
     world.recorded();
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("has not finished to delete")),
+        matches!(&step, Step::Blocked { reason } if reason.contains("has not finished deleting")),
         "{step:?}"
     );
     world.snapshots.retain(|s| s.id != id);

@@ -82,7 +82,7 @@ fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time()
         let expected = if there { vec![] } else { failed };
         assert_eq!(standing(&mut world), expected, "there: {there}");
         let why = world.history.alerts.values().next().map(|s| &*s.reason);
-        let said = "the slot of weekly-2027-01-10 has no snapshot: it ended before its time, by a clock that was ahead; ";
+        let said = "the slot of weekly-2027-01-10 has no snapshot: it ended early because the clock was ahead; ";
         assert_eq!(why.is_some_and(|why| why.starts_with(said)), !there);
         // A record of that very slot under another name gives more detail.
         ends(&mut world, "old-2027-01-10", "2027-01-10T03:00:00Z", false);

@@ -76,9 +76,11 @@ impl ServerHistory {
             (Outcome::Failed | Outcome::NoServer | Outcome::Later, _) => {
                 self.open = None;
                 let why = match outcome {
-                    Outcome::NoServer => "the provider knows no such server",
-                    Outcome::Later => "the create was refused for now, or not delivered",
-                    _ => "the create was refused, or had no effect",
+                    Outcome::NoServer => "the provider has no such server",
+                    Outcome::Later => {
+                        "the create request was temporarily refused, or not delivered"
+                    }
+                    _ => "the create request was refused, or had no effect",
                 };
                 if outcome == Outcome::Later {
                     for note in self.unsettled_named(name) {

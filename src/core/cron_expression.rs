@@ -69,7 +69,7 @@ fn parse(expression: &str) -> Option<Cron> {
 fn wrong(expression: &str) -> ScheduleError {
     if expression.contains('@') {
         return ScheduleError {
-            message: "no such word is known".to_owned(),
+            message: "unknown word".to_owned(),
             remedy: "write one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually, or five fields such as \"0 3 * * Sun\"".to_owned(),
         };
     }
@@ -79,7 +79,7 @@ fn wrong(expression: &str) -> ScheduleError {
         let s = if count == 1 { "" } else { "s" };
         return ScheduleError {
             message: format!("it has {count} field{s}, not five"),
-            remedy: "write minute, hour, day of month, month and day of week, such as \"0 3 * * Sun\", seconds before them if need be, or @daily".to_owned(),
+            remedy: "write minute, hour, day of month, month and day of week, such as \"0 3 * * Sun\" (with seconds first if needed), or @daily".to_owned(),
         };
     }
     let first = FIELDS.len() - count;
@@ -100,9 +100,9 @@ fn wrong(expression: &str) -> ScheduleError {
         example,
     } = FIELDS[nth];
     ScheduleError {
-        message: format!("the {name} {:?} can't be used", piece.unwrap_or(text)),
+        message: format!("the {name} {:?} is invalid", piece.unwrap_or(text)),
         remedy: format!(
-            "write {range}, a list 1,3, a range 1-3 upwards or a step */2, such as \"{example}\""
+            "write {range}, a list (1,3), an ascending range (1-3) or a step (*/2), such as \"{example}\""
         ),
     }
 }

@@ -96,9 +96,7 @@ pub fn decide(
     now: ClockReading,
 ) -> Step {
     #[cfg(feature = "proof")]
-    if let Some((inventory, history)) =
-        super::deliberate_breaks::blinded(policy, inventory, history)
-    {
+    if let Some((inventory, history)) = super::broken_input::blinded(policy, inventory, history) {
         return decided(&DecisionContext::of(
             policy, &inventory, &history, rules, now,
         ));
@@ -196,7 +194,7 @@ impl DecisionContext<'_> {
         let reason = self.history.mismatch.as_deref()?;
         Some(Step::Blocked {
             reason: format!(
-                "{reason}: look at it at the provider, then snaprotate resume --server {}",
+                "{reason}: check it at the provider, then run snaprotate resume --server {}",
                 self.policy.server
             ),
         })
@@ -243,7 +241,7 @@ impl DecisionContext<'_> {
             .then(|| {
                 let or = hostname.map(|hostname| format!(" (host name {hostname:?})"));
                 format!(
-                    "the provider calls this server {reported:?}{}, the policy {wanted:?}: correct server.id or server.name in {}.toml",
+                    "the provider calls this server {reported:?}{}, but the policy calls it {wanted:?}: correct server.id or server.name in {}.toml",
                     or.unwrap_or_default(),
                     self.policy.file
                 )
@@ -327,7 +325,7 @@ impl DecisionContext<'_> {
 /// Returns the message for a clock that is behind the last intent.
 pub(super) fn put_right(last: Timestamp) -> String {
     format!(
-        "the clock is behind the trail's last intent of {last}: set it right; if it is, snaprotate resume"
+        "the clock is behind the trail's last intent of {last}: correct the clock; if it is already correct, run snaprotate resume"
     )
 }
 

@@ -12,9 +12,9 @@ use super::decide::{DecisionContext, Inventory, Step, decide};
 use super::event::{ClockReading, ServerEvent};
 use super::plan::{Plan, PlannedAction, PlannedStep};
 use super::policy::{Policy, Rules};
+use super::power_state::PowerState;
 use super::retention_verdict::{SnapshotVerdict, verdicts, whole_seconds};
 use super::sanitize::utc;
-use super::server_downtime::PowerState;
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -37,6 +37,39 @@ pub(super) struct DryRun<'a> {
     /// Ids that stand for those that the provider will assign.
     pub(super) created: BTreeSet<SnapshotId>,
     pub(super) plan: Plan,
+}
+
+/// Plans one server's steps from now until it rests or is blocked.
+pub fn plan(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &ServerHistory,
+    rules: &Rules,
+    now: ClockReading,
+) -> Plan {
+    let mut inventory = inventory.clone();
+    history.name_as_known(&mut inventory.snapshots);
+    let names = [&policy.name, &inventory.server_name];
+    let name = names.into_iter().flatten().next().unwrap_or(&policy.file);
+    let plan = Plan {
+        id: policy.server.clone(),
+        name: name.clone(),
+        steps: Vec::new(),
+        snapshots: Vec::new(),
+        until: None,
+        next: Vec::new(),
+        first_change: None,
+    };
+    DryRun {
+        policy,
+        rules,
+        inventory,
+        history: history.clone(),
+        now,
+        created: BTreeSet::new(),
+        plan,
+    }
+    .play()
 }
 
 impl DryRun<'_> {
@@ -84,7 +117,8 @@ impl DryRun<'_> {
                 return;
             }
         }
-        let reason = format!("the plan is broken off: no rest after {MOST_LOOKS} looks");
+        let reason =
+            format!("the plan is cut off: the server is still not idle after {MOST_LOOKS} steps");
         self.push(PlannedAction::Blocked, None, None, reason);
         seen(self);
     }
@@ -218,7 +252,7 @@ impl DryRun<'_> {
                 "paused since {}: nothing is changed until resume",
                 utc(since)
             ),
-            None => "a restore began a short while ago: nothing is changed meanwhile".to_owned(),
+            None => "a restore started recently: nothing is changed for now".to_owned(),
         };
         self.push(PlannedAction::Wait, None, None, reason);
     }
@@ -250,8 +284,7 @@ impl DryRun<'_> {
 
     fn observe(&mut self) {
         if self.inventory.doubt.is_none() {
-            let rows = &self.inventory.snapshots;
-            self.history.observe(self.policy, rows, self.now);
+            self.history.observe(self.policy, &self.inventory, self.now);
         }
         let state = self.inventory.state.as_ref();
         self.history.observe_state(state, self.now);
@@ -295,3 +328,13 @@ impl DryRun<'_> {
         DecisionContext::of(policy, &self.inventory, &self.history, rules, self.now)
     }
 }
+
+#[cfg(test)]
+#[path = "plan_hold_tests.rs"]
+mod hold_tests;
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "upcoming_tests.rs"]
+mod upcoming_tests;

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use super::dry_run::DryRun;
 use super::event::{HookKind, HookOutcome, Outcome, ServerEvent};
 use super::plan::PlannedAction;
+use super::power_state::PowerState;
 use super::retention_verdict::{RetentionVerdict, whole_seconds};
-use super::server_downtime::PowerState;
 use super::snapshot::SnapshotId;
 
 impl DryRun<'_> {
@@ -108,7 +108,7 @@ impl DryRun<'_> {
         let longest = stop.and_then(|rotation| rotation.stop.as_deref());
         let longest = longest.map_or(SignedDuration::ZERO, |stop| stop.longest);
         let told = format!(
-            "{reason}; it is down until {snapshot} is over, {:#} at most",
+            "{reason}; the server stays down until {snapshot} is finished, for {:#} at most",
             whole_seconds(longest)
         );
         self.hold(&rotation, &snapshot);
@@ -154,7 +154,7 @@ impl DryRun<'_> {
 
     /// Releases a held server. The dry run itself holds a server only to stop it.
     pub(super) fn after(&mut self, rotation: String, snapshot: String) {
-        let reason = format!("after of {rotation} is run: it releases the server");
+        let reason = format!("the after hook of {rotation} runs and releases the server");
         self.record(&ServerEvent::HookFinished {
             hook: HookKind::After,
             rotation,

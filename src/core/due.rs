@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::alert_rules::LONG_WAIT;
 use super::attempts::{IN_PAUSE, attempt_in, attempts, unrun};
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
 use super::deliberate_breaks::Break;
@@ -13,12 +12,15 @@ use super::schedule::Slot;
 use super::slot_log::{CareReason, SlotRecord};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
+/// A slot raises an alert after waiting this long on refusals that don't count as attempts.
+pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
 /// At most this many slots that passed unrun are counted.
 const MOST_COUNTED: usize = 1000;
 
-const CATCH_UP_PASSED: &str = "its catch_up has passed";
+const CATCH_UP_PASSED: &str = "its catch_up time has passed";
 
-const SETTLES: &str = "the server is full, and a snapshot was found on it that the rotation didn't make: nothing is deleted for room until the settle window is over";
+const SETTLES: &str = "the server is full, and holds a new snapshot that the rotation didn't make: nothing is deleted to make room until the settle window is over";
 
 /// The demand of one rotation.
 pub(super) enum RotationDemand {
@@ -86,7 +88,7 @@ impl DecisionContext<'_> {
             let id = self.policy.server.clone();
             return Step::Blocked {
                 reason: format!(
-                    "the provider knows no server {id}: correct server.id in {}.toml, or remove the file",
+                    "the provider has no server {id}: correct server.id in {}.toml, or remove the file",
                     self.policy.file
                 ),
             };
@@ -144,7 +146,7 @@ impl DecisionContext<'_> {
             .find(|note| note.at < slot.at && note.name != name)
         {
             let paused = self.passed_in_pause(rotation, old.at);
-            let (ending, why) = unrun(old, paused, "overtaken by the next slot");
+            let (ending, why) = unrun(old, paused, "superseded by the next slot");
             return RotationDemand::Step(ended(rotation, old, ending, why));
         }
         if let Some(fact) = self.missed(index, rotation, slot) {
@@ -162,10 +164,10 @@ impl DecisionContext<'_> {
         }
         if let Some(there) = self.of_slot(index, slot, |s| s.status == Status::Completed) {
             let reason = if there.name == name {
-                "a completed snapshot of it is there".to_owned()
+                "its completed snapshot already exists".to_owned()
             } else {
                 format!(
-                    "by a former pattern {} is its completed snapshot",
+                    "{} is its completed snapshot, named by a former pattern",
                     there.name
                 )
             };
@@ -304,7 +306,7 @@ impl DecisionContext<'_> {
             reason: if paused {
                 IN_PAUSE.to_owned()
             } else {
-                "it passed unrun: the service was down, the server blocked, or no listing to be had"
+                "it passed without an attempt: the service was down, the server was blocked, or no listing was available"
                     .to_owned()
             },
         })

@@ -328,7 +328,7 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
             step => panic!("{step:?}"),
         }
     }
-    let said = "by a former pattern backup-2026-11-22 is its completed snapshot";
+    let said = "backup-2026-11-22 is its completed snapshot, named by a former pattern";
     assert_eq!(reason.as_deref(), Some(said));
 }
 

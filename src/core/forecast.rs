@@ -4,15 +4,15 @@
 //! `forecast_simulation.rs` passes through the days with the real decision; this file presents the
 //! result. Every step succeeds, and a create completes at the next look (`poll_interval`).
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
 use super::forecast_simulation::live;
-use super::plan::PlannedAction;
+pub use super::forecast_simulation::{ForecastEvent, SnapshotLifetime};
 use super::policy::{Policy, Rules};
-use super::recovery_points::{RecoveryAges, UsableSpan, recovery};
+use super::recovery_points::{RecoveryAges, recovery};
 use super::snapshot::ServerId;
 
 /// The forecast of one server.
@@ -53,40 +53,6 @@ pub struct RotationForecast {
     pub zone: TimeZone,
     /// The recovery points that it alone provides.
     pub recovery: RecoveryAges,
-}
-
-/// One snapshot from its creation to its deletion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SnapshotLifetime {
-    /// Its name.
-    pub name: String,
-    /// The rotation that creates it.
-    pub rotation: String,
-    /// Its slot's local time according to its name; midnight if the name has a date only.
-    #[serde(skip)]
-    pub slot: DateTime,
-    /// Time of its creation.
-    pub created_at: Timestamp,
-    /// Time of its completion, if within the span.
-    pub completed_at: Option<Timestamp>,
-    /// Time of its deletion, if within the span.
-    pub deleted_at: Option<Timestamp>,
-}
-
-/// One forecast event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ForecastEvent {
-    /// Its time.
-    pub time: Timestamp,
-    /// A create, a delete, or a slot that finds the server blocked.
-    #[serde(rename = "do")]
-    pub do_: PlannedAction,
-    /// The snapshot's name.
-    pub name: Option<String>,
-    /// Its rotation.
-    pub rotation: Option<String>,
-    /// The reason, in one line.
-    pub reason: String,
 }
 
 /// The snapshots at the end of a day.
@@ -147,16 +113,6 @@ fn day_ends(zone: &TimeZone, from: Timestamp, days: u32) -> Vec<(Date, Timestamp
         Some((date, next.timestamp()))
     };
     (0..days).map_while(end).collect()
-}
-
-impl SnapshotLifetime {
-    fn usable(&self) -> Option<UsableSpan> {
-        Some(UsableSpan {
-            made: self.created_at,
-            since: self.completed_at?,
-            until: self.deleted_at,
-        })
-    }
 }
 
 fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {

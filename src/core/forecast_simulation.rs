@@ -7,16 +7,62 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Inventory;
 use super::dry_run::DryRun;
 use super::event::ClockReading;
-use super::forecast::{ForecastEvent, SnapshotLifetime};
 use super::plan::{Plan, PlannedAction};
 use super::policy::{Policy, Rotation, Rules};
+use super::recovery_points::UsableSpan;
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
+use serde::Serialize;
+
+/// One snapshot from its creation to its deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SnapshotLifetime {
+    /// Its name.
+    pub name: String,
+    /// The rotation that creates it.
+    pub rotation: String,
+    /// Its slot's local time according to its name; midnight if the name has a date only.
+    #[serde(skip)]
+    pub slot: DateTime,
+    /// Time of its creation.
+    pub created_at: Timestamp,
+    /// Time of its completion, if within the span.
+    pub completed_at: Option<Timestamp>,
+    /// Time of its deletion, if within the span.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// One forecast event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForecastEvent {
+    /// Its time.
+    pub time: Timestamp,
+    /// A create, a delete, or a slot that finds the server blocked.
+    #[serde(rename = "do")]
+    pub do_: PlannedAction,
+    /// The snapshot's name.
+    pub name: Option<String>,
+    /// Its rotation.
+    pub rotation: Option<String>,
+    /// The reason, in one line.
+    pub reason: String,
+}
+
+impl SnapshotLifetime {
+    pub(super) fn usable(&self) -> Option<UsableSpan> {
+        Some(UsableSpan {
+            made: self.created_at,
+            since: self.completed_at?,
+            until: self.deleted_at,
+        })
+    }
+}
 
 /// Runs the simulation, and returns the snapshots and events between `from` and `until`.
 pub(super) fn live(

@@ -88,9 +88,9 @@ fn weekly_and_daily_are_full_when_the_span_begins_and_stay_within_keep() {
     assert_eq!(
         sunday,
         [
-            "29 02:00:00 create daily-2026-11-29: slot of daily is due, and there is room",
+            "29 02:00:00 create daily-2026-11-29: a slot of daily is due, and there is room",
             "29 02:00:15 delete daily-2026-11-27: beyond keep = 2 of daily",
-            "29 03:00:00 create weekly-2026-11-29: slot of weekly is due, and there is room",
+            "29 03:00:00 create weekly-2026-11-29: a slot of weekly is due, and there is room",
             "29 03:00:15 delete weekly-2026-11-15: beyond keep = 2 of weekly",
         ]
     );
@@ -124,7 +124,7 @@ fn where_keep_adds_up_to_the_limit_the_oldest_goes_before_the_next_is_made() {
         events,
         [
             "26 02:00:00 delete daily-2026-11-24: the server is full, and a slot of daily is due",
-            "26 02:00:00 create daily-2026-11-26: slot of daily is due, and there is room",
+            "26 02:00:00 create daily-2026-11-26: a slot of daily is due, and there is room",
         ]
     );
     // Until it is completed, only yesterday's is there.

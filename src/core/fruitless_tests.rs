@@ -29,9 +29,9 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
             .expect("a reason")
             .reason;
         let why = if given_up {
-            "has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed"
+            "has no snapshot: given up after 3 attempts; the last attempt: the provider reports that it failed"
         } else {
-            "has no snapshot: its catch_up has passed"
+            "has no snapshot: its catch_up time has passed"
         };
         assert!(reason.contains(why), "{reason}");
         world.policy.rotations[0].catch_up = None;
@@ -80,7 +80,7 @@ fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_i
     world.pass(WEEK);
     world.settle(&DONE);
     reasons.push(overdue(&world));
-    let since = "no slot of weekly since weekly-2026-11-22 has its snapshot: snaprotate audit show --server 7 --failed tells why";
+    let since = "no slot of weekly since weekly-2026-11-22 has a snapshot: for the reasons, run snaprotate audit show --server 7 --failed";
     // The reason stays the same while the alert stands, so it is raised once.
     let stands = vec![Some(since.to_owned()); 7];
     assert_eq!(reasons, [vec![None], stands, vec![None]].concat());
@@ -110,7 +110,7 @@ fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_
     world.settle(&Status::Failed);
     assert!(standing(&mut world).contains(&overdue));
     let reason = &world.history.alerts[&overdue].reason;
-    assert!(reason.starts_with("none of the last slots of weekly has its snapshot"));
+    assert!(reason.starts_with("none of the last slots of weekly has a snapshot"));
 }
 
 /// Ends a slot of the weekly rotation without a look at the server.
@@ -170,7 +170,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     };
     let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
-    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider says that it failed; what comes next: snaprotate plan 7";
+    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider reports that it failed; for the next steps, run snaprotate plan 7";
     assert_eq!(told(&world).as_deref(), Some(first));
     // The next slot's first attempt does not change this slot's alert.
     world.pass(WEEK);
@@ -194,7 +194,7 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     world.pass(WEEK);
     world.policy.name = Some("web".to_owned());
     world.recorded();
-    let second = "the slot of weekly-2026-11-29 has no snapshot: overtaken by the next slot; the last attempt: the create was refused for now, or not delivered; ";
+    let second = "the slot of weekly-2026-11-29 has no snapshot: superseded by the next slot; the last attempt: the create request was temporarily refused, or not delivered; ";
     assert!(told(&world).expect("one").starts_with(second));
 }
 

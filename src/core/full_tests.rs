@@ -268,7 +268,7 @@ fn each_delete_says_what_it_is_for() {
             full_of_own(),
             "the server is full, and a slot of weekly is due",
         ),
-        (stuck, "it is stuck, and a slot of weekly needs its room"),
+        (stuck, "it is stuck, and a slot of weekly needs its place"),
         (
             TestProvider::weekly(2).holding(&[old_weeklies().as_slice(), &[settled()]].concat()),
             "beyond keep = 2 of weekly",
@@ -279,7 +279,7 @@ fn each_delete_says_what_it_is_for() {
         ),
         (
             made(TestProvider::weekly(2).holding(&[settled(), failed(1, "weekly-2026-11-08")])),
-            "it failed, and a newer one of weekly is completed",
+            "it failed, and a newer snapshot of weekly is completed",
         ),
         (
             made(TestProvider::weekly(2).holding(&[failed(1, "weekly-2026-11-22")])),
@@ -287,7 +287,7 @@ fn each_delete_says_what_it_is_for() {
         ),
         (
             made(TestProvider::weekly(2).holding(&full)),
-            "it failed, and a slot of weekly needs its room",
+            "it failed, and a slot of weekly needs its place",
         ),
     ] {
         let step = world.recorded();

@@ -100,7 +100,10 @@ fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
         let Step::After { early, reason, .. } = world.step() else {
             panic!("{:?}", world.step());
         };
-        let why = ["weekly-2026-11-22 is not made now", "it failed last time"];
+        let why = [
+            "weekly-2026-11-22 will not be created now",
+            "the after hook failed last time",
+        ];
         assert_eq!((early, &*reason), (false, why[nth.min(1)]));
         fails(&mut world);
         assert_eq!(released(&world.step()), None);

@@ -57,7 +57,7 @@ impl ServerHistory {
                 let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
                 if *early {
                     let fault = format!(
-                        "{snapshot} may not be consistent, since the server was released before it was completed: {reason}"
+                        "{snapshot} may be inconsistent, since the server was released before the snapshot was completed: {reason}"
                     );
                     self.notes(rotation).hook_fault = Some(fault.into());
                 } else if !faulty {
@@ -68,7 +68,7 @@ impl ServerHistory {
                         snapshot,
                         at,
                         FailedTry::ForNow(None),
-                        "it was released before its create",
+                        "the server was released before the create request",
                     );
                 }
             }
@@ -112,7 +112,7 @@ impl ServerHistory {
         }
         if !go_on {
             // A hook that can't be started has changed nothing, so it costs no attempt.
-            let why = format!("its hook before: {reason}");
+            let why = format!("its before hook: {reason}");
             let tried = if ran == HookOutcome::NotStarted {
                 FailedTry::ForNow(None)
             } else {
@@ -169,20 +169,20 @@ impl DecisionContext<'_> {
     fn why_released(&self, hold: &HookLease) -> Option<String> {
         let name = &hold.snapshot;
         if hold.failures > 0 {
-            return Some("it failed last time".to_owned());
+            return Some("the after hook failed last time".to_owned());
         }
         if hold.since.mono.is_none() {
-            return Some("the process that held the server is gone".to_owned());
+            return Some("the process that held the server has ended".to_owned());
         }
         if !hold.created {
-            return Some(format!("{name} is not made now"));
+            return Some(format!("{name} will not be created now"));
         }
         if !self.making(hold) {
-            return Some(format!("{name} is over"));
+            return Some(format!("{name} is finished"));
         }
         let (max_hold, _) = self.bounds(hold);
         if hold.since.elapsed(self.now) >= max_hold {
-            return Some(format!("max_hold is over before {name} is"));
+            return Some(format!("max_hold is over before {name} is finished"));
         }
         self.accepted(hold)
             .then(|| format!("the provider has accepted {name}"))
@@ -247,7 +247,7 @@ impl DecisionContext<'_> {
             // `once` continues while another try may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {
                 pause: left,
-                reason: "a failed after is tried again".to_owned(),
+                reason: "a failed after hook is retried".to_owned(),
             },
             Step::Idle { until } => {
                 let next = self.now.wall.checked_add(left).ok();

@@ -216,7 +216,7 @@ fn at_max_hold_the_server_is_released_early_and_that_is_said() {
     });
     world.make(NAME, DONE);
     world.recorded();
-    let said = "weekly-2026-11-22 may not be consistent, since the server was released before it was completed: max_hold is over";
+    let said = "weekly-2026-11-22 may be inconsistent, since the server was released before the snapshot was completed: max_hold is over";
     assert_eq!(alert(&world).as_deref(), Some(said));
 }
 
@@ -320,7 +320,10 @@ fn an_operator_s_create_is_not_the_one_that_is_held_for_and_must_wait() {
         world.now,
         &order,
     );
-    assert!(why.expect("an objection").contains("hooks hold it"));
+    assert!(
+        why.expect("an objection")
+            .contains("hooks have held the server")
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::server_downtime::{PowerState, ServerInfo};
+use super::power_state::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
 
 /// A server's listing at one instant.
@@ -55,7 +55,7 @@ impl Inventory {
             return;
         };
         let twin = format!(
-            "another policy is for the same server, by its other id {other}: remove one of both"
+            "another policy is for the same server, under its other id {other}: remove one of the two"
         );
         self.doubt.get_or_insert(twin);
     }

@@ -62,7 +62,7 @@ impl PatternPart {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// A character that the provider refuses in names (docs/api.md, "Identifiers and names").
-    #[error("'{}' can't stand in a snapshot's name: use letters, digits, '-' and '_'", .0.escape_default())]
+    #[error("'{}' is not allowed in a snapshot's name: use letters, digits, '-' and '_'", .0.escape_default())]
     Character(char),
     /// A word in braces other than `{name}`, or a missing closing brace.
     #[error("unknown placeholder {}: the only placeholder is {{name}}", .0.escape_default())]
@@ -74,10 +74,10 @@ pub enum PatternError {
     #[error("a lone '%' at the end: write a field such as %Y after it")]
     Lone,
     /// A field without its coarser neighbours, so that names would repeat.
-    #[error("{0} stands without {1}, so names would repeat: add it, or take {0} out")]
+    #[error("{0} without {1}, so names would repeat: add {1}, or remove {0}")]
     Incomplete(&'static str, &'static str),
     /// No field.
-    #[error("no date in it, so every slot would have one name: add %Y-%m-%d")]
+    #[error("no date in it, so every slot would have the same name: add %Y-%m-%d")]
     NoDate,
 }
 

@@ -69,7 +69,7 @@ pub fn begun(open: &PendingOp, rows: &[Snapshot]) -> String {
     };
     match open {
         PendingOp::Create { name, id: None, .. } => {
-            format!("whether {name} was made isn't known yet")
+            format!("it is not known yet whether {name} was made")
         }
         PendingOp::Create { name, .. } => format!("{name} is being made"),
         PendingOp::Delete { id, .. } => format!("{} is being deleted", named(id.clone())),
@@ -84,7 +84,7 @@ pub fn holding(hold: &HookLease) -> String {
     } = hold;
     let since = hold.since.wall;
     format!(
-        "its hooks hold it for {snapshot} of {rotation} since {}",
+        "hooks have held the server for {snapshot} of {rotation} since {}",
         utc(since)
     )
 }
@@ -99,22 +99,26 @@ pub fn down(downtime: &Downtime) -> String {
     } = downtime;
     let since = utc(downtime.since.wall);
     if *starts > 0 {
-        let word = if downtime.stopped { "was" } else { "was to be" };
+        let word = if downtime.stopped {
+            "was stopped"
+        } else {
+            "was asked to stop"
+        };
         return format!(
-            "it {word} stopped for {snapshot} of {rotation} at {since} and is being started"
+            "the server {word} for {snapshot} of {rotation} at {since} and is being started"
         );
     }
     if downtime.is_doubtful() {
         return format!(
-            "its stop for {snapshot} of {rotation} was refused at {since}, and may take effect all the same"
+            "the server's stop for {snapshot} of {rotation} was refused at {since}, but may still take effect"
         );
     }
     let word = if downtime.stopped {
-        "stopped"
+        "has been stopped"
     } else {
-        "being stopped"
+        "has been stopping"
     };
-    format!("it is {word} for {snapshot} of {rotation} since {since}")
+    format!("the server {word} for {snapshot} of {rotation} since {since}")
 }
 
 /// Returns a message that says until when the server is left alone after a restore, if it is.
@@ -127,7 +131,7 @@ pub fn left_alone(
     let left = history.restoring(rules, now)?;
     let until = now.wall.checked_add(left).ok()?;
     Some(format!(
-        "it was restored a short while ago and is left alone until {}; if the restore is over, snaprotate resume --server {server}",
+        "the server was restored recently and is left alone until {}; if the restore is over, run snaprotate resume --server {server}",
         utc(until)
     ))
 }
@@ -140,13 +144,21 @@ impl DecisionContext<'_> {
         }
         if let Some(open) = &self.history.open {
             let begun = begun(open, &self.inventory.snapshots);
-            return Some(format!("{begun}; try again when it is over"));
+            return Some(format!(
+                "{begun}; try again when this operation is finished"
+            ));
         }
         if let Some(hold) = &self.history.hold {
-            return Some(format!("{}; try again when it is released", holding(hold)));
+            return Some(format!(
+                "{}; try again when the server is released",
+                holding(hold)
+            ));
         }
         if let Some(downtime) = &self.history.downtime {
-            return Some(format!("{}; try again when it runs", down(downtime)));
+            return Some(format!(
+                "{}; try again when the server runs",
+                down(downtime)
+            ));
         }
         if let Some(last) = self.clock_behind() {
             return Some(put_right(last));
@@ -157,30 +169,30 @@ impl DecisionContext<'_> {
     fn may_create(&self, wanted: &str) -> Option<String> {
         if !name_pattern::is_accepted(wanted) {
             return Some(format!(
-                "the provider takes only letters, digits, hyphens and underscores in a name, not {wanted:?}"
+                "the provider accepts only letters, digits, hyphens and underscores in a name, not {wanted:?}"
             ));
         }
         if let Some(rotation) = self.policy.rotation_of(wanted) {
             return Some(format!(
-                "{wanted} would be taken for a slot of the rotation {rotation}, and pruned with it: choose another name"
+                "{wanted} matches a name pattern of the rotation {rotation}, which would prune it: choose another name"
             ));
         }
         let rows = &self.inventory.snapshots;
         if let Some(there) = rows.iter().find(|s| s.name == wanted) {
             return Some(format!(
-                "{wanted} is there already (id {}): choose another name",
+                "{wanted} already exists (id {}): choose another name",
                 there.id
             ));
         }
         let (held, limit) = (rows.len(), self.rules.limit);
         if held >= limit {
             return Some(format!(
-                "it holds {held} of {limit} snapshots: delete one first"
+                "the server holds {held} of {limit} snapshots: delete one first"
             ));
         }
         if held + 1 >= limit && self.room_is_owed() {
             return Some(
-                "the last free place was made by a delete for a slot that is due: delete one first"
+                "the last free place was made for a slot that is due: delete a snapshot first"
                     .to_owned(),
             );
         }
@@ -194,7 +206,7 @@ impl DecisionContext<'_> {
         };
         self.protects(row).then(|| {
             format!(
-                "{} (id {id}) is protected: take it out of protect in {}.toml first",
+                "{} (id {id}) is protected: remove it from protect in {}.toml first",
                 shown(name),
                 self.policy.file
             )
@@ -208,7 +220,7 @@ impl DecisionContext<'_> {
         };
         if row.status != Status::Completed {
             return Some(format!(
-                "{} (id {id}) is {:?}: only a completed one can be restored",
+                "{} (id {id}) is {:?}: only a completed snapshot can be restored",
                 shown(name),
                 row.status.word()
             ));
@@ -216,7 +228,7 @@ impl DecisionContext<'_> {
         let mut rows = self.inventory.snapshots.iter();
         let made = rows.find(|s| s.status == Status::InProgress)?;
         Some(format!(
-            "{} is being made: try again when it is over",
+            "{} is being made: try again when it is finished",
             shown(&made.name)
         ))
     }
@@ -231,7 +243,7 @@ impl DecisionContext<'_> {
                 row.name
             )),
             None => Err(format!(
-                "it holds no snapshot {} (id {id}), so it is another server's or gone",
+                "the server has no snapshot {} (id {id}): the snapshot is gone, or belongs to another server",
                 shown(name)
             )),
         }

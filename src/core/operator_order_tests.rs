@@ -80,7 +80,11 @@ fn i5_no_order_is_carried_out_beside_an_open_mutation() {
     let mut world = weeklies();
     world.intend_create("weekly-2026-11-22");
     for order in orders() {
-        refused(&world, &order, "weekly-2026-11-22 was made isn't known");
+        refused(
+            &world,
+            &order,
+            "it is not known yet whether weekly-2026-11-22 was made",
+        );
     }
     let id = Some(world.make("weekly-2026-11-22", Status::InProgress));
     world.record(&ServerEvent::CreateResult {
@@ -188,15 +192,15 @@ fn a_create_needs_a_name_of_its_own_that_the_provider_takes() {
         refused(&world, &create(name), "letters, digits, hyphens");
     }
     let slot = create("weekly-2027-01-03");
-    refused(&world, &slot, "taken for a slot of the rotation weekly");
+    refused(&world, &slot, "a name pattern of the rotation weekly");
     let world = full_of_own();
-    refused(&world, &create("by-hand"), "is there already (id 4)");
+    refused(&world, &create("by-hand"), "already exists (id 4)");
 }
 
 #[test]
 fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
     let mut world = full_of_own();
-    refused(&world, &create("mine"), "it holds 5 of 5");
+    refused(&world, &create("mine"), "the server holds 5 of 5");
     let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
     let id = SnapshotId::from(1);
     world.intend_delete(id.clone(), "weekly-2026-11-01", Some(known));
@@ -207,7 +211,7 @@ fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
     });
     world.snapshots.retain(|s| s.id != id);
     world.record(&ServerEvent::DeleteConfirmed { id });
-    refused(&world, &create("mine"), "made by a delete for a slot");
+    refused(&world, &create("mine"), "made for a slot that is due");
     // With another free place, one is left for the slot.
     world.snapshots.retain(|s| s.name != "other");
     assert_eq!(objection_of(&world, &create("mine")), None);
@@ -220,7 +224,7 @@ fn i17_a_delete_or_restore_is_of_exactly_the_row_that_was_shown() {
         delete("weekly-2026-11-08", 9),
         restore("weekly-2026-11-08", 9),
     ] {
-        refused(&world, &order, "another server's or gone");
+        refused(&world, &order, "is gone, or belongs to another server");
     }
     for order in [
         delete("weekly-2026-11-08", 1),
@@ -236,7 +240,7 @@ fn a_protected_one_is_not_deleted_by_order_either_and_a_foreign_one_may_be() {
     assert_eq!(objection_of(&world, &delete("by-hand", 4)), None);
     world.policy.protected_ids.insert(SnapshotId::from(4));
     let order = delete("by-hand", 4);
-    refused(&world, &order, "take it out of protect in web.toml");
+    refused(&world, &order, "remove it from protect in web.toml");
     assert_eq!(objection_of(&world, &restore("by-hand", 4)), None);
 }
 
@@ -250,7 +254,7 @@ fn only_a_completed_one_is_restored_and_not_while_another_is_being_made() {
     ] {
         world.snapshots[2].status = status;
         let order = restore("weekly-2026-11-15", 3);
-        refused(&world, &order, "only a completed one can be restored");
+        refused(&world, &order, "only a completed snapshot can be restored");
     }
     world.snapshots[2].status = DONE;
     world.make("by-hand", Status::InProgress);

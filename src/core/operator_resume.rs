@@ -42,15 +42,15 @@ impl ServerHistory {
         let mut ended = Vec::new();
         if self.last_intent.is_some_and(ahead) || self.restore.is_some_and(|sent| ahead(sent.wall))
         {
-            ended.push("the clock counts as right from now on".to_owned());
+            ended.push("the clock counts as correct from now on".to_owned());
         }
         if let Some(id) = self.unknown_restore.clone() {
             ended.push(format!(
-                "what became of the restore from {id} is yours to know"
+                "the restore from {id} no longer counts as unknown: make sure that you have checked its outcome"
             ));
         }
         if own && self.restoring(rules, now).is_some() {
-            ended.push("the rest after its restore is over".to_owned());
+            ended.push("the wait after its restore is over".to_owned());
         }
         let released = self.hold.as_deref().filter(|hold| own && hold.failures > 0);
         let down = self.downtime.as_deref().filter(|_| own);
@@ -58,7 +58,7 @@ impl ServerHistory {
         let goes_on = down.filter(|downtime| started.is_none() && downtime.hopeless());
         let agrees = own && self.paused.is_none() && released.is_none() && started.is_none();
         if agrees && self.mismatch.is_some() {
-            ended.push("what the provider stores otherwise is yours to know".to_owned());
+            ended.push("the mismatch at the provider no longer blocks the server: make sure that you have checked it".to_owned());
         } else if agrees && self.owes_a_snapshot() {
             ended.push("a full server may be pruned for a slot again".to_owned());
         }
@@ -67,19 +67,19 @@ impl ServerHistory {
         }
         if let Some(hold) = released {
             ended.push(format!(
-                "the hold of {} is given up, as released by you",
+                "the hold of {} is given up: make sure that you have released the server",
                 hold.rotation
             ));
         }
         if let Some(downtime) = started {
             ended.push(format!(
-                "the start that {} owes is given up: whether the server runs is yours to see to",
+                "the server's start for {} is given up: make sure that the server runs",
                 downtime.rotation
             ));
         }
         if let Some(downtime) = goes_on {
             ended.push(format!(
-                "the start that {} owes is tried on: to give it up takes another resume",
+                "the server's start for {} is still retried: to give it up, resume again",
                 downtime.rotation
             ));
         }
@@ -120,9 +120,9 @@ impl ServerHistory {
             }
             let disagree = (AlertKind::OddDate, notes.name.clone());
             let how = if !agrees {
-                " is not agreed to: that takes another resume"
+                " is not agreed to (to agree, resume again)"
             } else if self.alerts.contains_key(&disagree) {
-                " is agreed to, but nothing goes while dates and names disagree on the oldest"
+                " is agreed to, but nothing is deleted while dates and names disagree on the oldest"
             } else {
                 " is agreed to"
             };

@@ -264,7 +264,7 @@ fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_
         let ended = world
             .history
             .ended_by_resume(&world.rules, world.now, false);
-        ended == ["the clock counts as right from now on"]
+        ended == ["the clock counts as correct from now on"]
     };
     let moment = SignedDuration::from_nanos(1);
     for (back, ahead) in [(SignedDuration::ZERO, false), (moment, true)] {

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::decide::{DecisionContext, Step};
 use super::deliberate_breaks::Break;
+use super::inventory::Inventory;
 use super::payment::{Payer, PruneFirstPromise};
 use super::retention::OwnSnapshot;
 use super::server_history::ServerHistory;
 use super::slot_log::RotationLog;
-use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::snapshot::{SnapshotId, Status};
 
 impl ServerHistory {
     /// Applies the completion of a snapshot that the rotation made as requested (I19). It keeps the
@@ -37,6 +38,19 @@ impl ServerHistory {
     pub(super) fn open_promise(&self) -> Option<&PruneFirstPromise> {
         let promise = self.prune_first.as_deref();
         promise.filter(|promise| promise.kept_by.is_none())
+    }
+
+    /// Stores that a second listing shows the snapshot completed that keeps the promise.
+    pub(super) fn confirm_promise(&mut self, inventory: &Inventory) {
+        let promise = self.prune_first.as_deref_mut();
+        let Some(payer) = promise.and_then(|promise| promise.kept_by.as_mut()) else {
+            return;
+        };
+        let later = payer.completed.is_some_and(|at| inventory.requested > at);
+        let mut rows = inventory.snapshots.iter();
+        if later && rows.any(|row| row.id == payer.id && row.status == Status::Completed) {
+            payer.completed = None;
+        }
     }
 
     /// Binds a payment to the snapshot that it pays for.
@@ -70,7 +84,7 @@ impl DecisionContext<'_> {
         let row = rows.find(|row| row.id == payer.id);
         let name = row.map_or("the new snapshot", |row| &row.name);
         self.poll(&format!(
-            "nothing is deleted for {name} until a second listing shows it completed"
+            "no other snapshot is deleted for {name} until a second listing shows it as completed"
         ))
     }
 
@@ -83,30 +97,43 @@ impl DecisionContext<'_> {
         };
         let allowed = match &last.kept_by {
             None => last.victim == own.snapshot.id,
-            Some(payer) => payer.id == own.snapshot.id || self.broken_promise().is_none(),
+            Some(payer) => payer.id == own.snapshot.id || !self.is_promise_broken(),
         };
         allowed || Break::NoErosionGuard.on()
     }
 
-    /// Returns the snapshot that was made after the last prune-first and is listed as anything but
-    /// completed.
-    fn broken_promise(&self) -> Option<&Snapshot> {
-        let payer = self.history.prune_first.as_deref()?.kept_by.as_ref()?;
+    /// Returns true if the snapshot that was made after the last prune-first is listed as anything
+    /// but completed, or is gone before a second listing showed it.
+    fn is_promise_broken(&self) -> bool {
+        let last = self.history.prune_first.as_deref();
+        let Some(payer) = last.and_then(|promise| promise.kept_by.as_ref()) else {
+            return false;
+        };
         let mut rows = self.inventory.snapshots.iter();
-        rows.find(|row| row.id == payer.id && row.status != Status::Completed)
+        let row = rows.find(|row| row.id == payer.id);
+        row.map_or(payer.completed.is_some(), |row| {
+            row.status != Status::Completed
+        })
+    }
+
+    /// Returns true if nothing is owed for a prune-first.
+    pub(super) fn is_promise_kept(&self) -> bool {
+        self.history.open_promise().is_none() && !self.is_promise_broken()
     }
 
     /// Returns why a full server is not pruned a second time.
     pub(super) fn owes_a_snapshot(&self) -> String {
-        let why = match self.broken_promise() {
-            Some(row) => format!(
-                "{}, made since the last one was deleted to make room, is no longer listed as completed",
-                row.name
+        let last = self.history.prune_first.as_deref();
+        let payer = last.and_then(|promise| promise.kept_by.as_ref());
+        let why = match payer.filter(|_| self.is_promise_broken()) {
+            Some(payer) => format!(
+                "the snapshot with id {}, made since a snapshot was last deleted to make room, is no longer listed as completed",
+                payer.id
             ),
-            None => "nothing was made since the last one was deleted to make room".to_owned(),
+            None => "no snapshot was made since one was last deleted to make room".to_owned(),
         };
         format!(
-            "the server is full, and {why}: delete one that nobody needs, or let the rotation delete another, by snaprotate resume --server {}",
+            "the server is full, and {why}: delete one that nobody needs, or run snaprotate resume --server {} to let the rotation delete another",
             self.policy.server
         )
     }

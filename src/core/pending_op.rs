@@ -34,7 +34,7 @@ impl DecisionContext<'_> {
                         if self.over_for(*since) < self.rules.settle_window
                             && !Break::NoSettleWindow.on() =>
                     {
-                        Some(self.poll(&format!("whether {name} was made isn't known yet")))
+                        Some(self.poll(&format!("it is not known yet whether {name} was made")))
                     }
                     (None, Some(id)) => Some(Step::Record(ServerEvent::SnapshotFailed {
                         id: id.clone(),
@@ -62,7 +62,7 @@ impl DecisionContext<'_> {
                     matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
                 });
                 let again = if under_way || *ordered || self.held().is_some() {
-                    self.poll("a delete isn't seen yet")
+                    self.poll("no listing confirms a delete yet")
                 } else {
                     self.due_or_surplus()
                 };
@@ -77,11 +77,11 @@ impl DecisionContext<'_> {
                         if left <= SignedDuration::ZERO {
                             Some(again)
                         } else {
-                            Some(self.poll("a delete isn't seen yet"))
+                            Some(self.poll("no listing confirms a delete yet"))
                         }
                     }
                     _ if waited < self.rules.settle_window => {
-                        Some(self.poll("a delete isn't seen yet"))
+                        Some(self.poll("no listing confirms a delete yet"))
                     }
                     _ => Some(Step::Record(ServerEvent::DeleteResult {
                         id: id.clone(),
@@ -106,7 +106,7 @@ impl DecisionContext<'_> {
         let (name, id) = (snapshot.name.clone(), snapshot.id.clone());
         Some(match snapshot.status {
             Status::InProgress | Status::Unknown(_) if !self.stuck(snapshot) => {
-                self.poll(&format!("{name} is under way"))
+                self.poll(&format!("{name} is in progress"))
             }
             Status::InProgress | Status::Unknown(_) => {
                 Step::Record(ServerEvent::SnapshotStuck { snapshot: name, id })
@@ -134,7 +134,7 @@ impl DecisionContext<'_> {
             };
             match status {
                 Status::InProgress | Status::Unknown(_) if !self.stuck(snapshot) => {
-                    return Some(self.poll(&format!("{} is under way", snapshot.name)));
+                    return Some(self.poll(&format!("{} is in progress", snapshot.name)));
                 }
                 Status::InProgress | Status::Unknown(_) => {
                     if !self.history.stuck.contains(&snapshot.id) {
@@ -210,7 +210,7 @@ fn failed(snapshot: String, id: SnapshotId) -> ServerEvent {
     ServerEvent::SnapshotFailed {
         snapshot,
         id,
-        reason: "the provider says that it failed".to_owned(),
+        reason: "the provider reports that it failed".to_owned(),
     }
 }
 

@@ -3,19 +3,10 @@
 //!
 //! `dry_run.rs` finds the steps, `plan_text.rs` prints them.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use super::plan_text::one_after_the_other;
-
-use super::decide::Inventory;
-use super::dry_run::DryRun;
-use super::event::ClockReading;
-use super::policy::{Policy, Rules};
 use super::retention_verdict::SnapshotVerdict;
-use super::server_history::ServerHistory;
 use super::snapshot::{ServerId, SnapshotId};
 
 /// The action of a step.
@@ -119,39 +110,6 @@ pub struct Plans {
     pub servers: Vec<Plan>,
 }
 
-/// Plans one server's steps from now until it rests or is blocked.
-pub fn plan(
-    policy: &Policy,
-    inventory: &Inventory,
-    history: &ServerHistory,
-    rules: &Rules,
-    now: ClockReading,
-) -> Plan {
-    let mut inventory = inventory.clone();
-    history.name_as_known(&mut inventory.snapshots);
-    let names = [&policy.name, &inventory.server_name];
-    let name = names.into_iter().flatten().next().unwrap_or(&policy.file);
-    let plan = Plan {
-        id: policy.server.clone(),
-        name: name.clone(),
-        steps: Vec::new(),
-        snapshots: Vec::new(),
-        until: None,
-        next: Vec::new(),
-        first_change: None,
-    };
-    DryRun {
-        policy,
-        rules,
-        inventory,
-        history: history.clone(),
-        now,
-        created: BTreeSet::new(),
-        plan,
-    }
-    .play()
-}
-
 impl PlannedAction {
     /// Returns the word used by tables and other programs.
     pub fn word(self) -> &'static str {
@@ -165,13 +123,3 @@ impl PlannedAction {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "plan_hold_tests.rs"]
-mod hold_tests;
-#[cfg(test)]
-#[path = "plan_tests.rs"]
-mod tests;
-#[cfg(test)]
-#[path = "upcoming_tests.rs"]
-mod upcoming_tests;

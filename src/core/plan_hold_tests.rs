@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::tests::planned;
 use super::*;
 use crate::core::event::{HookKind, ServerEvent};
+use crate::core::plan::Plans;
 use crate::core::policy::{Hooks, ReleaseWhen, StopServer};
-use crate::core::server_downtime::PowerState;
+use crate::core::power_state::PowerState;
 use crate::core::test_provider::*;
 
 #[test]
@@ -30,8 +31,8 @@ fn a_server_that_is_held_is_released_before_anything_else() {
     let plan = planned(&world);
     let steps = plan.steps.iter().map(|step| (step.do_, &*step.reason));
     let steps: Vec<_> = steps.take(2).collect();
-    let released = "after of weekly is run: it releases the server";
-    let due = "slot of weekly is due, and there is room";
+    let released = "the after hook of weekly runs and releases the server";
+    let due = "a slot of weekly is due, and there is room";
     assert_eq!(
         steps,
         [
@@ -72,9 +73,9 @@ fn the_plan_as_json_has_the_fields_of_its_contract() {
             "name": "web",
             "steps": [
                 {"do": "create", "name": "weekly-2026-11-22", "id": null,
-                    "reason": "slot of weekly is due, and there is room"},
+                    "reason": "a slot of weekly is due, and there is room"},
                 {"do": "wait", "name": null, "id": null,
-                    "reason": "weekly-2026-11-22 is under way"},
+                    "reason": "weekly-2026-11-22 is in progress"},
                 {"do": "delete", "name": "weekly-2026-11-15", "id": 3,
                     "reason": "beyond keep = 1 of weekly"},
             ],
@@ -83,7 +84,7 @@ fn the_plan_as_json_has_the_fields_of_its_contract() {
             "until": "2026-11-29T03:00:00Z",
             "next": [
                 {"do": "create", "name": "weekly-2026-11-29", "id": null,
-                    "reason": "slot of weekly is due, and there is room"},
+                    "reason": "a slot of weekly is due, and there is room"},
                 {"do": "delete", "name": "weekly-2026-11-22", "id": null,
                     "reason": "beyond keep = 1 of weekly"},
             ],

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::*;
 use crate::core::decide::Step;
 use crate::core::event::{Outcome, ServerEvent};
+use crate::core::plan::Plans;
 use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
@@ -305,7 +306,7 @@ fn a_plan_that_finds_no_rest_is_broken_off_and_says_so() {
     });
     let plan = planned(&world);
     assert_eq!(words(&plan), ["wait", "blocked"]);
-    assert!(plan.steps[1].reason.contains("broken off"));
+    assert!(plan.steps[1].reason.contains("cut off"));
 }
 
 #[test]
@@ -318,8 +319,8 @@ fn the_plan_prints_readable_lines_and_no_foreign_name_steers_the_terminal() {
         plan.text(&berlin),
         "\
 web (id 7)
-  create weekly-2026-11-22: slot of weekly is due, and there is room
-  wait: weekly-2026-11-22 is under way
+  create weekly-2026-11-22: a slot of weekly is due, and there is room
+  wait: weekly-2026-11-22 is in progress
   delete weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
   then nothing to do until 2026-11-29 04:00 CET
   next:
@@ -328,7 +329,7 @@ web (id 7)
     delete         weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
     keep           weekly-2026-11-08 (id 2): within keep = 3 of weekly
     newest         weekly-2026-11-15 (id 3): the newest own completed snapshot of the server stays until a newer one is completed
-    foreign        \"mine\\u{1b}[2J\\u{202e}\\n\" (id 9): no rotation of the policy gives such a name: it is never touched
+    foreign        \"mine\\u{1b}[2J\\u{202e}\\n\" (id 9): its name matches no rotation of the policy: it is never touched
 "
     );
     let rested = planned(&TestProvider::weekly(1).holding(&[(

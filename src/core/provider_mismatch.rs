@@ -79,7 +79,7 @@ impl DecisionContext<'_> {
                 "the provider lists the snapshot with id {} as {}, and listed it as {} before",
                 row.id,
                 printable(&row.name, NAME_SHOWN),
-                before.unwrap_or("another")
+                before.unwrap_or("something else")
             ),
         }))
     }
@@ -180,7 +180,7 @@ impl DecisionContext<'_> {
         let notes = history.rotation(&rotation.name);
         let shrink = notes.and_then(|notes| notes.shrink.as_deref());
         // Not before the new snapshot that takes the place is completed.
-        let kept = history.open_promise().is_none();
+        let kept = self.is_promise_kept();
         let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
         let taken = usize::try_from(taken).unwrap_or(usize::MAX);
         if let Some(payer) = self.unconfirmed_promise().filter(|_| taken > 0) {
@@ -217,7 +217,7 @@ pub fn stored_otherwise(
     if found.name != asked {
         let stored = printable(&found.name, NAME_SHOWN);
         return Some(format!(
-            "asked for {asked}, the provider stores {stored} (id {id})"
+            "the request was for {asked}, but the provider stores {stored} (id {id})"
         ));
     }
     let far_ahead = |at: Timestamp| at.duration_since(now) > DATED_APART;
@@ -227,7 +227,7 @@ pub fn stored_otherwise(
     let date = found.created_at.map(utc)?;
     let sent = utc(sent.unwrap_or(now));
     Some(format!(
-        "the provider dates {asked} (id {id}) {date}, it was asked for at {sent}"
+        "the provider dates {asked} (id {id}) {date}, but the request was sent at {sent}"
     ))
 }
 

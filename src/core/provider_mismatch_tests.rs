@@ -61,7 +61,7 @@ fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_pers
     world.snapshots[2].name = "weekly-2026-01-04".to_owned();
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("before: look at it")),
+        matches!(&step, Step::Blocked { reason } if reason.contains("before: check it")),
         "{step:?}"
     );
     world.record(&ServerEvent::Resumed { by: None });
@@ -82,7 +82,7 @@ fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_li
     world.pass(WEEK);
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("before: look at it")),
+        matches!(&step, Step::Blocked { reason } if reason.contains("before: check it")),
         "{step:?}"
     );
     // An edit of the policy is a person's decision.
@@ -235,7 +235,7 @@ fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
     world.make("d", Status::Completed);
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("would make no room")),
+        matches!(&step, Step::Blocked { reason } if reason.contains("would not make room")),
         "{step:?}"
     );
     world.snapshots.pop();

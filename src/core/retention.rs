@@ -79,9 +79,9 @@ impl SurplusReason {
         match self {
             Self::Copy => format!("the same slot of {name} has a newer copy"),
             Self::Beyond => format!("beyond keep = {} of {name}", rotation.keep),
-            Self::Outlived => format!("it failed, and a newer one of {name} is completed"),
+            Self::Outlived => format!("it failed, and a newer snapshot of {name} is completed"),
             Self::Regressed => format!(
-                "it was completed, has been listed as failed for a week, and a newer one of {name} is completed"
+                "it was completed, has been listed as failed for a week, and a newer snapshot of {name} is completed"
             ),
         }
     }

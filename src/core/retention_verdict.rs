@@ -44,7 +44,7 @@ pub enum RetentionVerdict {
     Surplus,
     /// It is completed, and within `keep`.
     Keep,
-    /// A plan deletes it. Only [`plan`](super::plan::plan) gives this verdict.
+    /// A plan deletes it. Only [`plan`](super::dry_run::plan) gives this verdict.
     Delete,
 }
 
@@ -105,7 +105,7 @@ pub fn verdicts(
         let (fate, reason) = match own {
             None => (
                 RetentionVerdict::Foreign,
-                "no rotation of the policy gives such a name: it is never touched".to_owned(),
+                "its name matches no rotation of the policy: it is never touched".to_owned(),
             ),
             Some(own) if own.protected => (
                 RetentionVerdict::Protected,
@@ -141,7 +141,7 @@ fn protection(policy: &Policy, history: &ServerHistory, snapshot: &Snapshot) -> 
         .former_ids(snapshot)
         .any(|id| policy.protects_id(id))
     {
-        return "protect lists the id that one of its name had before: it is never pruned, and not counted in keep".to_owned();
+        return "protect lists an id that a snapshot of this name had before: it is never pruned, and not counted in keep".to_owned();
     } else {
         return "an operator is about to restore it: it is not pruned meanwhile".to_owned();
     };
@@ -162,7 +162,7 @@ impl DecisionContext<'_> {
         match &own.snapshot.status {
             Status::Unknown(word) => (
                 RetentionVerdict::UnknownStatus,
-                format!("its status {word:?} is not documented: it is kept, and takes up room"),
+                format!("its status {word:?} is not documented: it is kept, and takes up a place"),
             ),
             Status::InProgress if self.stuck(own.snapshot) => {
                 (RetentionVerdict::Stuck, self.stuck_reason(own.snapshot))
@@ -177,12 +177,12 @@ impl DecisionContext<'_> {
             }
             Status::Failed if own.regressed => (
                 RetentionVerdict::Regressed,
-                spared.unwrap_or_else(|| "it was completed, and is listed as failed: it is kept for a week at least, and then goes for a newer one or for room".to_owned()),
+                spared.unwrap_or_else(|| "it was completed, and is now listed as failed: it is kept for at least a week, then deleted for a newer snapshot or to make room".to_owned()),
             ),
             Status::Failed => (
                 RetentionVerdict::Failed,
                 spared.unwrap_or_else(|| format!(
-                    "it failed: it goes when its room is needed, or a newer one of {name} is completed"
+                    "it failed: it is deleted when its place is needed, or when a newer snapshot of {name} is completed"
                 )),
             ),
             // I2: the newest own completed snapshot stays.
@@ -204,7 +204,7 @@ impl DecisionContext<'_> {
     fn odd_date(&self, snapshot: &Snapshot) -> String {
         let what = snapshot.created_at.map_or_else(
             || "it has no readable date".to_owned(),
-            |at| format!("its date {} can't be", utc(at)),
+            |at| format!("its date {} is impossible", utc(at)),
         );
         format!("{what}: {}", self.misdated(snapshot))
     }
@@ -213,7 +213,7 @@ impl DecisionContext<'_> {
     pub(super) fn misdated(&self, snapshot: &Snapshot) -> &'static str {
         // Once the trail lacks its create, the date counts like any other.
         if before(snapshot, self.sent(&snapshot.name)) && !before(snapshot, None) {
-            "it isn't counted in keep, and is kept while the trail remembers its create: delete it, or list it in protect"
+            "it is not counted in keep, and is kept while the trail has its create request: delete it, or list it in protect"
         } else {
             "it is kept, and not counted in keep"
         }
@@ -222,13 +222,13 @@ impl DecisionContext<'_> {
     fn stuck_reason(&self, snapshot: &Snapshot) -> String {
         let limit = whole_seconds(self.rules.stuck_after);
         let then = if self.policy.delete_stuck {
-            "it goes when its room is needed, once it was watched for as long"
+            "it is deleted when its place is needed, once it has been watched for that long"
         } else {
-            "it keeps its room, look at it at the provider"
+            "it keeps its place; check it at the provider"
         };
         match snapshot.created_at {
             Some(at) => format!(
-                "in progress since {}, longer than {limit:#}: {then}",
+                "in progress since {}, for longer than {limit:#}: {then}",
                 utc(at)
             ),
             None => format!("in progress for longer than {limit:#}: {then}"),

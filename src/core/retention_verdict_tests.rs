@@ -19,9 +19,6 @@ fn fates(world: &mut TestProvider) -> Vec<(u64, RetentionVerdict)> {
 }
 
 fn judged(world: &mut TestProvider) -> Vec<SnapshotVerdict> {
-    world
-        .history
-        .observe(&world.policy, &world.snapshots, world.now);
     let inventory = Inventory {
         hostname: None,
         other_id: None,
@@ -31,6 +28,7 @@ fn judged(world: &mut TestProvider) -> Vec<SnapshotVerdict> {
         requested: world.now.mono,
         doubt: None,
     };
+    world.history.observe(&world.policy, &inventory, world.now);
     verdicts(
         &world.policy,
         &inventory,
@@ -93,9 +91,9 @@ fn an_unfinished_one_is_in_progress_until_it_is_stuck() {
     world.pass(MINUTE);
     let found = judged(&mut world);
     assert_eq!(found[0].fate, Stuck);
-    assert!(found[0].reason.contains("keeps its room"));
+    assert!(found[0].reason.contains("keeps its place"));
     world.policy.delete_stuck = true;
-    assert!(judged(&mut world)[0].reason.contains("it goes when"));
+    assert!(judged(&mut world)[0].reason.contains("it is deleted when"));
 }
 
 #[test]
@@ -141,9 +139,9 @@ fn a_failed_one_says_whether_it_is_outlived() {
     let found = judged(&mut world);
     let fates: Vec<_> = found.iter().map(|v| v.fate).collect();
     assert_eq!(fates, [Failed, Newest, Failed]);
-    let outlived = "it failed, and a newer one of weekly is completed";
+    let outlived = "it failed, and a newer snapshot of weekly is completed";
     assert!(found[0].reason.starts_with(outlived));
-    assert!(found[2].reason.contains("it goes when"));
+    assert!(found[2].reason.contains("it is deleted when"));
 }
 
 #[test]
@@ -164,7 +162,7 @@ fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
     assert_eq!(
         json,
         serde_json::json!({"id": 1, "name": "by-hand", "verdict": "foreign",
-            "reason": "no rotation of the policy gives such a name: it is never touched"})
+            "reason": "its name matches no rotation of the policy: it is never touched"})
     );
     for fate in [
         Foreign,

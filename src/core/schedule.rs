@@ -372,7 +372,7 @@ mod tests {
         let cases = [
             ("5/15 * *", "it has 3 fields, not five", "\"0 3 * * Sun\""),
             ("daily", "it has 1 field, not five", "@daily"),
-            ("@nightly", "no such word is known", "@midnight"),
+            ("@nightly", "unknown word", "@midnight"),
             ("61 3 * * Sun", "the minute \"61\"", "\"30 3 * * Sun\""),
             ("0 3 * * Som", "the day of week \"Som\"", "0 to 7"),
             ("0 3 1,32 * *", "the day of month \"32\"", "1 to 31"),
@@ -380,10 +380,14 @@ mod tests {
             ("0 0 24 * * Sun", "the hour \"24\"", "0 to 23"),
             // Lists that lack a number.
             (", 2 * * * *", "the second \",\"", "0 to 59"),
-            (", 3 * * Sun", "the minute \",\"", "a list 1,3"),
-            ("0 ,, * * Sun", "the hour \",,\"", "a list 1,3"),
-            ("0 3 1,,15 * *", "the day of month \"1,,15\"", "a list 1,3"),
-            ("0 3 * 1, *", "the month \"1,\"", "a list 1,3"),
+            (", 3 * * Sun", "the minute \",\"", "a list (1,3)"),
+            ("0 ,, * * Sun", "the hour \",,\"", "a list (1,3)"),
+            (
+                "0 3 1,,15 * *",
+                "the day of month \"1,,15\"",
+                "a list (1,3)",
+            ),
+            ("0 3 * 1, *", "the month \"1,\"", "a list (1,3)"),
         ];
         for (expression, message, remedy) in cases {
             let error = Schedule::new(expression, TimeZone::UTC).expect_err(expression);

@@ -4,7 +4,7 @@ use crate::core::decide::Step;
 use crate::core::event::{AlertKind, Outcome, ServerEvent};
 use crate::core::hook_lease::tests as hooked;
 use crate::core::policy::{ReleaseWhen, StopServer};
-use crate::core::server_downtime::PowerState;
+use crate::core::power_state::PowerState;
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::core::test_provider::{MINUTE, TestProvider, full_of_own};
 
@@ -166,7 +166,7 @@ fn a_provider_that_knows_no_power_call_gets_no_create_and_the_alert_names_that()
     silent.state = Some(PowerState::NotOffered);
     assert!(matches!(silent.recorded(), Step::Idle { .. }));
     let said = alert(&silent, AlertKind::SlotFailed).expect("an alert");
-    assert!(said.contains("take stop_server out of web.toml"), "{said}");
+    assert!(said.contains("remove stop_server from web.toml"), "{said}");
 
     let mut world = world();
     assert!(is_stop(&world.recorded()));
@@ -174,7 +174,10 @@ fn a_provider_that_knows_no_power_call_gets_no_create_and_the_alert_names_that()
     stop_answered(&mut world, Outcome::NoServer);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     let said = alert(&world, AlertKind::SlotFailed).expect("an alert");
-    assert!(said.contains("doesn't offer to stop the server"), "{said}");
+    assert!(
+        said.contains("doesn't support stopping the server"),
+        "{said}"
+    );
 }
 
 #[test]

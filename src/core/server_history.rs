@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
+use super::inventory::Inventory;
 use super::payment::PruneFirstPromise;
 use super::policy::{Policy, Rules};
 use super::server_downtime::Downtime;
@@ -277,8 +278,10 @@ mod alert_rows {
 
 impl ServerHistory {
     /// Stores what a valid listing shows, in memory only: since when an unfinished own snapshot is
-    /// known, and that a created one is still listed.
-    pub fn observe(&mut self, policy: &Policy, snapshots: &[Snapshot], now: ClockReading) {
+    /// known, that a created one is still listed, and that a second listing agrees on a new one.
+    pub fn observe(&mut self, policy: &Policy, inventory: &Inventory, now: ClockReading) {
+        let snapshots = &inventory.snapshots;
+        self.confirm_promise(inventory);
         let open = match &self.open {
             Some(PendingOp::Create { id, .. }) => id.clone(),
             _ => None,

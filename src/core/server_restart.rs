@@ -8,7 +8,8 @@ use super::decide::{DecisionContext, Step, pause};
 use super::deliberate_breaks::Break;
 use super::event::{AlertKind, ClockReading, ServerEvent};
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
-use super::server_downtime::{Downtime, PowerState};
+use super::power_state::PowerState;
+use super::server_downtime::Downtime;
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::Status;
 
@@ -40,7 +41,7 @@ pub fn owed(
     let unanswered = downtime.unanswered().map(Step::Record);
     unanswered
         .or_else(|| owed.confirmed())
-        .or_else(|| owed.alert())
+        .or_else(|| owed.raised())
         .or_else(|| owed.start())
 }
 
@@ -147,24 +148,6 @@ impl OwedStart<'_> {
         twice && (settled || self.downtime.has_one_start())
     }
 
-    /// Returns the alert of a server that is stopped for too long. It needs nothing else, so it is
-    /// raised at once.
-    fn alert(&self) -> Option<Step> {
-        let ((alert, about), reason) = self.too_long()?;
-        let key = (alert, about);
-        // Without a policy nothing else updates its reason.
-        let stands = self.history.alerts.get(&key);
-        if stands.is_some_and(|stands| self.policy.is_some() || stands.reason == reason) {
-            return None;
-        }
-        let (alert, about) = key;
-        Some(Step::Record(ServerEvent::AlertRaised {
-            alert,
-            about,
-            reason,
-        }))
-    }
-
     fn start(&self) -> Option<Step> {
         let reason = self.why_started()?;
         let Downtime {
@@ -194,16 +177,18 @@ impl OwedStart<'_> {
                 .then(|| self.stop().map(|stop| stop.timeout));
             let rested = over >= pause.max(boots.flatten().unwrap_or_default());
             let due = self.downtime.active.is_none() && rested;
-            return due.then(|| "it isn't seen active since the last start".to_owned());
+            return due.then(|| {
+                "the server has not been seen active since the last start request".to_owned()
+            });
         }
         if self.downtime.is_doubtful() {
             return None;
         }
         let Some(stop) = self.stop() else {
-            return Some("its policy stops it no more".to_owned());
+            return Some("the policy no longer stops the server".to_owned());
         };
         if self.lasts() >= stop.longest {
-            return Some(format!("max_stopped is over before {name} is"));
+            return Some(format!("max_stopped is over before {name} is finished"));
         }
         if self.making().is_none() {
             let slot = self.history.slot(&self.downtime.rotation, name);
@@ -212,17 +197,17 @@ impl OwedStart<'_> {
             // may not, since a hold is for one create.
             let hooked = self.rotation().is_some_and(|r| r.hooks.is_some());
             if self.downtime.created && (over || hooked || !self.downtime.stopped) {
-                return Some(format!("{name} is over"));
+                return Some(format!("{name} is finished"));
             }
             // Another slot may be due by now. Nothing else would start the server for this one.
             if over {
-                return Some(format!("{name} is made no more"));
+                return Some(format!("{name} will no longer be created"));
             }
             if self.lacks_its_hold() {
                 return Some("the hold of its hooks is over".to_owned());
             }
             let late = !self.downtime.stopped && self.lasts() >= stop.timeout;
-            return late.then(|| "it wasn't seen stopped within stop_timeout".to_owned());
+            return late.then(|| "the server was not seen stopped within stop_timeout".to_owned());
         }
         self.accepted()
             .then(|| format!("the provider has accepted {name}"))
@@ -313,21 +298,21 @@ impl DecisionContext<'_> {
                 match downtime.active {
                     None => step,
                     Some(since) if self.now.mono - since < self.rules.poll_interval => {
-                        waits("the server was stopped, and is seen active again")
+                        waits("the server was stopped, but is seen active again")
                     }
                     // Nothing is created of a running server. The slot is tried again.
                     Some(_) => Step::Start {
                         rotation: downtime.rotation.clone(),
                         name: downtime.snapshot.clone(),
                         early: false,
-                        reason: "it is active again before its snapshot".to_owned(),
+                        reason: "the server is active again before its snapshot".to_owned(),
                     },
                 }
             }
             _ if Break::StartForgotten.on() && downtime.created => step,
             _ if downtime.starts > 0 && self.rules.count_all && downtime.hopeless() => {
                 Step::Blocked {
-                    reason: "the server that was stopped isn't seen active".to_owned(),
+                    reason: "the server was stopped, and has not been seen active since".to_owned(),
                 }
             }
             _ if downtime.starts > 0 => waits("the server is being started"),
@@ -340,11 +325,11 @@ impl DecisionContext<'_> {
                 rotation: downtime.rotation.clone(),
                 name: downtime.snapshot.clone(),
                 early: false,
-                reason: format!("{} is completed, or failed", downtime.snapshot),
+                reason: format!("{} is completed or failed", downtime.snapshot),
             },
-            _ if making => waits("its snapshot is under way"),
+            _ if making => waits("its snapshot is in progress"),
             _ if downtime.is_doubtful() => {
-                waits("the server's stop was refused, and may take effect all the same")
+                waits("the server's stop was refused, but may still take effect")
             }
             _ if !downtime.stopped => waits("the server is being stopped"),
             // The create follows at once.
@@ -355,13 +340,13 @@ impl DecisionContext<'_> {
                 early: false,
                 reason: match other {
                     Step::Blocked { reason } => {
-                        format!("{} can't be made now: {reason}", downtime.snapshot)
+                        format!("{} can't be created now: {reason}", downtime.snapshot)
                     }
                     _ if self.history.paused().is_some() => format!(
-                        "{} can't be made now: the rotation is paused",
+                        "{} can't be created now: the rotation is paused",
                         downtime.snapshot
                     ),
-                    _ => format!("{} can't be made now", downtime.snapshot),
+                    _ => format!("{} can't be created now", downtime.snapshot),
                 },
             },
         }

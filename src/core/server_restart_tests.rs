@@ -9,7 +9,7 @@ use crate::core::decide::Step;
 use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
 use crate::core::hook_lease::tests as hooked;
 use crate::core::operator_order::{Order, objection};
-use crate::core::server_downtime::PowerState;
+use crate::core::power_state::PowerState;
 use crate::core::shutdown_start::{ShutdownStep, at_end};
 use crate::core::snapshot::Status;
 use crate::core::test_provider::{DONE, MINUTE, TestProvider};
@@ -233,7 +233,11 @@ fn a_resume_that_ends_a_pause_gives_up_no_start() {
         let ended = world.history.ended_by_resume(&world.rules, world.now, true);
         ended.join("; ")
     };
-    assert!(ended(&world).contains("is tried on"), "{}", ended(&world));
+    assert!(
+        ended(&world).contains("is still retried"),
+        "{}",
+        ended(&world)
+    );
     world.record(&ServerEvent::Resumed { by: None });
     assert!(world.history.downtime.is_some());
     assert!(ended(&world).contains("is given up"), "{}", ended(&world));

@@ -5,8 +5,8 @@ use super::deliberate_breaks::Break;
 use super::due::RotationDemand;
 use super::event::{ServerEvent, SlotOutcome};
 use super::policy::Rotation;
+use super::power_state::PowerState;
 use super::sanitize::printable;
-use super::server_downtime::PowerState;
 
 /// As much of a foreign word as a message repeats.
 const WORD_SHOWN: usize = 40;
@@ -27,17 +27,18 @@ impl DecisionContext<'_> {
             Some(PowerState::Stopped | PowerState::Active) => return None,
             Some(PowerState::Other(word)) => (
                 format!(
-                    "the provider calls the server {:?}, which is neither active nor stopped",
+                    "the provider reports the server as {:?}, which is neither active nor stopped",
                     printable(word, WORD_SHOWN)
                 ),
                 false,
             ),
-            Some(PowerState::Untold(why)) => {
-                (format!("whether the server runs isn't known: {why}"), false)
-            }
+            Some(PowerState::Untold(why)) => (
+                format!("it is not known whether the server runs: {why}"),
+                false,
+            ),
             Some(PowerState::NotOffered) => (
                 format!(
-                    "this provider doesn't tell whether the server runs, so it can't be stopped for its snapshot: take stop_server out of {}.toml",
+                    "this provider doesn't report whether the server runs, so the server can't be stopped for its snapshot: remove stop_server from {}.toml",
                     self.policy.file
                 ),
                 true,
@@ -70,8 +71,7 @@ impl DecisionContext<'_> {
         }
         let note = self.history.slot(&rotation.name, name)?;
         if note.stops >= rotation.attempts {
-            let reason =
-                "a stop of the server was tried for it as often as attempts allows".to_owned();
+            let reason = "the server's stop was attempted as often as attempts allows".to_owned();
             return Some(RotationDemand::Step(ended(
                 rotation,
                 note,
@@ -82,10 +82,7 @@ impl DecisionContext<'_> {
         Some(RotationDemand::Step(Step::Stop {
             rotation: rotation.name.clone(),
             name: name.to_owned(),
-            reason: format!(
-                "slot of {} is due, and stop_server asks for it",
-                rotation.name
-            ),
+            reason: format!("a slot of {} is due, and stop_server is set", rotation.name),
         }))
     }
 }

@@ -73,7 +73,7 @@ impl DecisionContext<'_> {
             return Some("its deletion will be announced first".to_owned());
         }
         let shrink = self.shrink(rotation, &[*own]);
-        Some(shrink.unwrap_or_else(|| "it stays until a newer one is made".to_owned()))
+        Some(shrink.unwrap_or_else(|| "it is kept until a newer one is made".to_owned()))
     }
 
     /// Returns the state of a rotation's shrink, in one line.
@@ -92,13 +92,13 @@ impl DecisionContext<'_> {
                 .since
                 .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
             return Some(format!(
-                "{} beyond keep = {} of {name} {} deleted from {} on, later by any pause{}: {named}; undo the edit to keep them, or agree at once by snaprotate resume --server {server}",
+                "{} beyond keep = {} of {name} {} deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume --server {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 if count == 1 { "is" } else { "are" },
                 from.map_or("now".to_owned(), utc),
                 if full {
-                    ", the oldest already when a slot is due, since the server is full"
+                    ", the oldest as soon as a slot is due, since the server is full"
                 } else {
                     ""
                 },
@@ -107,13 +107,13 @@ impl DecisionContext<'_> {
         let (count, named) = named_of(&shrink.found);
         (count > 0).then(|| {
             format!(
-                "{} beyond keep = {} of {name} {}: {named}; agree to the deletion by snaprotate resume --server {server}",
+                "{} beyond keep = {} of {name} {}: {named}; to agree to the deletion, run snaprotate resume --server {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 if count == 1 {
-                    "stays, since none that the rotation made has replaced it"
+                    "is kept, since no snapshot made by the rotation has replaced it"
                 } else {
-                    "stay, since none that the rotation made have replaced them"
+                    "are kept, since no snapshots made by the rotation have replaced them"
                 }
             )
         })

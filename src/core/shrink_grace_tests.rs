@@ -56,7 +56,7 @@ fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() 
         ended.join("\n")
     };
     let said = ends(&world);
-    assert!(said.contains("takes another resume"), "{said}");
+    assert!(said.contains("to agree, resume again"), "{said}");
     world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
@@ -87,7 +87,7 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
         .history
         .ended_by_resume(&world.rules, world.now, true)
         .join("\n");
-    assert!(said.contains("takes another resume"), "{said}");
+    assert!(said.contains("to agree, resume again"), "{said}");
     assert!(said.contains("the hold of weekly is given up"), "{said}");
     world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
@@ -148,7 +148,7 @@ fn i19_on_a_full_server_a_slot_takes_the_oldest_that_is_announced_and_its_snapsh
     let said = world.shrink().expect("an alert");
     assert!(said.contains("3 snapshots beyond keep = 2"), "{said}");
     assert!(
-        said.contains("the oldest already when a slot is due"),
+        said.contains("the oldest as soon as a slot is due"),
         "{said}"
     );
     world.pass(WEEK);

@@ -5,7 +5,8 @@ use jiff::SignedDuration;
 use super::decide::Step;
 use super::event::{ClockReading, ServerEvent};
 use super::policy::Policy;
-use super::server_downtime::{Downtime, PowerState};
+use super::power_state::PowerState;
+use super::server_downtime::Downtime;
 use super::server_history::{PendingOp, ServerHistory};
 use super::server_restart::lasts;
 

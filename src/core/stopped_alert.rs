@@ -1,6 +1,7 @@
 //! The alerts of a server that a rotation stops: it is down for too long, or ran while its snapshot was
 //! made.
 
+use super::decide::Step;
 use super::event::{AlertKind, Outcome, ServerEvent};
 use super::sanitize::utc;
 use super::server_downtime::Downtime;
@@ -20,13 +21,30 @@ impl OwedStart<'_> {
         let twice = self.now.mono - downtime.active? >= self.rules.poll_interval;
         let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
         let reason = format!(
-            "the server was stopped for {snapshot}, and is active while it is made: the snapshot may be that of a running server"
+            "the server was stopped for {snapshot}, but is active while the snapshot is made: the snapshot may be of a running server"
         );
         twice.then_some(ServerEvent::ServerRan {
             rotation,
             snapshot,
             reason,
         })
+    }
+
+    /// Returns the alert of a server that is stopped for too long. It needs nothing else, so it is
+    /// raised at once.
+    pub(super) fn raised(&self) -> Option<Step> {
+        let (key, reason) = self.too_long()?;
+        // Without a policy nothing else updates its reason.
+        let stands = self.history.alerts.get(&key);
+        if stands.is_some_and(|stands| self.policy.is_some() || stands.reason == reason) {
+            return None;
+        }
+        let (alert, about) = key;
+        Some(Step::Record(ServerEvent::AlertRaised {
+            alert,
+            about,
+            reason,
+        }))
     }
 
     /// Returns the alert if the server is down longer than permitted, or can't be started.
@@ -48,25 +66,21 @@ impl OwedStart<'_> {
         }
         let since = utc(self.downtime.since.wall);
         let what = if self.downtime.stopped {
-            format!("the server is stopped since {since} for {snapshot}")
+            format!("the server has been stopped since {since} for {snapshot}")
         } else {
-            format!("the server was to be stopped at {since} for {snapshot}")
+            format!("the server was asked to stop at {since} for {snapshot}")
         };
         let tried = match (starts, refused) {
-            (0, _) => "its start follows".to_owned(),
+            (0, _) => "it will be started".to_owned(),
             (_, Some(said)) => {
                 let refused = matches!(answer, Some(Outcome::Failed | Outcome::NoServer));
-                let what = if refused {
-                    "is refused"
-                } else {
-                    "came to nothing"
-                };
-                format!("its start {what} (the provider says \"{said}\"), and is tried again")
+                let what = if refused { "was refused" } else { "failed" };
+                format!("its start {what} (the provider says \"{said}\") and is retried")
             }
-            _ => "its start is tried again".to_owned(),
+            _ => "its start is retried".to_owned(),
         };
         let gone = if self.policy.is_none() {
-            "; its policy is gone"
+            "; its policy was removed"
         } else {
             ""
         };
@@ -74,12 +88,12 @@ impl OwedStart<'_> {
         let of = of.as_deref().unwrap_or("ID");
         // A resume gives up no start before.
         let resume = if self.downtime.hopeless() {
-            format!("; if there is no such server any more, snaprotate resume --server {of}")
+            format!("; if the server no longer exists, run snaprotate resume --server {of}")
         } else {
             String::new()
         };
         let reason = format!(
-            "{what}, and not seen active again: {tried}; start it at the provider{gone}{resume}"
+            "{what}, and has not been seen active since: {tried}; start it at the provider{gone}{resume}"
         );
         Some(((AlertKind::ServerStopped, rotation.clone()), reason))
     }

@@ -11,9 +11,9 @@ use super::decide::{Inventory, Step, decide};
 use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
 use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
+use super::power_state::PowerState;
 use super::recorded_terms::Fnv;
 use super::schedule::Schedule;
-use super::server_downtime::PowerState;
 use super::server_history::{ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
@@ -196,11 +196,8 @@ impl TestProvider {
         self.history.found = None;
     }
 
-    pub(super) fn step(&mut self) -> Step {
-        self.history
-            .observe(&self.policy, &self.snapshots, self.now);
-        self.history.observe_state(self.state.as_ref(), self.now);
-        let inventory = Inventory {
+    pub(super) fn inventory(&self) -> Inventory {
+        Inventory {
             hostname: None,
             other_id: None,
             server_name: (!self.snapshots.is_empty()).then(|| "web".to_owned()),
@@ -208,7 +205,13 @@ impl TestProvider {
             state: self.state.clone(),
             requested: self.now.mono,
             doubt: self.doubt.clone(),
-        };
+        }
+    }
+
+    pub(super) fn step(&mut self) -> Step {
+        let inventory = self.inventory();
+        self.history.observe(&self.policy, &inventory, self.now);
+        self.history.observe_state(self.state.as_ref(), self.now);
         decide(
             &self.policy,
             &inventory,

@@ -3,6 +3,7 @@
 use super::tests::planned;
 use super::*;
 use crate::core::event::{Outcome, ServerEvent};
+use crate::core::plan_text::one_after_the_other;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 
@@ -65,7 +66,7 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
     assert_eq!(next.at, world.now.wall + world.rules.poll_interval);
     assert_eq!(
         next.or_later(),
-        " or later, since weekly-2026-11-22 is under way"
+        " or later, since weekly-2026-11-22 is in progress"
     );
     let delete = "delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&next.steps), delete);
@@ -85,6 +86,6 @@ fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows(
     let next = planned(&world).upcoming().expect("a delete");
     assert_eq!(
         next.or_later(),
-        " or later, since whether weekly-2026-11-22 was made isn't known yet, then weekly-2026-11-22 is under way"
+        " or later, since it is not known yet whether weekly-2026-11-22 was made, then weekly-2026-11-22 is in progress"
     );
 }

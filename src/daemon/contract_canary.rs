@@ -50,7 +50,7 @@ impl ContractCanary {
         let changes = match compared.map_err(io::Error::other) {
             Ok(Ok(changes)) => changes,
             Ok(Err(error)) | Err(error) => {
-                tracing::warn!(%error, "what the provider answers can't be compared with what was learnt");
+                tracing::warn!(%error, "the provider's answers can't be compared with those seen before");
                 return;
             }
         };
@@ -58,7 +58,7 @@ impl ContractCanary {
         if !changes.is_empty() {
             let told = engine.tell_wide(GlobalEvent::ProviderChanged { changes });
             if let Err(error) = told.await {
-                tracing::warn!(%error, "what changed can't be recorded");
+                tracing::warn!(%error, "the changes of the provider's answers can't be recorded");
             }
         }
         engine.set_alert(CHANGED, ABOUT, lacks).await;

@@ -12,8 +12,9 @@ use crate::audit::{Disk, RealDisk, Trail, TrailError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::decide::Inventory;
+use crate::core::dry_run::plan;
 use crate::core::event::ClockReading;
-use crate::core::plan::{PlannedAction, Plans, plan};
+use crate::core::plan::{PlannedAction, Plans};
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
@@ -182,7 +183,7 @@ fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String>
                 .join(", ")
         });
         lines.push(format!(
-            "{} (id {server}): {} own snapshots are foreign now and leave room for {room} of the {keep} to keep; to rotate them on, add former_names = [{}] to a rotation",
+            "{} (id {server}): {} own snapshots become foreign and leave room for {room} of the {keep} snapshots to keep; to keep rotating them, add former_names = [{}] to a rotation",
             policy.file,
             left.len(),
             patterns.collect::<Vec<_>>().join(", "),

@@ -26,7 +26,7 @@ pub struct StateLock {
 pub enum LockError {
     /// Another process holds it.
     #[error(
-        "{holder} holds {path}: only one may run at a time: stop it first, or give it the order by its own $RUNTIME_DIRECTORY"
+        "{holder} holds {path}: only one process may run at a time: stop that process first, or use its $RUNTIME_DIRECTORY to send it the order"
     )]
     Held {
         /// The process, as far as it is known.
@@ -35,7 +35,7 @@ pub enum LockError {
         path: String,
     },
     /// The file can't be opened, locked or written.
-    #[error("{path}: the lock can't be taken: {why}{}", if is_full(why) { "; make room" } else { "" })]
+    #[error("{path}: the lock can't be taken: {why}{}", if is_full(why) { "; free some disk space" } else { "" })]
     Disk {
         /// The lock file.
         path: String,
@@ -93,7 +93,7 @@ impl StateLock {
             io::Error::new(
                 why.kind(),
                 format!(
-                    "{}: the lock is gone, and others may change things: {why}; bring the state folder back",
+                    "{}: the lock is lost, and another process may make changes: {why}; restore the state folder",
                     self.path.display()
                 ),
             )
@@ -173,7 +173,7 @@ mod tests {
         lock.keep().expect("kept");
         std::fs::rename(&state, &away).expect("moved");
         let gone = lock.keep().expect_err("gone").to_string();
-        assert!(gone.contains("bring the state folder back"), "{gone}");
+        assert!(gone.contains("restore the state folder"), "{gone}");
         assert!(!state.exists(), "it is not made anew");
         let other = StateLock::take(&state, "once").expect("another's");
         let held = lock.keep().expect_err("held").to_string();

@@ -17,13 +17,13 @@ const PREFIX: &str = "SNAPROTATE";
 /// The format of log events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Journal if stderr leads there, else text.
+    /// Journal if stderr is connected to it, else text.
     Auto,
     /// Journal fields.
     Journal,
     /// Text lines for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

@@ -125,9 +125,9 @@ impl Daemon {
                     // The engine ends by itself only after a failure. The service manager restarts
                     // the process.
                     let why = ended.map_or_else(|error| broken(&error), |()| {
-                        CommandError::System("the engine ended by itself".to_owned())
+                        CommandError::System("the engine ended unexpectedly".to_owned())
                     });
-                    self.systemd.stopping("the engine is broken");
+                    self.systemd.stopping("the engine failed");
                     self.service.end(&why.to_string()).await;
                     return Err(why);
                 }
@@ -137,7 +137,7 @@ impl Daemon {
                     engine.wake();
                     canary.look(&self.service).await;
                     if !came {
-                        tracing::warn!("no tick for ten seconds; the ticker is made anew");
+                        tracing::warn!("no tick for ten seconds; the ticker is restarted");
                         ticker.renew().await;
                     }
                     let status = self.status();
@@ -145,7 +145,7 @@ impl Daemon {
                 }
             }
         };
-        tracing::info!(signal = reason, "stopping: no new change is begun");
+        tracing::info!(signal = reason, "stopping: no new change is started");
         self.systemd.stopping("finishing the requests in flight");
         self.stop.cancel();
         if let Some(control) = control {
@@ -154,7 +154,7 @@ impl Daemon {
         reading.abort_all();
         ticker.stop().await;
         if let Err(error) = ended_in_time(&self.service, work).await {
-            tracing::error!(%error, "the engine broke while stopping");
+            tracing::error!(%error, "the engine failed while stopping");
         }
         self.service.end(reason).await;
         Ok(())
@@ -213,7 +213,7 @@ impl Daemon {
             }
             Err(error) => {
                 let path = path.display();
-                tracing::warn!(%path, %error, "no control socket: status can't ask this process");
+                tracing::warn!(%path, %error, "no control socket: snaprotate status can't query this process");
                 None
             }
         }
@@ -224,7 +224,7 @@ impl Daemon {
         let refused = self.refused().is_some();
         let why = reload::apply(&mut self.service, read, refused).await.err();
         if let Some(why) = &why {
-            tracing::error!("config_refused: the files in force stay: {why}");
+            tracing::error!("config_refused: the files in force stay in use: {why}");
         }
         let now = self.service.clock.now().wall;
         let mut refused = self.refused();
@@ -262,18 +262,19 @@ pub(super) async fn ended_in_time<T: Default>(
     if let Ok(ended) = tokio::time::timeout(limit, &mut work).await {
         return ended;
     }
-    tracing::warn!("a call is still unanswered; the next start looks for what became of it");
+    tracing::warn!("a call is still unanswered; the next start determines its outcome");
     work.abort();
     Ok(T::default())
 }
 
 /// Listens for signals from now on, so that those that arrive while the files are read count too.
 pub fn listen() -> Result<Signals, CommandError> {
-    Signals::listen().map_err(|why| CommandError::System(format!("signals can't be heard: {why}")))
+    Signals::listen()
+        .map_err(|why| CommandError::System(format!("signals can't be received: {why}")))
 }
 
 pub(super) fn broken(error: &tokio::task::JoinError) -> CommandError {
-    CommandError::System(format!("the engine broke: {error}"))
+    CommandError::System(format!("the engine failed: {error}"))
 }
 
 fn every(period: Duration) -> Interval {

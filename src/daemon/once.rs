@@ -39,9 +39,9 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
             biased;
             ended = &mut work => {
                 let reason = match ended {
-                    Ok(true) => "all that was due is dealt with",
-                    Ok(false) => "ended with slots unsettled or alerts standing",
-                    Err(_) => "the engine broke",
+                    Ok(true) => "everything that was due is done",
+                    Ok(false) => "ended with unsettled slots or active alerts",
+                    Err(_) => "the engine failed",
                 };
                 break (ended, reason);
             }
@@ -63,7 +63,7 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
         .is_err()
     {
         tracing::warn!(
-            "the checkpoint of the trail isn't given away yet; the next run tries again"
+            "the checkpoint of the trail is not delivered yet; the next run tries again"
         );
     }
     service.end(reason).await;
@@ -74,7 +74,7 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
 /// than this process.
 fn say_why(service: &Service, reason: &str) {
     if matches!(reason, "SIGTERM" | "SIGINT") {
-        tracing::error!(signal = reason, "ended before all was settled");
+        tracing::error!(signal = reason, "ended before everything was settled");
     }
     let alerts = service.engine.all_standing();
     for one in alerts.iter().take(MOST_SAID) {

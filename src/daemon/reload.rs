@@ -86,7 +86,9 @@ pub(super) fn read(service: &Service) -> impl Future<Output = ReadConfig> + use<
 }
 
 fn untold(why: &str) -> String {
-    format!("can't say which snapshots the new configuration would delete or leave behind: {why}")
+    format!(
+        "can't determine which snapshots the new configuration would delete or leave behind: {why}"
+    )
 }
 
 /// Puts the set in force as a whole. `alert` is true if the last set was refused. Returns the
@@ -121,7 +123,7 @@ pub(super) async fn apply(
         tracing::warn!("{line}");
     }
     if let Err(error) = service.api.renew() {
-        tracing::warn!(%error, "the token can't be read anew; the former one stays in use");
+        tracing::warn!(%error, "the token can't be read again; the previous one stays in use");
     }
     // The client keeps the limits that it was built with, and the rules must agree with them.
     new.rules.request_timeout = service.config.rules.request_timeout;
@@ -182,7 +184,7 @@ fn fitting(old: &Config, new: Config) -> Result<Config, ConfigProblems> {
         .filter(|(_, changed)| *changed)
         .map(|(key, _)| {
             let file = new.file.display();
-            format!("{file}: {key} can't change while the service runs; restart it")
+            format!("{file}: {key} can't change while the service runs; restart the service")
         })
         .collect();
     if !problems.is_empty() {
@@ -197,7 +199,7 @@ fn fitting(old: &Config, new: Config) -> Result<Config, ConfigProblems> {
         )
     };
     if limits(a) != limits(b) {
-        tracing::warn!("the changed limits of [api] are in force after the next start");
+        tracing::warn!("the changed limits in [api] require a restart");
     }
     Ok(new)
 }
@@ -216,7 +218,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
         let file = &policy.file;
         let Some(now) = new.get(server) else {
             lines.push(format!(
-                "{file}: the policy of server {server} is gone; its snapshots stay"
+                "{file}: the policy of server {server} was removed; its snapshots stay"
             ));
             continue;
         };
@@ -242,11 +244,11 @@ fn gone(file: &str, rotation: &Rotation, now: &Policy) -> String {
     let heir = others.find(|other| other.patterns().any(|own| own.to_string() == pattern));
     match heir {
         Some(heir) => format!(
-            "{file}: rotation {name} is gone, and {} takes over its snapshots, which bear the same names",
+            "{file}: rotation {name} was removed, and {} takes over its snapshots, which have the same names",
             heir.name
         ),
         None => format!(
-            "{file}: rotation {name} is gone; its snapshots stay as foreign ones: write its name pattern as former_names of the rotation that takes them over, or delete them by hand"
+            "{file}: rotation {name} was removed; its snapshots stay as foreign ones: add its name pattern to the former_names of the rotation that takes them over, or delete them by hand"
         ),
     }
 }

@@ -18,6 +18,6 @@ pub async fn alone<T>(
 ) -> Result<T, CommandError> {
     let service = prepare(config, command, Clock::system()).await?;
     let done = work(Arc::clone(&service.engine)).await;
-    service.end("it was done").await;
+    service.end("the command is done").await;
     Ok(done)
 }

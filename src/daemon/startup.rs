@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::CommandError;
 use super::lock::StateLock;
 use super::locked_disk::LockedDisk;
-use super::logging;
 use super::witness::{self, Witness};
+use super::{CommandError, logging};
 use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
 use crate::audit::{Entry, GlobalEvent, OpenedTrail, StandingAlert, Trail, TrailError};
@@ -226,10 +225,7 @@ fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
     let about = "trail";
     let key = (LOST.to_owned(), about.to_owned());
     if opened.hold_creates {
-        let reason = format!(
-            "{}; look into it: snaprotate audit verify",
-            found.join("; ")
-        );
+        let reason = format!("{}; run snaprotate audit verify", found.join("; "));
         let standing = RaisedAlert::raised(&reason, now, opened.wide_alerts.get(&key));
         opened.wide_alerts.insert(key, standing);
         return Some(GlobalEvent::raised(LOST, about, reason));
@@ -241,16 +237,16 @@ fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
 fn amiss(notice: &GlobalEvent) -> String {
     match notice {
         GlobalEvent::TailCut { last, head, .. } => {
-            format!("it ends with record {last}, though record {head} was written")
+            format!("the trail ends with record {last}, but record {head} was written")
         }
         GlobalEvent::TrailLost { head } => {
-            format!("all its files are missing, though record {head} was written")
+            format!("all files of the trail are missing, but record {head} was written")
         }
         GlobalEvent::HeadLost { last } => format!(
-            "the state folder's head is missing, so nothing tells whether record {last} is the last"
+            "the state folder's head is missing, so it is unknown whether record {last} is the last"
         ),
         GlobalEvent::TornTail { file, bytes, .. } => {
-            format!("{bytes} spoilt bytes at its end were set aside in {file}")
+            format!("{bytes} damaged bytes at the end of the trail were set aside in {file}")
         }
         other => format!("{other:?}"),
     }

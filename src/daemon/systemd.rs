@@ -84,7 +84,7 @@ pub fn describe(summary: &EngineSummary) -> String {
         n => count(n, "alert", "alerts"),
     });
     if summary.account_refused {
-        parts.push("the provider refuses the token".to_owned());
+        parts.push("the provider rejects the token".to_owned());
     }
     parts.join(", ")
 }
@@ -92,7 +92,7 @@ pub fn describe(summary: &EngineSummary) -> String {
 /// Sends a notification. Rotation does not depend on a service manager that listens.
 fn send(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "systemd can't be told");
+        tracing::debug!(%error, "systemd can't be notified");
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         };
         assert_eq!(
             describe(&summary),
-            "12 servers, 2 at work, 1 blocked, 1 alert, the provider refuses the token"
+            "12 servers, 2 at work, 1 blocked, 1 alert, the provider rejects the token"
         );
     }
 }

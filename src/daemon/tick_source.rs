@@ -70,7 +70,7 @@ async fn begin(schedule: &str) -> (Option<JobScheduler>, watch::Receiver<()>) {
     let scheduler = match schedule_job(schedule, sender).await {
         Ok(scheduler) => Some(scheduler),
         Err(error) => {
-            tracing::warn!(%error, "the ticker can't be started; the engine looks by itself");
+            tracing::warn!(%error, "the ticker can't be started; the engine checks every ten seconds instead");
             None
         }
     };

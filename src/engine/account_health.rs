@@ -160,7 +160,10 @@ impl AccountHealth {
         let Some(mut error) = lock(&self.0).refused.clone() else {
             return;
         };
-        error.message = format!("not asked, since the token was refused: {}", error.message);
+        error.message = format!(
+            "not requested, because the token was rejected: {}",
+            error.message
+        );
         for reply in replies {
             let _gone = reply.send(Err(error.clone()));
         }
@@ -190,7 +193,7 @@ impl AccountHealth {
                 if state.failures < FAILURES && !long {
                     return Vec::new();
                 }
-                let reason = format!("listings can't be had: {error}");
+                let reason = format!("listings fail: {error}");
                 let raised = state.raise(UNREACHABLE, reason, now.wall);
                 raised.into_iter().collect()
             }
@@ -288,7 +291,7 @@ impl AccountState {
         self.next_probe = now.mono + pause;
         self.refused = Some(error.clone());
         let reason = format!(
-            "the provider refuses the token, and nothing is changed until it is taken again; token_file is read anew at each look, at once by a reload: {error}"
+            "the provider rejects the token, and nothing is changed until it accepts one; token_file is read again at each check, and at once on a reload: {error}"
         );
         self.raise(REFUSED, reason, now.wall)
     }

@@ -59,7 +59,12 @@ impl<A: SnapshotApi> Engine<A> {
             }
             ServerEvent::SlotDue {
                 rotation, snapshot, ..
-            } => tap.put(slot(rotation, snapshot, SlotChange::Started, "it is due")),
+            } => tap.put(slot(
+                rotation,
+                snapshot,
+                SlotChange::Started,
+                "the slot is due",
+            )),
             ServerEvent::SlotSettled {
                 rotation,
                 snapshot,

@@ -24,7 +24,7 @@ pub(super) fn made_by(
     let id = made.id.clone();
     let other = made.uuid.as_ref();
     if known.contains(&id) || other.is_some_and(|uuid| known.contains(uuid)) {
-        let odd = format!("the answer names a snapshot that was there before (id {id})");
+        let odd = format!("the answer names a snapshot that existed before (id {id})");
         return (Outcome::Unknown, None, Some(odd));
     }
     if made.name != asked.name {

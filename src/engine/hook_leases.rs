@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::requeue::ShuttingDown;
+use super::server_runtime::HeldLease;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
@@ -28,22 +29,6 @@ pub(super) const LAST_RELEASES: Duration = Duration::from_secs(20);
 /// Time limit of a hook that the policy in force no longer has.
 const UNKNOWN_LIMIT: Duration = Duration::from_mins(5);
 
-/// The part of a hook lease that lives in memory.
-#[derive(Default)]
-pub(super) struct HeldLease {
-    /// Dropping it releases the server.
-    lease: Option<RunnerLease>,
-    /// The result of `after`, if it ran and could not be recorded yet.
-    unrecorded: Option<ServerEvent>,
-}
-
-impl HeldLease {
-    /// Returns true if the runner has released the server already, or is gone.
-    pub(super) fn is_over(&self) -> bool {
-        self.lease.as_ref().is_some_and(RunnerLease::is_over)
-    }
-}
-
 impl<A: SnapshotApi> Engine<A> {
     /// Runs `before`, performs the step, and leaves the release to the next decision.
     pub(super) async fn act_in_hold(
@@ -58,7 +43,7 @@ impl<A: SnapshotApi> Engine<A> {
             return Ok(());
         };
         let Some(runner) = self.runner.get() else {
-            tracing::error!(policy = policy.file, "nobody is there to run its hooks");
+            tracing::error!(policy = policy.file, "no hook runner is available");
             return self.rest(self.wanted().rules.retry_after).await;
         };
         let Some(place) = self.standstill().await? else {
@@ -190,8 +175,8 @@ impl<A: SnapshotApi> Engine<A> {
                 let job = job(policy, &hold.rotation, &hold.snapshot);
                 runner.after(job, why.clone()).await
             }
-            (None, None, _) => HookReport::bad(HookOutcome::Failed, "its policy is gone"),
-            (None, _, None) => HookReport::bad(HookOutcome::Failed, "nobody is there to run it"),
+            (None, None, _) => HookReport::bad(HookOutcome::Failed, "its policy was removed"),
+            (None, _, None) => HookReport::bad(HookOutcome::Failed, "no hook runner is available"),
         };
         let paused = lock(seat).history.paused().is_some();
         let reason = match (report.ran, report.said.as_str()) {
@@ -201,7 +186,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let why = if report.early { report.reason } else { why };
                 match said {
                     "" => why,
-                    said => format!("{why}; the hook said: {said}"),
+                    said => format!("{why}; hook output: {said}"),
                 }
             }
         };
@@ -239,7 +224,7 @@ impl<A: SnapshotApi> Engine<A> {
         });
         let all = futures_util::future::join_all(releases);
         if tokio::time::timeout(LAST_RELEASES, all).await.is_err() {
-            tracing::error!("not every server could be released; the next start goes on");
+            tracing::error!("not every server was released in time; the next start continues");
         }
     }
 

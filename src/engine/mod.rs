@@ -30,6 +30,7 @@ mod mutation;
 mod once_report;
 mod operator_orders;
 mod pauses;
+mod pending_order;
 mod policy_swap;
 mod power_cycle;
 mod requeue;
@@ -46,9 +47,10 @@ mod work_queue;
 
 pub use alert_notifications::{tell_wide, wide_alert};
 pub use once_report::UnsettledSlot;
-pub use operator_orders::OrderOutcome;
 pub use pauses::{OpenMutation, PauseError, PauseResult};
-pub use runtime_view::{AcceptedListing, EngineCounters, ListingFailure, ServerSnapshot};
+pub use pending_order::OrderOutcome;
+pub use runtime_view::{EngineCounters, ServerSnapshot};
+pub use server_runtime::{AcceptedListing, ListingFailure};
 pub use shared_listing::observe_once;
 
 use std::collections::BTreeMap;

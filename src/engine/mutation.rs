@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::account_health::MutationPermit;
 use super::call_outcome::{extra, made_by, outcome};
-use super::operator_orders::OrderOutcome;
+use super::pending_order::OrderOutcome;
 use super::requeue::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Permit, SnapshotApi};
@@ -89,7 +89,7 @@ impl<A: SnapshotApi> Engine<A> {
                 tracing::error!(
                     policy = policy.file,
                     name,
-                    "every attempt was sent already; please report it"
+                    "all attempts have already been sent; this is a bug, please report it"
                 );
                 None
             }

@@ -67,7 +67,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let reason = if seat.history.paused().is_some() {
                     "the server is paused"
                 } else {
-                    "the server did not come to rest"
+                    "work on the server is not finished"
                 };
                 all.push(entry("", String::new(), reason));
             }
@@ -84,11 +84,15 @@ fn why<'a>(seat: &'a ServerRuntime, rotation: &Rotation, name: &str) -> &'a str 
         return why;
     }
     match seat.history.slot(&rotation.name, name).map(|n| n.ending) {
-        Some(Some(SlotOutcome::GivenUp | SlotOutcome::Skipped)) => "it has ended without one",
-        Some(Some(SlotOutcome::Paused)) => "it passed in a pause",
-        Some(None) if seat.history.open.is_some() => "nobody knows yet what became of its create",
-        Some(None) => "it has no completed snapshot yet",
+        Some(Some(SlotOutcome::GivenUp | SlotOutcome::Skipped)) => {
+            "the slot ended without a snapshot"
+        }
+        Some(Some(SlotOutcome::Paused)) => "the slot passed during a pause",
+        Some(None) if seat.history.open.is_some() => {
+            "the outcome of its create request is still unknown"
+        }
+        Some(None) => "the slot has no completed snapshot yet",
         _ if seat.seen.is_none() => "the server's snapshots could not be listed",
-        _ => "no snapshot was made for it",
+        _ => "no snapshot was made for the slot",
     }
 }

@@ -8,76 +8,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::pending_order::{OrderOutcome, PendingOrder};
 use super::requeue::ShuttingDown;
 use super::{Engine, ServerRuntime, SharedRuntime, lock};
 use crate::api::{NewSnapshot, SnapshotApi};
-use crate::audit::Details;
 use crate::core::decide::Inventory;
-use crate::core::event::{Outcome, ServerEvent};
+use crate::core::event::ServerEvent;
 use crate::core::operator_order::{Order, objection};
 use crate::core::policy::Policy;
-use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::core::snapshot::ServerId;
 
 /// How long an order may wait before it begins.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
-
-/// The result of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderOutcome {
-    /// The outcome by the provider's answer. `Unknown` also if the order began and the service
-    /// could not report its result. `None` if the order was refused and nothing was sent.
-    pub outcome: Option<Outcome>,
-    /// Why it was refused or failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The snapshot that the order concerns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<SnapshotId>,
-}
-
-impl OrderOutcome {
-    pub(super) fn refused(reason: impl Into<String>) -> Self {
-        Self {
-            outcome: None,
-            reason: Some(reason.into()),
-            id: None,
-        }
-    }
-
-    /// Returns the result of an order whose reply channel was dropped.
-    fn unanswered(begun: &AtomicBool, why: &str) -> Self {
-        if !begun.load(Ordering::SeqCst) {
-            return Self::refused(why);
-        }
-        Self {
-            outcome: Some(Outcome::Unknown),
-            ..Self::refused(UNTOLD)
-        }
-    }
-
-    pub(super) fn of(outcome: Outcome, extra: &Details, id: Option<SnapshotId>) -> Self {
-        let status = extra.status.map_or(String::new(), |s| format!("{s}: "));
-        let error = extra.error.as_ref();
-        Self {
-            outcome: Some(outcome),
-            reason: error.map(|error| format!("{status}{error}")),
-            id,
-        }
-    }
-}
-
-/// An order that waits for its server's loop.
-pub(super) struct PendingOrder {
-    order: Order,
-    by: String,
-    until: SignedDuration,
-    number: u64,
-    begun: Arc<AtomicBool>,
-    reply: oneshot::Sender<OrderOutcome>,
-}
 
 /// The caller's side of a waiting order.
 struct QueuedOrder {
@@ -127,7 +71,7 @@ impl<A: SnapshotApi> Engine<A> {
             return OrderOutcome::refused(if self.stop.is_cancelled() {
                 STOPPING
             } else {
-                "it couldn't be begun within a minute: see snaprotate status"
+                "the order could not be started within a minute: see snaprotate status"
             });
         }
         // The order has begun, and its call has a timeout.
@@ -164,7 +108,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         observer.abort();
         lock(&seat).order = None;
-        let unready = "the listing or the trail can't be had: see the lines above";
+        let unready = "the listing or the trail is unavailable: see the lines above";
         answer
             .await
             .unwrap_or_else(|_| OrderOutcome::unanswered(&begun, unready))
@@ -182,7 +126,9 @@ impl<A: SnapshotApi> Engine<A> {
         let seat = self.seat(server);
         let mut sitting = lock(&seat);
         if sitting.order.as_ref().is_some_and(|w| !w.reply.is_closed()) {
-            return Err(OrderOutcome::refused("another order for it waits already"));
+            return Err(OrderOutcome::refused(
+                "another order for this server is already waiting",
+            ));
         }
         let number = sitting.orders + 1;
         sitting.orders = number;
@@ -266,12 +212,12 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => return Err(ShuttingDown),
             pass = self.api.admit() => pass,
             () = self.clock.sleep(left) => {
-                return Ok(OrderOutcome::refused("the provider asks to be left alone for longer than a minute"));
+                return Ok(OrderOutcome::refused("the rate limit requires a pause of more than a minute: try again later"));
             }
         };
         let Some(leave) = self.account.leave(self.clock.now().mono) else {
             return Ok(OrderOutcome::refused(
-                "the provider refuses the token: see snaprotate status",
+                "the provider rejects the token: see snaprotate status",
             ));
         };
         self.reloaded().await?;
@@ -346,7 +292,7 @@ impl<A: SnapshotApi> Engine<A> {
         if matches!(order, Order::Create { .. }) && now.mono < self.no_create_before {
             let left = (self.no_create_before - now.mono).as_secs();
             return Some(format!(
-                "records of the trail were lost, so a create may be on its way that nobody knows of: try again in {left} s"
+                "records of the trail were lost, so an unrecorded create request may still take effect: try again in {left} s"
             ));
         }
         let history = &lock(seat).history;
@@ -354,6 +300,5 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-const NO_POLICY: &str = "no policy in force is for this server";
+const NO_POLICY: &str = "no policy in force covers this server";
 const STOPPING: &str = "the service is stopping";
-const UNTOLD: &str = "it was begun, and the service could no longer tell what came of it";

@@ -41,10 +41,10 @@ pub struct OpenMutation {
 #[derive(Debug, thiserror::Error)]
 pub enum PauseError {
     /// The change can't be recorded, so it would not survive a restart.
-    #[error("it can't be recorded, so nothing has changed: {0}")]
+    #[error("the request can't be recorded, so nothing has changed: {0}")]
     Trail(#[from] TrailError),
     /// Every server is paused.
-    #[error("every server is paused: end that first with snaprotate resume")]
+    #[error("every server is paused: resume all of them first with snaprotate resume")]
     AllPaused,
 }
 

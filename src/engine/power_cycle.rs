@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::account_health::MutationPermit;
 use super::call_outcome::{extra, outcome};
-use super::operator_orders::OrderOutcome;
+use super::pending_order::OrderOutcome;
 use super::requeue::{Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{Permit, PowerAction, SnapshotApi};
@@ -20,7 +20,7 @@ use crate::audit::Details;
 use crate::core::decide::{Inventory, Step};
 use crate::core::event::{AlertKind, Outcome, ServerEvent};
 use crate::core::policy::Policy;
-use crate::core::server_downtime::{PowerState, ServerInfo};
+use crate::core::power_state::{PowerState, ServerInfo};
 use crate::core::server_restart::{is_start_due, owed};
 use crate::core::shutdown_start::{ShutdownStep, at_end};
 use crate::core::snapshot::ServerId;
@@ -353,12 +353,12 @@ impl<A: SnapshotApi> Engine<A> {
         tracing::error!(
             server = logged::id(server),
             server_name = called,
-            "the trail can't be written; the server that was stopped is started all the same"
+            "the trail can't be written; the stopped server is started anyway"
         );
         let pass = self.api.admit_owed().await;
         let known_as = lock(seat).history.power_id(server);
         if let Err(error) = self.api.power(pass, &known_as, PowerAction::Start).await {
-            tracing::error!(server = logged::id(server), server_name = called, %error, "it isn't started");
+            tracing::error!(server = logged::id(server), server_name = called, %error, "the server could not be started");
         }
     }
 

@@ -7,44 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::server_runtime::{AcceptedListing, ListingFailure};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::StandingAlert;
-use crate::core::decide::{Inventory, Step};
+use crate::core::decide::Step;
 use crate::core::event::ClockReading;
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_history::ServerHistory;
-use crate::core::snapshot::{ServerId, Snapshot};
-
-/// Rows of the last accepted listing.
-#[derive(Clone, Debug)]
-pub struct AcceptedListing {
-    /// The server's snapshots.
-    pub rows: Box<[Snapshot]>,
-    /// When the listing was accepted.
-    pub at: Timestamp,
-    /// When it was requested, on the monotonic clock.
-    pub requested: SignedDuration,
-}
-
-impl AcceptedListing {
-    /// Returns the rows as an inventory for a decision.
-    pub fn inventory(&self) -> Inventory {
-        Inventory {
-            snapshots: self.rows.to_vec(),
-            ..Inventory::empty(self.requested)
-        }
-    }
-}
-
-/// Why the last listing failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListingFailure {
-    /// The error.
-    pub why: Box<str>,
-    /// When it is retried, on the monotonic clock.
-    pub again: SignedDuration,
-}
+use crate::core::snapshot::ServerId;
 
 /// State of one server.
 #[derive(Clone, Copy, Debug)]

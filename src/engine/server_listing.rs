@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::requeue::{FAILURES, Requeue, ShuttingDown};
-use super::runtime_view::ListingFailure;
+use super::server_runtime::ListingFailure;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::core::decide::Inventory;
@@ -26,7 +26,7 @@ impl<A: SnapshotApi> Engine<A> {
         error: &ApiError,
     ) {
         let nothing = Inventory {
-            doubt: Some(format!("it can't be had: {error}")),
+            doubt: Some(format!("the request failed: {error}")),
             ..Inventory::empty(self.clock.now().mono)
         };
         self.decided(policy, seat, &nothing, rules).await;
@@ -56,7 +56,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let mut inventory = self.ask(server, seat).await?;
         if !lock(seat).believes(&inventory) {
-            inventory.doubt = Some("listings one after the other disagree".to_owned());
+            inventory.doubt = Some("consecutive listings disagree".to_owned());
         }
         Ok(inventory)
     }
@@ -94,7 +94,7 @@ pub(super) fn no_listing(
     let mut seat = lock(seat);
     seat.failures += 1;
     seat.own_failures = if down { 0 } else { seat.own_failures + 1 };
-    tracing::warn!(server = logged::id(&policy.server), policy = policy.file, %error, "no listing");
+    tracing::warn!(server = logged::id(&policy.server), policy = policy.file, %error, "the listing failed");
     let pause = rules
         .poll_interval
         .saturating_mul(1 << seat.failures.min(16))

@@ -142,7 +142,7 @@ impl<A: SnapshotApi> Engine<A> {
             return Err(Requeue::Blocked(rules.retry_after));
         }
         let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
-            Self::turn_down(seat, || "its policy is gone".to_owned());
+            Self::turn_down(seat, || "its policy was removed".to_owned());
             // A server that never had a policy gets no removal record.
             let nothing = |history: &ServerHistory| {
                 history.left() || (history.is_new() && history.alerts.is_empty())
@@ -247,12 +247,12 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> bool {
         let release = async {
             let Some(policy) = policy else {
-                let why = "its policy is gone".to_owned();
+                let why = "its policy was removed".to_owned();
                 let released = self.release(None, server, seat, true, why).await;
                 if lock(seat).history.hold.is_some() {
                     tracing::error!(
                         server = logged::id(server),
-                        "its policy is gone, and its hooks held it: release it by hand"
+                        "the policy was removed while its hooks held the server: release the server by hand"
                     );
                 }
                 return released;
@@ -283,7 +283,7 @@ impl<A: SnapshotApi> Engine<A> {
                     Step::Record(fact)
                 } else {
                     if inventory.doubt.is_none() {
-                        seat.history.observe(policy, &inventory.snapshots, now);
+                        seat.history.observe(policy, inventory, now);
                         seat.show(inventory, now.wall);
                     }
                     decide(policy, inventory, &seat.history, rules, now)
@@ -299,7 +299,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         tracing::error!(
             policy = policy.file,
-            "the decision never ends; please report it"
+            "the decision does not end; this is a bug, please report it"
         );
         None
     }

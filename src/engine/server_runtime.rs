@@ -2,19 +2,64 @@
 
 use std::sync::{Arc, Mutex};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::hook_leases::HeldLease;
 use super::listing_confirmation::ListingConfirmation;
-use super::operator_orders::PendingOrder;
-use super::runtime_view::{AcceptedListing, ListingFailure};
+use super::pending_order::PendingOrder;
 use crate::core::decide::Inventory;
 use crate::core::event::ServerEvent;
 use crate::core::policy::Policy;
-use crate::core::server_downtime::PowerState;
+use crate::core::power_state::PowerState;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, Status};
+use crate::hooks::RunnerLease;
+
+/// Rows of the last accepted listing.
+#[derive(Clone, Debug)]
+pub struct AcceptedListing {
+    /// The server's snapshots.
+    pub rows: Box<[Snapshot]>,
+    /// When the listing was accepted.
+    pub at: Timestamp,
+    /// When it was requested, on the monotonic clock.
+    pub requested: SignedDuration,
+}
+
+impl AcceptedListing {
+    /// Returns the rows as an inventory for a decision.
+    pub fn inventory(&self) -> Inventory {
+        Inventory {
+            snapshots: self.rows.to_vec(),
+            ..Inventory::empty(self.requested)
+        }
+    }
+}
+
+/// Why the last listing failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListingFailure {
+    /// The error.
+    pub why: Box<str>,
+    /// When it is retried, on the monotonic clock.
+    pub again: SignedDuration,
+}
+
+/// The part of a hook lease that lives in memory.
+#[derive(Default)]
+pub(super) struct HeldLease {
+    /// Dropping it releases the server.
+    pub(super) lease: Option<RunnerLease>,
+    /// The result of `after`, if it ran and could not be recorded yet.
+    pub(super) unrecorded: Option<ServerEvent>,
+}
+
+impl HeldLease {
+    /// Returns true if the runner has released the server already, or is gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.lease.as_ref().is_some_and(RunnerLease::is_over)
+    }
+}
 
 /// State of one server between two looks.
 #[derive(Default)]
@@ -89,14 +134,14 @@ impl ServerRuntime {
             let name = seen.or_else(|| self.history.called(&id));
             if let Some(name) = name.filter(|_| !self.history.deletes(&id)) {
                 let took = if self.history.paid_for(&id) {
-                    "a delete of ours was sent for it before"
+                    "the service sent a delete request for it earlier"
                 } else {
-                    "no delete of ours took it"
+                    "the service did not delete it"
                 };
                 return Some(ServerEvent::SnapshotGone {
                     snapshot: name.to_owned(),
                     id,
-                    reason: format!("no listing shows it any more, and {took}"),
+                    reason: format!("it is no longer listed, and {took}"),
                 });
             }
         }

@@ -162,7 +162,7 @@ impl<A: SnapshotApi> Engine<A> {
                         name.and_then(|name| renumbered(&listing, &ask.server, name))
                     {
                         answer.doubt.get_or_insert(format!(
-                            "it shows nothing of server {}, but server {other} bears its name: if the provider has given it another id, write that into the policy",
+                            "it shows nothing for server {}, but server {other} has its name: if the provider has changed the id, write the new one into the policy",
                             ask.server
                         ));
                     }
@@ -205,8 +205,10 @@ impl<A: SnapshotApi> Engine<A> {
         let listing = AssertUnwindSafe(self.api.list(server)).catch_unwind();
         let message = match tokio::time::timeout(self.clock.real(time), listing).await {
             Ok(Ok(listing)) => return listing,
-            Ok(Err(_)) => "reading the listing broke; please report it".to_owned(),
-            Err(_) => format!("the listing's pages didn't end within {time:#}"),
+            Ok(Err(_)) => {
+                "the listing could not be read; this is a bug, please report it".to_owned()
+            }
+            Err(_) => format!("the listing was not complete within {time:#}"),
         };
         Err(ApiError {
             said: None,

@@ -42,7 +42,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let until = self.clock.now().wall.checked_add(left).ok()?;
         let reason = format!(
-            "there was no trail at the start, though servers hold own snapshots: nothing is created on them until {}, since an earlier create may still be on its way. If this is the first start, all is well; if not, find out who removed the trail",
+            "there was no trail at the start, but servers hold own snapshots: nothing is created on them until {}, because an earlier create request may still take effect. On a first start, this is normal; otherwise, find out who removed the trail",
             utc(until)
         );
         if !self.account.stands(TRAIL_BEGINS, "trail") {

@@ -103,7 +103,7 @@ impl TrailHealth {
         let outage = state.outage.as_mut().filter(|o| o.next_try <= mono)?;
         outage.next_try = mono + PAUSE;
         let (since, why) = (utc(outage.since), &outage.why);
-        let reason = format!("it couldn't be written since {since}: {why}");
+        let reason = format!("the trail could not be written since {since}: {why}");
         Some([
             GlobalEvent::raised(TRAIL_DOWN, TRAIL, reason),
             GlobalEvent::cleared(TRAIL_DOWN, TRAIL),

@@ -99,7 +99,7 @@ impl<A: SnapshotApi> Engine<A> {
                 broken = &mut observer => {
                     // Without this task no server is listed. The engine ends, and the service
                     // manager restarts it.
-                    tracing::error!(?broken, "the observer ended by itself");
+                    tracing::error!(?broken, "the listing task ended unexpectedly");
                     break;
                 }
                 Some(ended) = fleet.tasks.join_next_with_id(), if !idle => {
@@ -153,7 +153,7 @@ impl<A: SnapshotApi> Engine<A> {
             Ok((id, (_, rest))) => (id, rest),
             // I16: a panic in one server's loop affects that server only.
             Err(error) => {
-                tracing::error!(%error, "a server's loop broke; it is tried again");
+                tracing::error!(%error, "a server's task failed; it is retried later");
                 let pause = self.wanted().rules.retry_after;
                 (error.id(), Requeue::Blocked(pause))
             }

@@ -14,7 +14,7 @@ pub fn admit(stream: &UnixStream) -> Result<(), String> {
     if peer.uid() == 0 || peer.uid() == rustix::process::getuid().as_raw() {
         return Ok(());
     }
-    let pid = peer.pid().ok_or("nobody knows which process asks")?;
+    let pid = peer.pid().ok_or("the process of the client is unknown")?;
     let groups = |process: &str| {
         let path = format!("/proc/{process}/cgroup");
         std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
@@ -24,7 +24,7 @@ pub fn admit(stream: &UnixStream) -> Result<(), String> {
     }
     let uid = peer.uid();
     Err(format!(
-        "process {pid} of user {uid} is not of {SERVICE}: it may not have hooks run"
+        "process {pid} of user {uid} does not belong to {SERVICE}: it may not run hooks"
     ))
 }
 

@@ -66,7 +66,7 @@ impl RunnerLauncher {
         if let Some(path) = &self.socket {
             let stream = UnixStream::connect(path).await.map_err(|error| {
                 format!(
-                    "the socket {} of the hooks can't be reached: {error}; start it with systemctl enable --now snaprotate-hook.socket",
+                    "the hook socket {} can't be reached: {error}; start it with systemctl enable --now snaprotate-hook.socket",
                     path.display()
                 )
             })?;
@@ -88,14 +88,14 @@ impl RunnerLauncher {
             // Otherwise a signal for the service's process group would end the runner too.
             .process_group(0)
             .spawn()
-            .map_err(|error| format!("no runner of hooks can be started: {error}"))?;
+            .map_err(|error| format!("the hook runner can't be started: {error}"))?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(output), Some(input)) => Ok(RunnerConnection {
                 input: BufReader::new(Box::new(input)),
                 output: Box::new(output),
                 child: Some(child),
             }),
-            _ => Err("no runner of hooks can be talked to".to_owned()),
+            _ => Err("the hook runner can't be reached".to_owned()),
         }
     }
 }
@@ -110,8 +110,8 @@ struct RunnerConnection {
 impl RunnerConnection {
     async fn told<T: DeserializeOwned>(&mut self, limit: Duration) -> Result<T, String> {
         let heard = timeout(limit + MARGIN, hear(&mut self.input)).await;
-        let heard = heard.map_err(|_| "the runner of the hooks says nothing".to_owned())??;
-        heard.ok_or_else(|| "the runner of the hooks is gone: see its log".to_owned())
+        let heard = heard.map_err(|_| "the hook runner does not answer".to_owned())??;
+        heard.ok_or_else(|| "the hook runner has ended: see its log".to_owned())
     }
 
     /// Waits until `before` starts; the error says why it doesn't.
@@ -119,7 +119,7 @@ impl RunnerConnection {
         say(&mut self.output, &request).await?;
         match self.told::<FirstMessage>(Duration::ZERO).await? {
             FirstMessage::Begun(BeforeStarted { begun: true }) => Ok(()),
-            FirstMessage::Begun(_) => Err("the runner of the hooks doesn't begin".to_owned()),
+            FirstMessage::Begun(_) => Err("the hook runner did not start the hook".to_owned()),
             FirstMessage::Report(report) => Err(report.reason),
         }
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWriteExt as _;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
+};
 
 use super::{HookJob, HookReport};
 use crate::core::event::HookKind;
@@ -78,5 +79,5 @@ pub(super) async fn hear<T: DeserializeOwned>(
     let heard = serde_json::from_slice(&line);
     heard
         .map(Some)
-        .map_err(|error| format!("not understood: {error}"))
+        .map_err(|error| format!("invalid message: {error}"))
 }

@@ -47,12 +47,14 @@ pub async fn serve(
     let mut input = BufReader::new(input);
     let request: RunRequest = timeout(FIRST, hear(&mut input))
         .await
-        .map_err(|_| "nothing was asked for".to_owned())??
-        .ok_or("nothing was asked for")?;
+        .map_err(|_| "no request was received".to_owned())??
+        .ok_or("no request was received")?;
     let RunRequest { job, after } = request;
     let found = hooks_of(config, &job.policy, &job.rotation);
     let found = match found {
-        Ok(_) if !is_accepted(&job.snapshot) => Err("no snapshot has such a name".to_owned()),
+        Ok(_) if !is_accepted(&job.snapshot) => {
+            Err("the name is not valid for a snapshot".to_owned())
+        }
         found => found,
     };
     let run = match found {
@@ -92,7 +94,7 @@ pub async fn serve(
     if ran == HookOutcome::NotStarted {
         return Ok(());
     }
-    let gone = "whoever began it is gone";
+    let gone = "the client that started the hook has disconnected";
     let why = tokio::select! {
         biased;
         () = std::future::ready(()), if heard.is_err() => gone,
@@ -100,7 +102,7 @@ pub async fn serve(
             Ok(Some(release)) => return run.release(&release.why, false, &mut output).await,
             _ => gone,
         },
-        () = ended => "the runner was asked to end",
+        () = ended => "the runner was asked to stop",
         () = sleep_until(latest) => "max_hold is over",
     };
     run.release(why, true, &mut output).await
@@ -123,7 +125,7 @@ async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, 
             Err(TryLockError::WouldBlock) if Instant::now() < latest => sleep(LOOK).await,
             Err(TryLockError::WouldBlock) => {
                 return Err(format!(
-                    "another runner holds server {server}: only one may at a time"
+                    "another runner holds server {server}: only one may hold it at a time"
                 ));
             }
         }
@@ -156,7 +158,7 @@ impl HookRun {
         let (rotation, reason) = (&self.job.rotation, &report.reason);
         match report.ran {
             HookOutcome::Done => {
-                tracing::info!(server, server_name, rotation, reason, "after did well");
+                tracing::info!(server, server_name, rotation, reason, "after succeeded");
             }
             HookOutcome::Failed | HookOutcome::NotStarted => {
                 tracing::warn!(server, server_name, rotation, reason, "after failed");
@@ -174,7 +176,7 @@ impl HookRun {
         if argv.is_empty() {
             return HookReport {
                 ran: HookOutcome::Done,
-                reason: "there is none to run".to_owned(),
+                reason: "no hook is configured".to_owned(),
                 said: String::new(),
                 early: false,
             };
@@ -230,7 +232,7 @@ impl HookRun {
                     ),
                     None => HookReport {
                         ran: HookOutcome::Done,
-                        reason: format!("{name} did well{colon}{output}"),
+                        reason: format!("{name} succeeded{colon}{output}"),
                         said: output,
                         early: false,
                     },

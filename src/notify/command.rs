@@ -28,7 +28,7 @@ pub(super) async fn run(
         return Err(format!("{name} {fault}{hint}{output}"));
     }
     if !output.is_empty() {
-        tracing::info!(receiver, output, "the command said");
+        tracing::info!(receiver, output, "output of the command");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::host_name::host;
 use super::pending::Parcel;
 use super::receiver::Deliver;
 use super::{DeliveryContext, command, http, lock, mail};
@@ -63,7 +64,7 @@ impl Delivery {
     ) -> Result<(), String> {
         let limit = self.receiver.timeout;
         let done = tokio::time::timeout(limit, work).await;
-        let done = done.unwrap_or_else(|_| Err(format!("not done within {limit:?}")));
+        let done = done.unwrap_or_else(|_| Err(format!("timed out after {limit:?}")));
         done.map_err(|error| printable(&error, ERROR_SHOWN))
     }
 
@@ -106,10 +107,10 @@ impl Delivery {
             Address::File(file) => {
                 let text = self.secret(file, "address")?;
                 address(text.expose_secret().trim())
-                    .map_err(|why| format!("what {} holds {why}", file.0.display()))?
+                    .map_err(|why| format!("the address in {} {why}", file.0.display()))?
             }
         };
-        let loopback = url.scheme() == "http" && is_loopback(&url);
+        let loopback = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
         let mut kept = lock(&self.client);
         if let Some((same, client)) = &*kept
             && *same == loopback
@@ -154,10 +155,4 @@ impl Deliver for Delivery {
         })
         .await
     }
-}
-
-/// Returns this host's name.
-pub fn host() -> String {
-    let name = rustix::system::uname();
-    name.nodename().to_string_lossy().into_owned()
 }

@@ -89,7 +89,7 @@ async fn send(request: RequestBuilder) -> Result<(), String> {
         return Ok(());
     }
     // The body may repeat the address.
-    Err(format!("it answered {status}"))
+    Err(format!("the receiver answered {status}"))
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@
 
 mod command;
 mod delivery;
+mod host_name;
 mod http;
 mod mail;
 mod pending;
 mod receiver;
 
-pub use delivery::{Delivery, host};
+pub use delivery::Delivery;
+pub use host_name::host;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -177,7 +179,7 @@ impl Notifier {
             }
         };
         if tokio::time::timeout(limit, all).await.is_err() {
-            tracing::warn!("not every receiver could be told everything before the end");
+            tracing::warn!("not all messages were delivered before the service ended");
             for handle in handles {
                 handle.abort();
             }
@@ -199,10 +201,7 @@ fn spread(tap: &NewsQueue, watch: &ReceiverStatus, clock: &Clock) {
     let (news, lost) = tap.drain();
     if lost > 0 {
         watch.lost.fetch_add(lost, Ordering::Relaxed);
-        tracing::warn!(
-            lost,
-            "more alerts at once than can be told of; the oldest were dropped"
-        );
+        tracing::warn!(lost, "too many alerts at once; the oldest were dropped");
     }
     if news.is_empty() {
         return;

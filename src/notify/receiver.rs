@@ -125,7 +125,7 @@ impl ReceiverLoop {
                 if pauses.take().is_some() {
                     tracing::info!(
                         receiver = self.settings.name,
-                        "the receiver can be told again"
+                        "delivery to the receiver works again"
                     );
                 }
                 continue;
@@ -146,7 +146,7 @@ impl ReceiverLoop {
                 tracing::warn!(
                     receiver,
                     error,
-                    "the receiver can't be told; it is tried again"
+                    "delivery to the receiver failed; it is retried"
                 );
             }
             tokio::select! {
@@ -226,7 +226,7 @@ impl ReceiverLoop {
             receiver,
             dropped,
             error,
-            "the receiver can't be told; dropped"
+            "delivery to the receiver failed; messages were dropped"
         );
     }
 }

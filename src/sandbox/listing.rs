@@ -27,7 +27,7 @@ impl ListingQuery {
     pub fn read(config: &SandboxConfig, query: &BTreeMap<String, String>) -> Result<Self, String> {
         let server = query.get("server_id").map(|text| {
             let id = config.ids.parse(IdKind::Server, text);
-            id.ok_or("server_id: no id of a server")
+            id.ok_or("server_id: not a valid server id")
         });
         let number = |key: &str| {
             let number = query.get(key).map(|text| text.parse::<usize>());

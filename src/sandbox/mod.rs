@@ -25,6 +25,7 @@ mod response;
 mod serve;
 mod state;
 pub mod store;
+pub mod stored_snapshot;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -47,7 +48,7 @@ pub use self::ids::{IdShape, server_uuid, snapshot_uuid};
 use self::request_log::{LoggedRequest, RequestCounts};
 use self::serve::SandboxState;
 pub use self::state::ProviderState;
-use self::store::StoredSnapshot;
+use self::stored_snapshot::StoredSnapshot;
 pub use self::wire::{PowerAction, SandboxServer};
 use crate::clock::Clock;
 

@@ -5,25 +5,9 @@ use jiff::Timestamp;
 
 use super::faults::CreateFault;
 use super::request_log::EffectKind;
-use super::state::{ProviderState, StatusAndBody, TimedChange};
-use super::store::StoredSnapshot;
+use super::state::{Mutation, ProviderState, StatusAndBody, TimedChange};
+use super::stored_snapshot::StoredSnapshot;
 use super::wire::{self, PowerAction};
-
-/// A change that a request asks for.
-#[derive(Clone, Debug)]
-pub(super) enum Mutation {
-    Create {
-        server: u64,
-        name: String,
-        description: String,
-    },
-    Delete(u64),
-    Restore(u64),
-    Power {
-        server: u64,
-        action: PowerAction,
-    },
-}
 
 fn refused(status: u16, detail: &str) -> StatusAndBody {
     (status, wire::refusal(detail))

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::faults::CallKind;
-use super::store::StoredSnapshot;
+use super::stored_snapshot::StoredSnapshot;
 
 /// One request, in the order of arrival.
 #[derive(Clone, Debug)]

@@ -16,10 +16,9 @@ use super::connection::ConnectionHandle;
 use super::faults::{CallKind, Fault, FaultEffect, FaultKind};
 use super::ids::IdKind;
 use super::listing::{self, ListingQuery};
-use super::mutations::Mutation;
 use super::request_log::LoggedRequest;
 use super::response::{self, Reply};
-use super::state::{ProviderState, StatusAndBody};
+use super::state::{Mutation, ProviderState, StatusAndBody};
 use super::wire;
 use crate::clock::Clock;
 

@@ -7,10 +7,26 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::SandboxConfig;
 use super::faults::FaultQueue;
-use super::mutations::Mutation;
 use super::request_log::{EffectKind, LoggedEffect, LoggedRequest, RequestCounts};
-use super::store::{SnapshotStore, StoredSnapshot};
+use super::store::SnapshotStore;
+use super::stored_snapshot::StoredSnapshot;
 use super::wire::{self, PowerAction, SandboxServer};
+
+/// A change that a request asks for.
+#[derive(Clone, Debug)]
+pub(super) enum Mutation {
+    Create {
+        server: u64,
+        name: String,
+        description: String,
+    },
+    Delete(u64),
+    Restore(u64),
+    Power {
+        server: u64,
+        action: PowerAction,
+    },
+}
 
 /// The duration of a restore, by the clock (docs/api.md, "Limits and durations": 5 to 15 minutes).
 const RESTORING: SignedDuration = SignedDuration::from_mins(10);

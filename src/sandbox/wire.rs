@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::ids::{IdKind, IdShape};
-use super::store::StoredSnapshot;
+use super::stored_snapshot::StoredSnapshot;
 
 /// A server of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]

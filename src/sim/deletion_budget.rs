@@ -77,7 +77,7 @@ impl World {
             return;
         }
         let mut asked = self.asked_for(server, id, last);
-        asked.extend(self.passed_off(server, last));
+        asked.extend(self.passed_off(server, last, passed_on));
         let there = self.servers.get(&server).map(|s| &s.rows);
         let there: BTreeSet<u64> = there.into_iter().flatten().map(|row| row.id).collect();
         let Some(lies) = &mut self.lies else {
@@ -98,7 +98,7 @@ impl World {
         }
         let made = lies.made.get(&server).into_iter().flatten();
         let made = made.filter(|id| !lies.unmade.contains(id) || there.contains(id));
-        // One listing alone may be wrong.
+        // One listing alone may be wrong; one that is right counts twice.
         let made = made.filter(|id| lies.shown_completed.get(id).is_some_and(|times| *times > 1));
         let mut made = made.count();
         if promised {
@@ -141,17 +141,20 @@ impl World {
     }
 
     /// Returns the snapshot that pays for this delete if it exists only in listings, under the
-    /// name of a create whose answer was lost. Nobody but the provider can tell it from what that
-    /// create made; one such snapshot is accepted for each lost answer.
-    fn passed_off(&self, server: u64, intent: &str) -> Option<u64> {
+    /// name of a create that was refused or whose answer was lost. Nobody but the provider can
+    /// tell it from what that create made; one such snapshot is accepted for each such create. With
+    /// `passed_on`, the payer is the snapshot that kept the last promise.
+    fn passed_off(&self, server: u64, intent: &str, passed_on: bool) -> Option<u64> {
         let intent: Value = serde_json::from_str(intent).unwrap_or_default();
-        let payer = intent.get("paid_by")?;
+        let completed = self.records_of(server, "\"event\":\"snapshot_completed\"");
+        let mut kept = completed.iter().rev().filter(|_| passed_on);
+        let kept = kept.find(|record| record["pays"] == true);
+        let payer = intent.get("paid_by").or(kept.map(|record| &record["id"]))?;
         let id = ids::of(payer);
         let real = |rows: &Vec<TrueSnapshot>| rows.iter().any(|row| row.id == self.truly(id));
         if self.servers.get(&server).map(|s| &s.rows).is_some_and(real) {
             return None;
         }
-        let completed = self.records_of(server, "\"event\":\"snapshot_completed\"");
         let name = &completed.iter().find(|record| record["id"] == *payer)?["snapshot"];
         let same: BTreeSet<u64> = completed
             .iter()
@@ -159,10 +162,11 @@ impl World {
             .map(|record| ids::of(&record["id"]))
             .collect();
         let results = self.records_of(server, "\"event\":\"create_result\"");
-        let lost = results
-            .iter()
-            .filter(|record| record["snapshot"] == *name && record["outcome"] == "unknown");
-        (same.len() <= lost.count()).then_some(id)
+        let open = results.iter().filter(|record| {
+            let outcome = &record["outcome"];
+            record["snapshot"] == *name && (*outcome == "unknown" || *outcome == "failed")
+        });
+        (same.len() <= open.count()).then_some(id)
     }
 
     /// Returns two facts about a snapshot's deletion. The first is `None` if it was never

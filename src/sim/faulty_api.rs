@@ -6,15 +6,14 @@ use jiff::SignedDuration;
 
 use super::call_faults::MutationCourse;
 use super::crash::CrashPhase;
-use super::ids;
-use super::power_faults;
 use super::provider::{TimedChange, World, error};
 use super::world_setup::CALL;
+use super::{ids, power_faults};
 use crate::api::{
     ApiError, CreatedSnapshot, ErrorKind, Limiter, Listing, NewSnapshot, Permit, PowerAction,
     RateSettings, SnapshotApi,
 };
-use crate::core::server_downtime::ServerInfo;
+use crate::core::power_state::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The connection of one process to the provider.

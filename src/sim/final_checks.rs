@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::ids;
 use super::provider::World;
 use super::world_setup::rules;
-use super::{audit_dir, state_dir};
+use super::{audit_dir, ids, state_dir};
 use crate::audit::memory_disk::MemoryDisk;
 use crate::audit::{Trail, verify_on};
 use crate::core::event::{AlertKind, SlotOutcome};
@@ -38,7 +37,7 @@ pub(super) fn judge(
         Ok(verified) if verified.is_intact() => {}
         Ok(mut verified) => {
             let said = world.judge.loss_said;
-            let loss = |what: &str| what.contains("all records before are missing, as was noticed");
+            let loss = |what: &str| what.contains("all earlier records are missing, as noticed");
             verified.problems.retain(|what| !(said && loss(what)));
             if !verified.is_intact() {
                 let what = format!("the trail doesn't verify: {:?}", verified.problems);

@@ -67,7 +67,9 @@ impl World {
         let completed: Vec<_> = completed.collect();
         if let Some(lies) = &mut self.lies {
             for id in completed {
-                *lies.shown_completed.entry(id).or_default() += 1;
+                let mut of_id = rows.iter().filter(|row| row.id == id);
+                let truly = of_id.any(|row| row.status == Status::Completed);
+                *lies.shown_completed.entry(id).or_default() += if truly { 2 } else { 1 };
             }
         }
         seen

@@ -100,7 +100,7 @@ pub(super) struct Lies {
     /// Those that the rotation deletes as never completed: once gone they pay for nothing.
     pub(super) unmade: BTreeSet<u64>,
     pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
-    /// How often a listing showed a snapshot completed, by its true id.
+    /// How often a listing showed a snapshot completed, by its true id. A true listing counts twice.
     pub(super) shown_completed: BTreeMap<u64, u32>,
     /// The number of payments when the last prune-first was sent, by server.
     pub(super) promised: BTreeMap<u64, usize>,
@@ -165,6 +165,13 @@ impl Lies {
             lie.left -= 1;
         }
         tells
+    }
+
+    /// Accepts that the next process does not know how often a snapshot was listed as completed.
+    pub(super) fn process_ended(&mut self) {
+        self.shown_completed
+            .values_mut()
+            .for_each(|times| *times += 1);
     }
 
     /// Forgets everything that only the lost trail recorded.

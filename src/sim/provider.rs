@@ -184,6 +184,9 @@ impl World {
             server.shown.clear();
         }
         self.judge.restarted();
+        if let Some(lies) = &mut self.lies {
+            lies.process_ended();
+        }
     }
 
     /// Ends a process; this much time passes before the next one starts.

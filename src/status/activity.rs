@@ -12,7 +12,7 @@ use crate::engine::{AcceptedListing, ServerSnapshot};
 
 /// Reason for every server while the account's alert stands.
 const TOKEN_REFUSED: &str =
-    "the provider refuses the token, and nothing is changed until it is taken";
+    "the provider rejects the token; nothing is changed until it accepts one";
 
 /// Returns the server's activity, and its reason if the activity alone doesn't say enough.
 pub(super) fn state(
@@ -51,7 +51,7 @@ pub(super) fn state(
     if rotations.iter().any(waits) {
         let until = known.creates_held.map(|at| {
             format!(
-                "nothing is created until {}: an earlier create may be on its way of which the trail says nothing",
+                "nothing is created until {}: an earlier create request that is not in the trail may still take effect",
                 utc(at)
             )
         });
@@ -75,16 +75,16 @@ fn begun(known: ServerSnapshot<'_>, open: &PendingOp) -> String {
             let until = until.map_or_else(|_| String::new(), |at| format!(" until {}", utc(at)));
             match id {
                 Some(id) => format!(
-                    "{name} (id {id}), which the provider took on, is not in the listing: it is waited for{until}"
+                    "{name} (id {id}), which the provider accepted, is not in the listing yet; waiting for it{until}"
                 ),
                 None => format!(
-                    "{name} is not in the listing: whether it was made isn't known, and it is waited for{until}"
+                    "{name} is not in the listing, and whether it was made is unknown; waiting for it{until}"
                 ),
             }
         }
         // The provider's answer alone doesn't confirm a delete.
         PendingOp::Delete { .. } => format!(
-            "{}, until listings agree that it is gone",
+            "{}; waiting until listings confirm it",
             operator_order::begun(open, rows)
         ),
         _ => operator_order::begun(open, rows),
@@ -105,13 +105,13 @@ pub(super) fn unlisted(known: ServerSnapshot<'_>) -> Option<String> {
         .asked
         .filter(|time| *time >= known.rules.request_timeout);
     let Some(failed) = known.unlisted else {
-        return slow.map(|time| format!("asked for {} ago, and no answer yet", span(time)));
+        return slow.map(|time| format!("requested {} ago, no answer yet", span(time)));
     };
     let left = failed.again - known.now.mono;
     let next = if known.asked.is_some() || left <= SignedDuration::ZERO {
-        "it is being tried again".to_owned()
+        "retrying now".to_owned()
     } else {
-        format!("tried again in {}", span(left))
+        format!("retry in {}", span(left))
     };
     let blocked = known.history.blocked.as_deref();
     if blocked.is_some_and(|reason| reason.contains(&*failed.why)) {
@@ -137,15 +137,15 @@ fn attempts(known: ServerSnapshot<'_>) -> Option<String> {
             _ => format!(" of {}", rotation.name),
         };
         let tried = match (note.attempts, note.tries) {
-            (0, 1) => format!("a try{which} came to nothing"),
-            (0, tries) => format!("{tries} tries{which} came to nothing"),
+            (0, 1) => format!("a try{which} failed"),
+            (0, tries) => format!("{tries} tries{which} failed"),
             (nth, _) => format!("attempt {nth} of {}{which} failed", rotation.attempts),
         };
         let left = attempt_in(&policy.server, note, rules, now);
         let next = left.and_then(|left| now.wall.checked_add(left).ok());
         Some(next.map_or_else(
-            || format!("{tried}, the next one is due"),
-            |at| format!("{tried}, next at {}", utc(at)),
+            || format!("{tried}; the next one is due"),
+            |at| format!("{tried}; next at {}", utc(at)),
         ))
     })
 }

@@ -87,12 +87,12 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
     };
     assert_eq!(said(create(Some(7)), 90, &[1]), "by-hand is being made");
     assert_eq!(said(create(Some(7)), 150, &[1, 7]), "by-hand is being made");
-    let missing = "by-hand is not in the listing: whether it was made isn't known, and it is waited for until 2026-11-25 06:08 UTC";
-    let known = "by-hand (id 7), which the provider took on, is not in the listing: it is waited for until 2026-11-25 06:08 UTC";
+    let missing = "by-hand is not in the listing, and whether it was made is unknown; waiting for it until 2026-11-25 06:08 UTC";
+    let known = "by-hand (id 7), which the provider accepted, is not in the listing yet; waiting for it until 2026-11-25 06:08 UTC";
     assert_eq!(said(create(Some(7)), 150, &[1]), known);
     // Snapshot 1 has the same name but existed before the create.
     assert_eq!(said(create(None), 150, &[1]), missing);
-    let unknown = "whether by-hand was made isn't known yet";
+    let unknown = "it is not known yet whether by-hand was made";
     assert_eq!(said(create(None), 90, &[1]), unknown);
     assert_eq!(said(create(None), 150, &[1, 7]), unknown);
 }
@@ -104,7 +104,7 @@ fn what_is_deleted_counts_when_listings_agree() {
         since: since(),
         ordered: true,
     };
-    let words = "by-hand (id 1) is being deleted, until listings agree that it is gone";
+    let words = "by-hand (id 1) is being deleted; waiting until listings confirm it";
     assert_eq!(said(delete, 90, &[1]), words);
 }
 

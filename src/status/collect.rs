@@ -114,7 +114,7 @@ pub(super) fn view(known: ServerSnapshot<'_>, refused: bool) -> ServerView {
             verdict: verdict.fate.word().to_owned(),
             reason: match deleted.clone() {
                 Some(id) if id == row.id => {
-                    "it is being deleted, until listings agree that it is gone".to_owned()
+                    "it is being deleted; waiting until listings confirm it".to_owned()
                 }
                 _ => verdict.reason,
             },

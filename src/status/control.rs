@@ -4,14 +4,13 @@
 //! `GET /api/v1/status` returns a [`FleetView`]; `control_routes` has the other routes. Rotation
 //! doesn't depend on the socket: if it can't be opened, the service logs that and goes on.
 
-use std::fmt;
 use std::fs::{DirBuilder, Permissions, set_permissions};
-use std::io;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
@@ -58,7 +57,7 @@ impl ControlSocket {
         // A time-out means that another process has the socket but is busy.
         let other = tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await;
         if other.is_err() || other.is_ok_and(|stream| stream.is_ok()) {
-            let why = "another process answers there";
+            let why = "another process listens there";
             return Err(io::Error::new(io::ErrorKind::AddrInUse, why));
         }
         match std::fs::remove_file(path) {
@@ -114,7 +113,7 @@ fn close_to_others(path: &Path) -> io::Result<u32> {
     let socket = rustix::fs::open(path, flags, Mode::empty())?;
     let found = rustix::fs::fstat(&socket)?;
     if !FileType::from_raw_mode(found.st_mode).is_socket() {
-        return Err(io::Error::other("something else was laid in its place"));
+        return Err(io::Error::other("another file has replaced the socket"));
     }
     let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());
     set_permissions(itself, Permissions::from_mode(0o600))?;
@@ -156,7 +155,7 @@ async fn admit(
     next: Next,
 ) -> Result<Response, (StatusCode, &'static str)> {
     if !admits(peer, owner) {
-        let why = "only root and the service's own user are answered here";
+        let why = "only root and the service's own user have access";
         return Err((StatusCode::FORBIDDEN, why));
     }
     if let Some(user) = peer.0 {

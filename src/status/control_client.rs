@@ -26,11 +26,11 @@ const ORDER_PATIENCE: Duration = Duration::from_mins(30);
 pub enum NoAnswer {
     /// No process listens on the socket.
     #[error(
-        "no service answers at {0}: it isn't running (systemctl start snaprotate; systemctl status snaprotate says why it ended), or uses another $RUNTIME_DIRECTORY"
+        "no service answers at {0}: it is not running (systemctl start snaprotate starts it; systemctl status snaprotate shows why it ended), or it uses another $RUNTIME_DIRECTORY"
     )]
     NotRunning(String),
     /// The socket belongs to another user.
-    #[error("{0}: only root and the service's own user may ask; try sudo")]
+    #[error("{0}: only root and the service's own user have access; use sudo")]
     Forbidden(String),
     /// The service has no such server.
     #[error("{0}")]
@@ -39,7 +39,7 @@ pub enum NoAnswer {
     #[error("{0}")]
     Refused(String),
     /// The service's answer can't be used.
-    #[error("{path}: the service didn't say how things stand: {why}")]
+    #[error("{path}: the request to the service failed: {why}")]
     Failed {
         /// The socket's path.
         path: String,

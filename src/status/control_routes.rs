@@ -129,7 +129,7 @@ impl<A: SnapshotApi> ControlState<A> {
             return Ok(());
         }
         let why = format!(
-            "the running service keeps its state in {}, this configuration in {}: name the service's own with --config",
+            "the running service keeps its state in {}, but this configuration names {}: pass the service's configuration with --config",
             self.state_dir.display(),
             state_dir.display()
         );

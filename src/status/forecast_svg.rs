@@ -68,7 +68,7 @@ fn draw_all(forecasts: Vec<(Option<&str>, &Forecast)>, style: &str) -> String {
         y = block(&mut body, forecast, y + 18.0) + GAP;
     }
     let desc = format!(
-        "A row for each rotation, a dot where a snapshot is made, a line for as long as it exists; a hollow dot is one from before. {}",
+        "Each rotation has a row. A dot marks where a snapshot is made, and its line shows how long it exists; a hollow dot marks an earlier snapshot. {}",
         spoken.join(" ")
     );
     format!(
@@ -150,7 +150,7 @@ fn draw(
     };
     let made = moment(life.created_at, &rotation.zone);
     let gone = life.deleted_at.map_or_else(
-        || "there at the end".to_owned(),
+        || "still there at the end".to_owned(),
         |at| format!("deleted {}", moment(at, &rotation.zone)),
     );
     let says = escaped(&format!("{}: made {made}, {gone}", life.name));

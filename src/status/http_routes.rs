@@ -123,7 +123,7 @@ impl<A: SnapshotApi> PageServer<A> {
             Err(error) => {
                 let why = format!("{listen}: {error}");
                 if self.said.as_ref() != Some(&why) {
-                    tracing::error!(address = %listen, %error, "no status page: the port can't be had; it is tried again twice a minute, and rotation goes on");
+                    tracing::error!(address = %listen, %error, "no status page: the service can't listen on the address; retried twice a minute while rotation continues");
                     self.said = Some(why);
                 }
             }
@@ -165,7 +165,7 @@ async fn guard(State(hosts): State<Arc<Vec<String>>>, request: Request, next: Ne
     let mut response = if addressed(request.uri(), request.headers(), &hosts) {
         next.run(request).await
     } else {
-        let why = "asked by a name that is not this service's; add it to hosts below [http]\n";
+        let why = "the host name in the request is not one of this service's: add it to hosts in [http]\n";
         (StatusCode::MISDIRECTED_REQUEST, why).into_response()
     };
     for (name, value) in HEADERS {
@@ -200,7 +200,7 @@ fn host_of(authority: &str) -> &str {
 
 impl IntoResponse for RenderFailure {
     fn into_response(self) -> Response {
-        let why = "the page broke; the service's log says more\n";
+        let why = "the page could not be rendered: see the service's log\n";
         (StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
     }
 }
@@ -235,7 +235,7 @@ async fn server<A: SnapshotApi>(
     Ok(match found.await? {
         Some(Ok(html)) => ([typed(HTML)], html).into_response(),
         Some(Err(id)) => Redirect::to(&format!("/server/{}", id.component())).into_response(),
-        None => nothing("No policy is for such a server."),
+        None => nothing("There is no policy for this server."),
     })
 }
 

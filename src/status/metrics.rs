@@ -79,20 +79,20 @@ impl MetricsPage {
     fn service(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let view = &self.view;
         let build = [("version", view.version.as_str())];
-        let about = "The version that runs.";
+        let about = "The running version.";
         gauge(encoder, "build_info", about, [(build, 1)])?;
         let about = "When the service started.";
         alone(encoder, "start_time_seconds", about, &seconds(view.started))?;
         let stands = |kind: &str| view.alerts.iter().filter(|a| a.alert == kind).count();
         let kinds = AlertKind::ALL.iter().map(|kind| kind.word()).chain(WIDE);
-        let about = "Alerts that stand, by kind.";
+        let about = "Active alerts, by kind.";
         let alerts = kinds.map(|kind| ([("kind", kind)], stands(kind)));
         gauge(encoder, "alerts", about, alerts)?;
         let refused = u32::from(stands("config_refused") > 0);
         let about = "Whether the configuration on disk is refused and an older one is in force.";
         alone(encoder, "config_refused", about, &refused)?;
         let refused = u32::from(self.watched.account_refused);
-        let about = "Whether the provider refuses the token.";
+        let about = "Whether the provider rejects the token.";
         alone(encoder, "account_refused", about, &refused)?;
         let writable = u32::from(self.watched.writable);
         let about = "Whether the last record could be written to the audit trail.";
@@ -104,7 +104,7 @@ impl MetricsPage {
 
     fn servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let servers = &self.view.servers;
-        let about = "Servers with a policy, by what they are at.";
+        let about = "Servers with a policy, by state.";
         let states = STATES.iter().map(|state| {
             let count = servers.iter().filter(|s| s.state == *state).count();
             ([("state", state.word())], count)
@@ -115,11 +115,11 @@ impl MetricsPage {
                 move |server: &ServerView| (server.labels(), u32::from(server.state == wanted));
             servers.iter().map(one)
         };
-        let about = "Whether nothing may be done on the server.";
+        let about = "Whether all changes on the server are blocked.";
         gauge(encoder, "server_blocked", about, is(Activity::Blocked))?;
-        let about = "Whether the server is left alone until resume.";
+        let about = "Whether the server is paused until resume.";
         gauge(encoder, "server_paused", about, is(Activity::Paused))?;
-        let about = "Whether the server can't be listed now, or the answer is long in coming.";
+        let about = "Whether the server can't be listed now, or its listing is overdue.";
         let unlisted = servers.iter();
         let unlisted = unlisted.map(|s| (s.labels(), u32::from(s.unlisted.is_some())));
         gauge(encoder, "server_unlisted", about, unlisted)?;
@@ -165,7 +165,7 @@ impl MetricsPage {
     }
 
     fn work(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let about = "Decisions by what was decided.";
+        let about = "Decisions, by step.";
         let counter = MetricType::Counter;
         let mut counts = encoder.encode_descriptor("decisions", about, None, counter)?;
         for (step, count) in &self.watched.decisions {
@@ -177,7 +177,7 @@ impl MetricsPage {
         let mut records = encoder.encode_descriptor("audit_records", about, None, counter)?;
         let written = self.watched.records;
         records.encode_counter::<[(&str, &str); 0], _, f64>(&written, None)?;
-        let about = "Requests to the provider, by call and by what came of them.";
+        let about = "Requests to the provider, by call and outcome.";
         let mut requests = encoder.encode_descriptor("api_requests", about, None, counter)?;
         for calls in &self.calls {
             for (outcome, count) in &calls.ended {
@@ -187,7 +187,7 @@ impl MetricsPage {
             }
         }
         let name = "api_request_duration_seconds";
-        let about = "How long requests to the provider took.";
+        let about = "Duration of requests to the provider.";
         let histogram = MetricType::Histogram;
         let mut took = encoder.encode_descriptor(name, about, None, histogram)?;
         for calls in &self.calls {

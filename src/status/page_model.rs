@@ -129,7 +129,7 @@ impl<A: SnapshotApi> PageModel<A> {
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| {
-            tracing::error!(%error, "the page broke");
+            tracing::error!(%error, "the page could not be rendered");
             RenderFailure
         })
     }
@@ -197,17 +197,17 @@ fn decision(known: ServerSnapshot<'_>, zone: &TimeZone) -> String {
     };
     match decide(policy, &seen.inventory(), history, rules, now) {
         Step::Record(ServerEvent::SlotDue { snapshot, .. }) => {
-            format!("begin with {snapshot}, whose slot is due")
+            format!("start {snapshot}: its slot is due")
         }
-        Step::Record(_) => "look at the server again".to_owned(),
+        Step::Record(_) => "record what has changed, then decide again".to_owned(),
         Step::Create { name, reason, .. } => format!("create {name}: {reason}"),
         Step::Delete {
             id, name, reason, ..
         } => format!("delete {name} (id {id}): {reason}"),
         Step::After {
             rotation, reason, ..
-        } => format!("release it by after of {rotation}: {reason}"),
-        Step::AskState => "ask whether the server runs".to_owned(),
+        } => format!("release the server with the after hook of {rotation}: {reason}"),
+        Step::AskState => "check whether the server is running".to_owned(),
         Step::Stop { name, reason, .. } => {
             format!("stop the server for {name}: {reason}")
         }

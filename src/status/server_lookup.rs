@@ -52,7 +52,7 @@ pub fn find<'s, S: NamedServer>(servers: &'s [S], server: &str) -> Result<Option
             });
             let meant: Vec<_> = meant.collect();
             Err(format!(
-                "several policies are for a server {}: {}; name one by what it alone is called",
+                "several policies match server {}: {}; use an id or a name that only one of them has",
                 printable(server, NAME_SHOWN),
                 meant.join(", ")
             ))
@@ -69,7 +69,7 @@ pub fn unknown<S: NamedServer>(servers: &[S], server: &str) -> String {
     };
     let near = near(servers.iter().flat_map(of), server);
     format!(
-        "no policy is for server {}; name it by its id, its name, or its policy file without .toml{near}",
+        "no policy for server {}: name the server by its id, its name, or its policy file without .toml{near}",
         printable(server, NAME_SHOWN)
     )
 }
@@ -87,5 +87,5 @@ pub fn near(words: impl Iterator<Item = String>, typed: &str) -> String {
     if near.is_empty() {
         return String::new();
     }
-    format!("; near it: {}", near.join(", "))
+    format!("; similar: {}", near.join(", "))
 }

@@ -15,7 +15,7 @@ pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView)
         && steps
             .any(|step| step.do_ == PlannedAction::Delete && step.id == Some(snapshot.id.clone()))
     {
-        "; the next to go"
+        "; next to be deleted"
     } else {
         ""
     }
@@ -40,7 +40,7 @@ pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
     let count = servers().count();
     let oldest = servers().map(|server| server.listed).min()?;
     let oldest = match oldest {
-        None => "not every one has been listed by this process".to_owned(),
+        None => "at least one has not been listed by this process".to_owned(),
         Some(at) => {
             let ago = span(view.time.duration_since(at));
             format!("the oldest listing is from {}, {ago} ago", local(at, zone))
@@ -56,9 +56,7 @@ pub(super) fn bare(view: &FleetView) -> Option<String> {
     let bare = |server: &&ServerView| server.listed.is_some() && server.back().is_none();
     let servers = view.servers.iter().filter(bare).count();
     let servers = (servers > 0).then(|| counted(servers, "server"))?;
-    Some(format!(
-        "{servers} without a completed snapshot to go back to"
-    ))
+    Some(format!("{servers} without a completed snapshot to restore"))
 }
 
 /// The result of a slot.

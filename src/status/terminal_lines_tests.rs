@@ -34,9 +34,9 @@ fn only_a_receiver_that_misses_something_has_a_line() {
     view.receivers.push(receiver(0, None));
     let text = fleet(&view, &TimeZone::UTC, None);
     assert!(!text.contains("chat"), "{text}");
-    view.receivers[0] = receiver(3, Some("it answered 500"));
+    view.receivers[0] = receiver(3, Some("the receiver answered 500"));
     let text = fleet(&view, &TimeZone::UTC, None);
-    let line = "receiver chat (slack): can't be told: it answered 500; 3 not told";
+    let line = "receiver chat (slack): delivery failed: the receiver answered 500; 3 not delivered";
     assert!(text.lines().any(|found| found == line), "{text}");
 }
 
@@ -44,7 +44,7 @@ fn only_a_receiver_that_misses_something_has_a_line() {
 fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() {
     let mut view = view();
     assert!(!fleet(&view, &TimeZone::UTC, None).contains("listed"));
-    let why = "no answer; tried again in 2 min";
+    let why = "no answer; retry in 2 min";
     view.servers[0].unlisted = Some(why.to_owned());
     let text = fleet(&view, &TimeZone::UTC, None);
     let heading =
@@ -61,8 +61,8 @@ fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() 
     };
     let old = format!("not listed for 12 min: {why}");
     says(Activity::Resting, None, &format!("resting, {old}"));
-    let due = format!("due, a try came to nothing; {old}");
-    says(Activity::Due, Some("a try came to nothing"), &due);
+    let due = format!("due, a try failed; {old}");
+    says(Activity::Due, Some("a try failed"), &due);
     view.servers[0].listed = None;
     view.servers[0].state = Activity::Unseen;
     view.servers[0].reason = None;
@@ -116,15 +116,15 @@ fn a_failed_attempt_is_not_called_being_made_and_servers_without_a_snapshot_are_
         view.servers[0].snapshots[0].status = status.to_owned();
         let text = fleet(&view, &TimeZone::UTC, None);
         assert!(text.contains(words), "{words}: {text}");
-        let bare = "1 server without a completed snapshot to go back to";
+        let bare = "1 server without a completed snapshot to restore";
         assert!(text.lines().any(|line| line == bare), "{text}");
     }
     view.servers[0].snapshots[0].status = "completed".to_owned();
     let text = fleet(&view, &TimeZone::UTC, None);
-    assert!(!text.contains("to go back to"), "{text}");
+    assert!(!text.contains("without a completed snapshot"), "{text}");
     // A server that wasn't listed yet is not counted.
     view.servers[0].snapshots.clear();
     view.servers[0].listed = None;
     let text = fleet(&view, &TimeZone::UTC, None);
-    assert!(!text.contains("to go back to"), "{text}");
+    assert!(!text.contains("without a completed snapshot"), "{text}");
 }

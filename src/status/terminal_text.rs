@@ -11,7 +11,7 @@ use super::state_text::{
     bare, goes_next, last_slot, next_slot, paused, said, span, state, unlisted,
 };
 use super::view::{AlertView, FleetView, LastSlot, RotationView, ServerView};
-use crate::core::plan::one_after_the_other;
+use crate::core::plan_text::one_after_the_other;
 use crate::core::sanitize::{counted, local, printable, shortened};
 use crate::notify::ReceiverView;
 
@@ -184,7 +184,7 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
         "status",
         "made",
         "whose",
-        "what it is now, and why",
+        "verdict and reason",
     ]);
     let mut text = String::new();
     for snapshot in &server.snapshots {
@@ -218,12 +218,12 @@ fn narrow(width: Option<u16>) -> bool {
 fn back(view: &FleetView, server: &ServerView) -> String {
     let ago = |at| format!("{} ago", span(view.time.duration_since(at)));
     match server.back() {
-        None => "there is nothing to go back to: no completed snapshot with a date that can be relied on is known".to_owned(),
+        None => "no recovery point: no completed snapshot with a reliable date is known".to_owned(),
         Some((newest, oldest)) if newest == oldest => {
-            format!("one can go back to {}", ago(newest))
+            format!("recovery point: {}", ago(newest))
         }
         Some((newest, oldest)) => format!(
-            "one can go back to {}, and as far as {}",
+            "recovery points: newest {}, oldest {}",
             ago(newest),
             ago(oldest)
         ),
@@ -270,8 +270,8 @@ pub(super) fn receiver_line(receiver: &ReceiverView, width: Option<u16>) -> Stri
     let failed = receiver
         .error
         .as_ref()
-        .map(|error| format!("can't be told: {}", shortened(error, TEXT_SHOWN)));
-    let dropped = (receiver.dropped > 0).then(|| format!("{} not told", receiver.dropped));
+        .map(|error| format!("delivery failed: {}", shortened(error, TEXT_SHOWN)));
+    let dropped = (receiver.dropped > 0).then(|| format!("{} not delivered", receiver.dropped));
     let said: Vec<_> = failed.into_iter().chain(dropped).collect();
     if said.is_empty() {
         return String::new();

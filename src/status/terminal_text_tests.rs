@@ -168,7 +168,7 @@ fn lines_are_no_wider_than_the_terminal() {
             r#type: "slack".to_owned(),
             delivered: 0,
             dropped: 3,
-            error: Some("it answered 500 ".repeat(9)),
+            error: Some("the receiver answered 500 ".repeat(9)),
         });
         for text in [
             fleet(&view, &TimeZone::UTC, Some(width)),
@@ -254,13 +254,13 @@ fn one_server_whole_says_how_far_one_can_go_back() {
         let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
         assert!(text.contains(line), "{text}");
     };
-    says(None, "one can go back to 3 d 2 h ago\n");
-    let older = "one can go back to 3 d 2 h ago, and as far as 10 d 6 h ago\n";
+    says(None, "recovery point: 3 d 2 h ago\n");
+    let older = "recovery points: newest 3 d 2 h ago, oldest 10 d 6 h ago\n";
     says(Some("2026-11-15T00:00:00Z"), older);
     view.servers[0].snapshots.retain(|s| s.rotation.is_none());
     view.servers[0].snapshots[0].created_at = None;
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
-    assert!(text.contains("there is nothing to go back to"), "{text}");
+    assert!(text.contains("no recovery point: "), "{text}");
 }
 
 #[test]
@@ -289,6 +289,6 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
     let line = "next, 2026-11-29 03:00 UTC or later, since other is under way: create new, then delete old (id 1)";
     assert!(waits.lines().any(|found| found == line), "{waits}");
     // The verdict describes the present.
-    let goes = "newest: why; the next to go";
+    let goes = "newest: why; next to be deleted";
     assert!(text.contains(goes), "{text}");
 }

@@ -47,7 +47,7 @@ fn lines(home: &Home, args: &[&str]) -> Vec<String> {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("Times are UTC."));
+    assert_eq!(lines.next(), Some("Times are in UTC."));
     assert_eq!(stderr(&output), "");
     lines.map(str::to_owned).collect()
 }
@@ -124,7 +124,7 @@ fn records_are_picked_by_event_rotation_time_and_number() {
     let output = show(&home, &["--until", "1h"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stdout(&output), "");
-    assert!(stderr(&output).contains("no record fits"));
+    assert!(stderr(&output).contains("no record matches"));
     let failed = lines(&home, &["--failed"]);
     assert!(
         failed.len() == 1 && failed[0].contains("trail_begins"),
@@ -184,7 +184,7 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     let output = show(&home, &["server-7"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
-    let said = "no policy that can be read is for server-7: what follows is of server 7, which was";
+    let said = "no readable policy is for server-7: the records below are of server 7, which had";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
     // A delete still names its rotation and policy, though the policy is gone.
     let deleted = ["--rotation", "daily", "--event", "delete"];
@@ -198,7 +198,7 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     );
     let output = show(&home, &["server-7"]);
     assert_eq!(stdout(&output).lines().count(), gone.len() + 1);
-    let said = "server 7 was called server-7, and is web-01 now";
+    let said = "server 7 was called server-7 before, and is called web-01 now";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
     let output = show(&home, &["server-77"]);
     assert_eq!(output.status.code(), Some(2));
@@ -250,34 +250,31 @@ fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_ni
         assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
         assert!(said.contains(why), "{args:?}: {said}");
     };
-    let unknown = "neither a policy nor the trail knows a rotation dialy; they know daily";
+    let unknown =
+        "neither a policy nor the trail has a rotation dialy; the known rotations are: daily";
     ends(&["--rotation", "dialy"], 2, unknown);
-    ends(&["999"], 2, "no policy is");
+    ends(&["999"], 2, "no policy for");
     ends(
         &["999", "--rotation", "daily"],
         2,
-        "no policy is for server 999",
+        "no policy for server 999",
     );
     ends(
         &["7", "--rotation", "dialy"],
         2,
-        "a rotation dialy of 7; they",
+        "a rotation dialy of 7; the known",
     );
     ends(
         &["--until", "2020-01-01", "--rotation", "daily"],
         0,
-        "no record fits",
+        "no record matches",
     );
-    let slip = "the trail names no snapshot daily-snapshot-2; near it: daily-snapshot-2";
+    let slip = "the trail has no snapshot daily-snapshot-2; similar: daily-snapshot-2";
     ends(&["--snapshot", "daily-snapshot-2"], 0, slip);
-    ends(
-        &["--snapshot", "xyz"],
-        0,
-        "the trail names no snapshot xyz\n",
-    );
+    ends(&["--snapshot", "xyz"], 0, "the trail has no snapshot xyz\n");
     for made in [daily_name(0), "801".to_owned()] {
         let early = ["--until", "2020-01-01", "--snapshot", &made];
-        ends(&early, 0, "no record fits");
+        ends(&early, 0, "no record matches");
     }
     // A rotation that only the trail names is accepted.
     home.policy(
@@ -286,14 +283,14 @@ fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_ni
     );
     fs::rename(home.path("policies.d/server-7.toml"), home.path("gone")).expect("moved");
     let early = ["--until", "2020-01-01"];
-    ends(&[&["7"], &early[..]].concat(), 0, "no record fits");
+    ends(&[&["7"], &early[..]].concat(), 0, "no record matches");
     ends(
         &[&["7", "--rotation", "daily"], &early[..]].concat(),
         0,
-        "no record fits",
+        "no record matches",
     );
     // A server that only a policy names is accepted too.
-    ends(&["8"], 0, "no record fits");
+    ends(&["8"], 0, "no record matches");
     ends(&["8", "--rotation", "weekly"], 2, "a rotation weekly of 8");
 }
 
@@ -303,7 +300,7 @@ fn what_cannot_be_used_is_said_with_what_can() {
     for (args, said) in [
         (&["--event", "deleted"][..], "delete"),
         (&["--since", "soon"], "yesterday"),
-        (&["--since", "1h", "--until", "2h"], "exchange them"),
+        (&["--since", "1h", "--until", "2h"], "swap them"),
         (&["--server", "nobody"], "nobody"),
     ] {
         let output = show(&home, args);
@@ -356,7 +353,7 @@ fn a_trail_that_is_gone_is_broken_while_the_head_tells_of_it() {
         let output = show(&home, &[]);
         assert_eq!(output.status.code(), Some(1), "{gone}");
         assert!(
-            stderr(&output).contains("says that there was one"),
+            stderr(&output).contains("shows that there was one"),
             "{}",
             stderr(&output)
         );

@@ -87,7 +87,7 @@ fn a_field_that_rotation_rests_on_is_an_alert_until_it_is_there_again() {
     let check = home.run(&["check", "--online"]);
     assert_eq!(check.status.code(), Some(1));
     let said = stdout(&check);
-    assert!(said.contains("no created_at any more"), "{said}");
+    assert!(said.contains("readable form: created_at;"), "{said}");
     provider.sandbox.clear_orders();
     // The next listing has the field again.
     daemon.signal("HUP");
@@ -123,8 +123,8 @@ fn check_tells_that_a_server_can_not_be_stopped_and_which_permission_is_missing(
     assert_eq!(check.status.code(), Some(1));
     let said = stdout(&check);
     for line in [
-        "the token can't stop and start servers, which stop_server asks for; give it a permission such as servers:*",
-        "doesn't tell whether the server runs, so stop_server can't be kept; take stop_server out of web.toml",
+        "the token has no permission to stop and start servers, which stop_server requires; at the provider, give the token a permission such as servers:*",
+        "doesn't report whether the server runs, so stop_server can't work; remove stop_server from web.toml",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }

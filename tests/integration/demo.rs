@@ -81,8 +81,8 @@ fn a_policy_of_one_s_own_rotates_against_the_served_stand_in() {
 #[test]
 fn the_stand_in_is_served_on_loopback_alone() {
     for (address, why) in [
-        ("0.0.0.0:9181", "only loopback"),
-        ("192.0.2.1:9181", "only loopback"),
+        ("0.0.0.0:9181", "use a loopback address"),
+        ("192.0.2.1:9181", "use a loopback address"),
         ("9181", "such as 127.0.0.1:9181"),
     ] {
         let refused = Command::new(env!("CARGO_BIN_EXE_snaprotate"))

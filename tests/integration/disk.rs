@@ -182,7 +182,7 @@ fn i6_a_full_disk_under_the_state_folder_is_waited_for_by_run_alone() {
         assert_eq!(output.status.code(), Some(1));
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(said.lines().count(), 1, "{said}");
-        let why = ["state/lock", "No space left", "make room"];
+        let why = ["state/lock", "No space left", "free some disk space"];
         assert!(why.iter().all(|words| said.contains(words)), "{said}");
     }
     let waits = || {

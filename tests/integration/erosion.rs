@@ -78,7 +78,9 @@ fn i19_a_provider_that_stores_another_name_than_was_asked_gets_one_create_and_no
             assert_eq!(count(&home, "delete_intent"), deleted, "{stored:?}");
             let reason = blocked(&home);
             assert!(
-                reason.contains(&format!("asked for {asked}, the provider stores")),
+                reason.contains(&format!(
+                    "the request was for {asked}, but the provider stores"
+                )),
                 "{reason}"
             );
             // It stays blocked until an operator resumes it.
@@ -101,7 +103,7 @@ fn i19_a_resume_after_a_wrong_name_is_no_leave_to_prune_another_one() {
     assert_eq!(count(&home, "delete_intent"), 1);
     assert_eq!(left(&provider, 5), 4);
     assert!(
-        blocked(&home).contains("nothing was made since"),
+        blocked(&home).contains("no snapshot was made since"),
         "{}",
         blocked(&home)
     );
@@ -122,7 +124,7 @@ fn i19_an_answer_with_the_id_of_what_was_there_before_is_none_and_is_tried_a_few
         let unknown = home.events("create_result");
         assert_eq!(unknown[0]["outcome"], "unknown");
         let error = unknown[0]["error"].as_str().unwrap_or_default();
-        assert!(error.contains("was there before"), "{error}");
+        assert!(error.contains("existed before"), "{error}");
         assert!(count(&home, "delete_intent") <= 1);
         assert_eq!(once(&home), Some(1));
         assert_eq!(count(&home, "create_intent"), 3);

@@ -201,7 +201,7 @@ fn a_server_that_the_provider_does_not_know_is_blocked_with_an_alert() {
     assert_eq!(once(&home), Some(1));
     let blocked = home.events("blocked");
     let reason = blocked[0]["reason"].as_str().unwrap_or("");
-    assert!(reason.contains("knows no server 99"), "{reason}");
+    assert!(reason.contains("has no server 99"), "{reason}");
 }
 
 #[test]

@@ -135,17 +135,17 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
         assert!(web.lines().any(|other| other == line), "{line}: {web}");
     }
     assert!(
-        web.contains("# They were made at this time, in UTC."),
+        web.contains("# The snapshots were made at this time, in UTC."),
         "{web}"
     );
     assert!(!web.contains(support::TOKEN) && !said.contains(support::TOKEN));
     for words in [
-        "The account shows 5 snapshots on 2 servers",
+        "The account lists 5 snapshots on 2 servers",
         "wrote ",
         "new/etc/snaprotate.toml: the main file\n    token_file is ",
-        ": it has to stay there\n",
+        ": keep it there\n",
         "web-01.toml: daily [0 3 * * *] keep 3",
-        "db-01.toml.example: nothing that rotates was recognised; not read until it is renamed",
+        "db-01.toml.example: no rotation was recognised; not read until it is renamed",
         "Nothing was changed at the provider. Next:\n  mv ",
         "snaprotate check --online --config ",
         "snaprotate plan --config ",
@@ -272,7 +272,7 @@ fn no_file_is_overwritten_and_where_one_would_be_none_is_written() {
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
     assert!(
-        said.contains("policies.d/db-01.toml.example is there already"),
+        said.contains("policies.d/db-01.toml.example already exists"),
         "{said}"
     );
     assert_eq!(listed(&desk.dir()), ["policies.d"]);
@@ -321,7 +321,7 @@ fn what_does_not_validate_is_told_by_its_place_and_nothing_is_written() {
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
     assert!(
-        said.contains("splay (30h) is not below") && said.contains("policies.d/web-01.toml"),
+        said.contains("splay (30h) must be shorter") && said.contains("policies.d/web-01.toml"),
         "{said}"
     );
     assert_eq!(listed(&desk.home.path("policies.d")), [""; 0]);
@@ -345,7 +345,7 @@ fn an_api_that_cannot_be_read_or_relied_on_leaves_nothing_behind() {
     assert_eq!(output.status.code(), Some(1));
     for said in [
         "401",
-        "holds the whole token, or make a new one at the provider",
+        "holds the whole token, or make a new token at the provider",
     ] {
         assert!(stderr(&output).contains(said), "{}", stderr(&output));
     }
@@ -381,12 +381,12 @@ fn wrong_options_end_with_2_and_say_what_to_write() {
     let cases: [(&[&str], &str); 5] = [
         (
             &[],
-            "name the file that holds the API token by --token-file FILE",
+            "name the file that holds the API token with --token-file FILE",
         ),
         (&["--token-file", "/nowhere/token"], "/nowhere/token"),
         (
             &["--token-file", open],
-            "lets others at the token; run chmod 600",
+            "gives other users access to the token; run chmod 600",
         ),
         (
             &["--token-file", token, "--base-url", "http://example.org/"],
@@ -428,7 +428,7 @@ fn an_account_without_snapshots_gets_a_main_file_and_an_example() {
         ["web-server-01.toml.example"]
     );
     assert!(
-        stdout(&output).contains("a server without one does not show"),
+        stdout(&output).contains("a server without snapshots is not listed"),
         "{}",
         stdout(&output)
     );

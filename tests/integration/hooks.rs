@@ -76,7 +76,7 @@ fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
     assert_eq!(context["server"], 12345);
     assert_eq!(context["rotation"], "daily");
     assert_eq!(context["snapshot"], name.as_str());
-    assert_eq!(context["reason"], format!("{name} is over"));
+    assert_eq!(context["reason"], format!("{name} is finished"));
     let completed = &place.home.events("snapshot_completed")[0];
     let after = &finished(&place.home, "after")[0];
     assert!(completed["seq"].as_u64() < after["seq"].as_u64());
@@ -100,9 +100,12 @@ fn what_a_hook_that_does_well_says_stands_in_the_trail_beside_the_reason() {
     let once = place.home.run(&["once"]);
     assert_eq!(once.status.code(), Some(0), "{}", support::stderr(&once));
     let before = finished(&place.home, "before")[0]["reason"].to_string();
-    assert!(before.contains("did well: flushed 7 tables"), "{before}");
+    assert!(before.contains("succeeded: flushed 7 tables"), "{before}");
     let after = &finished(&place.home, "after")[0]["reason"];
-    let said = format!("{} is over; the hook said: flushed 7 tables", daily_name(0));
+    let said = format!(
+        "{} is finished; hook output: flushed 7 tables",
+        daily_name(0)
+    );
     assert_eq!(*after, said);
 }
 
@@ -112,7 +115,7 @@ fn the_runner_logs_as_much_as_its_service_and_names_the_server() {
         let place = place(SignedDuration::from_millis(100), "", "");
         let once = place.home.run(&["once", "--log", level]);
         let told = support::stderr(&once);
-        let of_runner = told.lines().filter(|line| line.contains("after did well"));
+        let of_runner = told.lines().filter(|line| line.contains("after succeeded"));
         let of_runner: Vec<_> = of_runner.collect();
         assert_eq!(of_runner.len(), lines, "{told}");
         for line in of_runner {
@@ -155,7 +158,7 @@ fn a_hook_that_hangs_or_never_stops_talking_is_ended_at_its_limit() {
         assert_eq!(place.home.run(&["once"]).status.code(), Some(1));
         assert_eq!(place.hooks(), ["before", "after"]);
         let reason = finished(&place.home, "before")[0]["reason"].to_string();
-        assert!(reason.contains("was not done within 1s"), "{reason}");
+        assert!(reason.contains("did not end within 1s"), "{reason}");
         assert!(reason.len() < 2000, "{reason}");
     }
 }
@@ -268,7 +271,7 @@ fn a_runner_that_is_begun_by_hand_says_so() {
     let place = place(SignedDuration::from_millis(300), "", "");
     let output = place.home.run(&["hook-runner"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(support::stderr(&output).contains("begun by the service, not by hand"));
+    assert!(support::stderr(&output).contains("started by the service, not by hand"));
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn two_policies_that_name_one_server_by_its_two_ids_change_nothing_on_it() {
     assert_eq!(output.status.code(), Some(1));
     let said = stdout(&output);
     assert!(
-        said.contains("by-id.toml and by-uuid.toml are for one server"),
+        said.contains("by-id.toml and by-uuid.toml are for the same server"),
         "{said}"
     );
     let output = home.run(&["plan"]);

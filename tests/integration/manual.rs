@@ -154,7 +154,7 @@ fn an_unknown_page_is_told_which_there_are() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        said.contains("there is no page polcy; there are snaprotate, "),
+        said.contains("there is no page polcy; the pages are snaprotate, "),
         "{said}"
     );
     assert!(said.contains("snaprotate-policy"), "{said}");

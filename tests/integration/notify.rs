@@ -131,11 +131,11 @@ fn i16_receivers_that_hang_or_are_down_hold_up_neither_rotation_nor_each_other_n
         home.events("slot_settled").len() > settled + 2
     });
     assert_eq!(hanging.connections(), 1, "still the first");
-    let down = || log(&home).contains("the receiver can't be told");
+    let down = || log(&home).contains("delivery to the receiver failed");
     until("the one that is down is said", down);
     let text = stdout(&home.run(&["status"]));
     assert!(
-        text.contains("receiver down (webhook): can't be told: "),
+        text.contains("receiver down (webhook): delivery failed: "),
         "{text}"
     );
     let began = Instant::now();

@@ -120,7 +120,7 @@ fn a_test_reaches_each_kind_of_receiver_beside_a_running_service() {
     let body = STANDARD.decode(body).expect("base64");
     assert_eq!(
         body,
-        b"This receiver hears of alerts. Nothing is wrong.\r\n"
+        b"This is a test: alerts reach this receiver. Nothing is wrong.\r\n"
     );
     let heard: Value = serde_json::from_slice(&std::fs::read(heard).expect("heard")).expect("JSON");
     assert_eq!(heard["event"], "test");
@@ -171,8 +171,12 @@ fn a_test_names_who_could_not_be_told_and_why_without_the_address() {
     let lines: Vec<_> = said.lines().collect();
     for (line, begin, end) in [
         (0, "good (webhook): ok", ""),
-        (1, "missing (webhook): failed: it answered 404", ""),
-        (2, "moved (webhook): failed: it answered 302", ""),
+        (
+            1,
+            "missing (webhook): failed: the receiver answered 404",
+            "",
+        ),
+        (2, "moved (webhook): failed: the receiver answered 302", ""),
         (3, "down (webhook): failed: ", "refused"),
         (4, "email (email): failed: ", "refused"),
         (
@@ -197,7 +201,7 @@ fn a_test_names_who_could_not_be_told_and_why_without_the_address() {
     let none = home.run(&["notify", "test", "--receiver", "god"]);
     assert_eq!(none.status.code(), Some(2));
     assert!(
-        stderr(&none).contains("there are good, missing, moved, down, email, command"),
+        stderr(&none).contains("the receivers are good, missing, moved, down, email, command"),
         "{}",
         stderr(&none)
     );
@@ -230,7 +234,7 @@ fn a_command_that_does_not_end_is_ended_with_all_that_it_began() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         stdout(&output),
-        "command (command): failed: not done within 1s\n"
+        "command (command): failed: timed out after 1s\n"
     );
     let pid = std::fs::read_to_string(pid).expect("begun");
     let stat = format!("/proc/{}/stat", pid.trim());

@@ -153,7 +153,11 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
         .add_snapshot(10, "lone", "completed", days_ago(1));
     let two = home.run(&["list", "other"]);
     assert_eq!(two.status.code(), Some(2));
-    assert!(stderr(&two).contains("its id, 9 or 10"), "{}", stderr(&two));
+    assert!(
+        stderr(&two).contains("the id of one, 9 or 10"),
+        "{}",
+        stderr(&two)
+    );
     if support::ids::shape() == IdShape::Uuids {
         return;
     }
@@ -166,7 +170,7 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
     );
     let said = stderr(&output);
     assert!(
-        said.contains("there is such a server can't be told"),
+        said.contains("whether the server exists is unknown"),
         "{said}"
     );
     assert_eq!(stderr(&home.run(&["list", "9"])), "");
@@ -174,12 +178,12 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
         let output = home.run(&["list", "--", unknown]);
         assert_eq!(output.status.code(), Some(2), "{unknown}");
         assert!(
-            stderr(&output).contains("no policy is for server"),
+            stderr(&output).contains("no policy for server"),
             "{}",
             stderr(&output)
         );
     }
-    assert!(stderr(&home.run(&["list", "wep"])).contains("near it: web"));
+    assert!(stderr(&home.run(&["list", "wep"])).contains("similar: web"));
 }
 
 #[test]
@@ -264,8 +268,8 @@ fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_w
     );
     let text = stdout(&home.run(&["check", "--online"]));
     for line in [
-        "account: error: the token can't create or delete snapshots, which rotation does: it permits servers:*, snapshots:read; at the provider, give it snapshots:create and snapshots:delete, or snapshots:*",
-        "other (id 77): error: the account has no such server; write id = 9, which bears its name",
+        "account: error: the token has no permission to create or delete snapshots, which rotation requires: it permits servers:*, snapshots:read; at the provider, give the token snapshots:create and snapshots:delete, or snapshots:*",
+        "other (id 77): error: the account has no such server; write id = 9, the server with this name",
         "account: warning: 1 server has no policy: other (id 9); snaprotate init proposes policies",
     ] {
         let quoted = text.replace("\"9\"", "9");
@@ -290,15 +294,15 @@ fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
     let output = home.run(&["list", "--servers"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr(&output).contains("not offered by this provider"),
+        stderr(&output).contains("this provider does not offer GET /servers/"),
         "{}",
         stderr(&output)
     );
     let text = stdout(&home.run(&["check", "--online"]));
-    assert!(text.contains("web (id 12345): note: it shows no snapshot, so whether it exists and is named \"web\" can't be told yet"), "{text}");
+    assert!(text.contains("web (id 12345): note: the provider lists no snapshot of this server, so whether it exists and is named \"web\" is still unknown"), "{text}");
     let said = stderr(&home.run(&["plan"]));
     assert!(
-        said.contains("server 12345 shows no snapshot, so whether it exists"),
+        said.contains("no snapshot of server 12345 is listed, so whether the server exists"),
         "{said}"
     );
     // A server with this name and another id is probably the intended one.
@@ -325,12 +329,12 @@ fn a_policy_that_names_no_server_is_warned_of_where_its_file_does_not_either() {
     assert_eq!(found(&home), (Some(0), vec!["warning unnamed".to_owned()]));
     let said = stderr(&home.run(&["plan"]));
     assert!(
-        said.contains("blog.toml names no server, and the provider names 12345 \"web\""),
+        said.contains("blog.toml has no server name, and the provider's name for 12345 is \"web\""),
         "{said}"
     );
     let text = stdout(&home.run(&["check", "--online"]));
     assert!(
-        text.contains("write name = \"web\" if that is the one"),
+        text.contains("write name = \"web\" if that is the intended server"),
         "{text}"
     );
     std::fs::rename(
@@ -370,10 +374,10 @@ fn another_name_no_room_and_what_protects_nothing_are_problems() {
     let text = stdout(&output);
     for words in [
         "protect lists \"goldne\", which is on server 9, not on this one",
-        "4711, which is nowhere",
-        "the provider names it \"web-02\"",
+        "4711, which does not exist",
+        "the provider's name for it is \"web-02\"",
         "keep adds up to 3, but 3 of the 5 places are taken",
-        "let keep add up to 2 or less",
+        "lower keep to at most 2 in total",
         "4 problems",
     ] {
         assert!(text.contains(words), "{words}: {text}");
@@ -394,7 +398,10 @@ fn one_last_place_beside_foreign_ones_is_a_problem_since_its_snapshot_can_never_
         (Some(1), vec!["error no_room".to_owned()])
     );
     let text = stdout(&home.run(&["check", "--online"]));
-    assert!(text.contains("delete what nobody needs"), "{text}");
+    assert!(
+        text.contains("delete snapshots that nobody needs"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -511,7 +518,7 @@ fn every_command_that_reads_the_account_says_what_to_do_about_a_refused_token_an
     };
     let token = home.path("token");
     says(
-        "holds the whole token, or make a new one at the provider and write it there",
+        "holds the whole token, or make a new token at the provider and write it to that file",
         &token.display().to_string(),
     );
     provider.sandbox.set_token(support::TOKEN);
@@ -540,13 +547,13 @@ fn before_the_first_policy_list_shows_the_account_and_the_others_name_init() {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let text = stdout(&output);
         assert!(text.contains("golden") && text.contains("12345"), "{text}");
-        assert!(stderr(&output).contains("no policy is in"));
+        assert!(stderr(&output).contains("there is no policy in"));
     }
     let output = home.run(&["plan"]);
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
     assert!(
-        said.contains("let snaprotate init write first ones"),
+        said.contains("create policies with snaprotate init"),
         "{said}"
     );
     std::fs::remove_dir(home.path("policies.d")).expect("removed");

@@ -93,7 +93,9 @@ fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
             .home
             .run(&["create", "web", "before-upgrade", "--wait"]);
         assert!(good(&made).contains("before-upgrade"), "{}", stdout(&made));
-        assert!(stdout(&made).contains("waiting; it goes on also if this command is ended"));
+        assert!(
+            stdout(&made).contains("waiting; the snapshot is made even if you end this command")
+        );
         assert!(stdout(&made).contains("is completed"));
         let names = place.provider.names(12345);
         assert!(names.contains(&"before-upgrade".to_owned()), "{names:?}");
@@ -102,9 +104,9 @@ fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
         assert_eq!(intent["snapshot"], "before-upgrade");
         assert_eq!(intent["by"], "root");
         let again = place.home.run(&["create", "web", "before-upgrade"]);
-        ends(&again, 1, "is there already");
+        ends(&again, 1, "already exists");
         let slot = place.home.run(&["create", "web", &daily_name(-9)]);
-        ends(&slot, 1, "a slot of the rotation daily");
+        ends(&slot, 1, "a name pattern of the rotation daily");
         let shown = place
             .home
             .run(&["audit", "show", "--snapshot", "before-upgrade"]);
@@ -121,7 +123,7 @@ fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
     each_way(|place, daemon| {
         let by_name = place.home.run(&["delete", "web", "by-hand", "--yes"]);
         assert!(
-            good(&by_name).contains("isn't one of the rotation's"),
+            good(&by_name).contains("it is foreign to the rotation"),
             "{}",
             stdout(&by_name)
         );
@@ -161,12 +163,16 @@ fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
     let sandbox = &place.provider.sandbox;
     sandbox.order(Fault::status(CallKind::Delete, 204));
     let kept = place.home.run(&["delete", "web", "by-hand", "--yes"]);
-    ends(&kept, 1, "says that it is deleted, but still lists it");
+    ends(
+        &kept,
+        1,
+        "reported the delete as done, but still lists the snapshot",
+    );
     let place = quick();
     let sandbox = &place.provider.sandbox;
     sandbox.order(Fault::status(CallKind::Delete, 403).done());
     let refused = place.home.run(&["delete", "web", "by-hand", "--yes"]);
-    ends(&refused, 1, "but its listing shows it no more");
+    ends(&refused, 1, "but the snapshot is no longer listed");
 }
 
 #[test]
@@ -214,7 +220,7 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
         // An operator who sees that the restore is over may resume.
         let over = good(&place.home.run(&["resume", "--server", "web"]));
         assert!(
-            over.contains("the rest after its restore is over"),
+            over.contains("the wait after its restore is over"),
             "{over}"
         );
         good(&place.home.run(&["create", "web", "mine"]));
@@ -243,7 +249,7 @@ fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_ser
             begun.contains("web is being restored from by-hand"),
             "{said}"
         );
-        assert!(end.contains("it goes on also if this command is ended"));
+        assert!(end.contains("the restore goes on even if you end this command"));
         assert!(end.contains(why), "{said}");
         assert_eq!(code(&done), Some(1), "{said}");
         let asked = place.provider.sandbox.log();
@@ -304,7 +310,7 @@ fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
     let place = quick();
     for command in ["delete", "restore"] {
         let output = place.home.run(&[command, "web", "by-hand"]);
-        ends(&output, 1, "run this on a terminal, or give --yes");
+        ends(&output, 1, "run this command on a terminal, or give --yes");
     }
     assert_eq!(place.provider.names(12345).len(), 2);
     assert_eq!(place.provider.sandbox.counts().restore, 0);
@@ -420,9 +426,9 @@ fn a_pause_of_all_needs_no_readable_configuration_while_the_service_runs() {
     assert!(good(&place.home.run(&["pause"])).contains("every server is paused"));
     let one = place.home.run(&["resume", "--server", "web"]);
     ends(&one, 1, "every server is paused");
-    assert!(good(&place.home.run(&["resume"])).contains("rotation goes on"));
+    assert!(good(&place.home.run(&["resume"])).contains("rotation is resumed"));
     let unknown = place.home.run(&["pause", "--server", "wep"]);
-    ends(&unknown, 2, "near it: web");
+    ends(&unknown, 2, "similar: web");
     assert_eq!(service.stop(), Some(0));
 }
 
@@ -434,7 +440,7 @@ fn an_order_is_not_carried_out_by_the_service_of_another_configuration() {
     let other = text.replace("state_dir = \"state\"", "state_dir = \"elsewhere\"");
     std::fs::write(place.home.path("snaprotate.toml"), other).expect("written");
     let output = place.home.run(&["delete", "web", "by-hand", "--yes"]);
-    ends(&output, 1, "name the service's own with --config");
+    ends(&output, 1, "pass the service's configuration with --config");
     assert_eq!(place.provider.sandbox.counts().delete, 0);
 }
 
@@ -448,7 +454,11 @@ fn a_pause_is_not_heeded_by_the_service_of_another_configuration() {
     std::fs::write(&file, other).expect("written");
     for args in [&["pause"][..], &["pause", "--server", "web"], &["resume"]] {
         let refused = place.home.run(args);
-        ends(&refused, 1, "name the service's own with --config");
+        ends(
+            &refused,
+            1,
+            "pass the service's configuration with --config",
+        );
     }
     assert!(place.home.events("paused").is_empty());
     // The same folder by another path belongs to this service.
@@ -461,7 +471,7 @@ fn a_pause_is_not_heeded_by_the_service_of_another_configuration() {
     near.args(["--config", "snaprotate.toml", "resume"]);
     near.env("RUNTIME_DIRECTORY", place.home.path("run"));
     near.current_dir(place.home.0.path());
-    assert!(good(&near.output().expect("it runs")).contains("rotation goes on"));
+    assert!(good(&near.output().expect("it runs")).contains("rotation is resumed"));
     assert_eq!(service.stop(), Some(0));
 }
 
@@ -479,7 +489,7 @@ fn what_cannot_be_done_is_refused_before_anything_is_sent() {
         ends(&output, 2, "a snapshot's name has 1 to 255 letters");
     }
     let unknown = place.home.run(&["create", "mail", "mine"]);
-    ends(&unknown, 2, "no policy is for server mail");
+    ends(&unknown, 2, "no policy for server mail");
     assert_eq!(place.provider.sandbox.counts().create, 1);
 }
 

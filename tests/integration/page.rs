@@ -70,20 +70,25 @@ fn each_route_answers_and_every_answer_is_sealed() {
         assert_eq!(answer.header("location"), Some("/server/12345"), "{called}");
     }
     for (path, status, kind, holds) in [
-        ("/", 200, "text/html; charset=utf-8", "No alert stands"),
+        ("/", 200, "text/html; charset=utf-8", "No active alerts"),
         (
             "/server/12345",
             200,
             "text/html; charset=utf-8",
-            "no rotation of the policy gives such a name",
+            "its name matches no rotation of the policy",
         ),
         (
             "/server/7",
             404,
             "text/html; charset=utf-8",
-            "No policy is for such a server",
+            "There is no policy for this server",
         ),
-        ("/server/x%00", 404, "text/html; charset=utf-8", "No policy"),
+        (
+            "/server/x%00",
+            404,
+            "text/html; charset=utf-8",
+            "There is no policy",
+        ),
         (
             "/metrics",
             200,
@@ -358,7 +363,7 @@ fn search_and_sorting_work_without_a_script() {
         "<input type=\"hidden\" name=\"sort\" value=\"-name\">",
         "2 servers found",
         "aria-sort=\"descending\"",
-        "1 alert stands",
+        "1 active alert",
         "href=\"/server/3\">mail</a>",
     ] {
         assert!(html.contains(part), "{part}: {html}");
@@ -533,7 +538,7 @@ fn a_port_in_use_stops_nothing_and_a_reload_moves_the_page() {
     });
     let log = || std::fs::read_to_string(home.path("stderr")).expect("a log");
     until("it says so", || {
-        log().contains("no status page: the port can't be had")
+        log().contains("no status page: the service can't listen on the address")
     });
     assert!(log().contains(&address.to_string()), "{}", log());
     let second = http::address();
@@ -578,7 +583,9 @@ fn refused_files_and_an_address_for_everyone_are_said() {
     let said = stdout(&check) + &stderr(&check);
     assert_eq!(check.status.code(), Some(0), "{said}");
     assert!(
-        said.contains("without a password, to all who reach it on any address of this host"),
+        said.contains(
+            "without a password, to everyone who can reach port 9180 on any address of this host"
+        ),
         "{said}"
     );
 }

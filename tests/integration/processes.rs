@@ -208,7 +208,7 @@ fn status_names_the_files_that_the_service_has_not_read() {
     home.daily(7, 2, "");
     let both = said();
     assert!(
-        both.contains("server-12345.toml and another file are not as"),
+        both.contains("server-12345.toml and another file have changed"),
         "{both}"
     );
     assert!(both.contains("systemctl reload snaprotate"), "{both}");
@@ -217,7 +217,7 @@ fn status_names_the_files_that_the_service_has_not_read() {
     fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");
     let gone = said();
     assert!(
-        gone.contains("server-7.toml is not as the service read it"),
+        gone.contains("server-7.toml has changed since the service read"),
         "{gone}"
     );
     service.reload();
@@ -227,7 +227,7 @@ fn status_names_the_files_that_the_service_has_not_read() {
         fs::read(home.path("snaprotate.toml")).expect("read"),
     )
     .expect("written");
-    assert!(said().contains("snaprotate.toml is not as"));
+    assert!(said().contains("snaprotate.toml has changed since"));
     assert_eq!(service.stop(), Some(0));
 }
 
@@ -349,7 +349,7 @@ fn a_reload_says_when_a_renamed_rotations_snapshots_fill_the_room() {
     until("one is made under the new name", made);
     assert_eq!(service.stop(), Some(0));
     let said = home.events("config_loaded")[1]["deletes"].to_string();
-    let expected = "3 own snapshots are foreign now and leave room for 2 of the 3 to keep; to rotate them on, add former_names = [";
+    let expected = "3 own snapshots become foreign and leave room for 2 of the 3 snapshots to keep; to keep rotating them, add former_names = [";
     assert!(said.contains(expected), "{said}");
     assert!(said.contains("daily-snapshot-%Y-%m-%d"), "{said}");
     assert_eq!(provider.names(12345).len(), 4, "nothing was deleted");
@@ -366,7 +366,7 @@ fn a_plan_says_whose_snapshots_become_foreign_by_a_rotation_s_new_name() {
         let output = home.run(&["plan"]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let line = format!(
-            "by server-12345.toml snapshots of rotation daily, such as {}, are foreign",
+            "with server-12345.toml, snapshots of rotation daily, such as {}, are foreign",
             daily_name(0)
         );
         stderr(&output).contains(&line)
@@ -427,7 +427,7 @@ fn once_ends_with_1_when_the_api_cannot_be_reached() {
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert_eq!(wide(&home).last().expect("an end"), "daemon_stopped");
     let said = stderr(&output);
-    assert!(said.contains(" at http://127.0.0.1:9: "), "{said}");
+    assert!(said.contains(" to http://127.0.0.1:9: "), "{said}");
     assert!(!said.contains("client error"), "{said}");
 }
 
@@ -437,10 +437,10 @@ fn once_records_whether_all_that_was_due_is_dealt_with() {
     let failed = home();
     assert_eq!(failed.run(&["once"]).status.code(), Some(1));
     let reason = ended(&failed);
-    assert_eq!(reason, "ended with slots unsettled or alerts standing");
+    assert_eq!(reason, "ended with unsettled slots or active alerts");
     let (_provider, settled) = live();
     assert_eq!(settled.run(&["once"]).status.code(), Some(0));
-    assert_eq!(ended(&settled), "all that was due is dealt with");
+    assert_eq!(ended(&settled), "everything that was due is done");
 }
 
 #[test]

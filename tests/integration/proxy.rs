@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use crate::support::receivers;
 use crate::support::tls::{Certificate, identity};
-use crate::support::{Home, Provider, QUICK, TOKEN, daily_name, stderr, until, verified};
+use crate::support::{
+    Home, Provider, QUICK, TOKEN, daily_name, receivers, stderr, until, verified,
+};
 use tempfile::TempDir;
 use tokio_rustls::rustls::ServerConfig;
 
@@ -233,5 +234,5 @@ fn a_base_over_plain_http_takes_no_proxy() {
     let check = home.run(&["check"]);
     assert_eq!(check.status.code(), Some(2), "{}", stderr(&check));
     let said = String::from_utf8_lossy(&check.stdout).into_owned() + &stderr(&check);
-    assert!(said.contains("proxy is for https alone"), "{said}");
+    assert!(said.contains("proxy is for https only"), "{said}");
 }

@@ -32,7 +32,7 @@ fn without_a_service_it_says_so_and_ends_with_3() {
     let output = home.run(&["status"]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("control.sock: it isn't running (systemctl start snaprotate"),
+        stderr(&output).contains("control.sock: it is not running (systemctl start snaprotate"),
         "{}",
         stderr(&output)
     );
@@ -122,7 +122,7 @@ fn a_slot_whose_attempt_failed_says_how_often_and_when_it_is_tried_again() {
     let _service = Service::start(&home);
     until("it failed", || !home.events("snapshot_failed").is_empty());
     let says =
-        |args: &[&str]| stdout(&home.run(args)).contains("due, attempt 1 of 3 failed, next at 2");
+        |args: &[&str]| stdout(&home.run(args)).contains("due, attempt 1 of 3 failed; next at 2");
     for args in [&["status"][..], &["status", "--server", "12345"]] {
         until("it waits for the next attempt", || says(args));
     }
@@ -157,7 +157,7 @@ fn a_server_that_the_service_does_not_have_is_a_matter_of_usage() {
     let output = home.run(&["status", "--server", "mail"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(
-        stderr(&output).contains("no policy is for server mail"),
+        stderr(&output).contains("no policy for server mail"),
         "{}",
         stderr(&output)
     );
@@ -181,15 +181,12 @@ fn a_file_that_is_named_must_be_there_and_that_of_another_service_is_noted() {
     let missing = ask("nowhere.toml", &[]);
     assert_eq!(missing.status.code(), Some(2), "{}", stdout(&missing));
     let said = stderr(&missing);
-    assert!(
-        said.contains("nowhere.toml: there is no such file"),
-        "{said}"
-    );
+    assert!(said.contains("nowhere.toml: no such file"), "{said}");
     let text = std::fs::read_to_string(home.path("snaprotate.toml")).expect("read");
     std::fs::write(home.path("other.toml"), text).expect("written");
     let (own, other) = (home.path("snaprotate.toml"), home.path("other.toml"));
     let (own, other) = (own.display(), other.display());
-    let note = format!("the running service goes by {own}, not {other}\n");
+    let note = format!("the running service uses {own}, not {other}\n");
     let noted = ask("other.toml", &[]);
     assert_eq!(
         (noted.status.code(), stderr(&noted)),
@@ -199,7 +196,7 @@ fn a_file_that_is_named_must_be_there_and_that_of_another_service_is_noted() {
     assert_eq!(unknown.status.code(), Some(2));
     let said = stderr(&unknown);
     assert!(
-        said.starts_with(&note) && said.contains("no policy is for server mail"),
+        said.starts_with(&note) && said.contains("no policy for server mail"),
         "{said}"
     );
     assert_eq!(stderr(&ask("snaprotate.toml", &[])), "");
@@ -223,12 +220,12 @@ fn a_server_that_was_restored_says_until_when_it_is_left_alone() {
     let restored = home.run(&["restore", "12345", "by-hand", "--yes"]);
     assert_eq!(restored.status.code(), Some(0), "{}", stderr(&restored));
     let (_, view) = json(&home);
-    let why = "it was restored a short while ago and is left alone until";
+    let why = "the server was restored recently and is left alone until";
     let reason = view["servers"][0]["reason"].to_string();
     assert!(reason.contains(why), "{view}");
     for args in [&["status"][..], &["status", "--server", "12345"]] {
         let text = stdout(&home.run(args));
-        assert!(text.contains("resting, it was restored"), "{text}");
+        assert!(text.contains("resting, the server was restored"), "{text}");
     }
 }
 
@@ -245,7 +242,7 @@ fn while_the_token_is_refused_every_server_says_that_nothing_is_changed() {
     let text = stdout(&home.run(&["status"]));
     let row = text.lines().last().expect("a row");
     assert!(
-        row.contains("resting, the provider refuses the token"),
+        row.contains("resting, the provider rejects the token"),
         "{text}"
     );
 }
@@ -265,7 +262,10 @@ fn a_server_that_hooks_hold_says_so_to_status_and_to_a_pause() {
     home.daily(12345, 2, &hooks);
     let service = Service::start(&home);
     until("before runs", || !home.events("hook_started").is_empty());
-    let holds = format!("its hooks hold it for {} of daily since", daily_name(0));
+    let holds = format!(
+        "hooks have held the server for {} of daily since",
+        daily_name(0)
+    );
     let (_, view) = json(&home);
     assert_eq!(view["servers"][0]["state"], "working", "{view}");
     for args in [
@@ -307,7 +307,7 @@ fn while_the_provider_hangs_what_is_shown_says_how_old_it_is_and_why() {
             .contains(words)
     };
     // All its attempts together take longer than a single call may.
-    let asked = |args: &[&str]| says(args, "s ago, and no answer yet");
+    let asked = |args: &[&str]| says(args, "s ago, no answer yet");
     until("it is asked for in vain", || asked(&["status"]));
     for args in [&["status"][..], &["status", "12345"]] {
         let why = || says(args, "resting, not listed for") && says(args, "answer within 500ms; ");

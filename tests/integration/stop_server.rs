@@ -108,7 +108,11 @@ fn i20_a_server_is_stopped_for_its_snapshot_and_runs_again_when_that_is_complete
     let place = place("");
     let plan = place.home.run(&["plan", "web"]);
     let plan = stdout(&plan);
-    for step in ["stop: slot of daily is due", "create daily", "start: daily"] {
+    for step in [
+        "stop: a slot of daily is due",
+        "create daily",
+        "start: daily",
+    ] {
         assert!(plan.contains(step), "{step}: {plan}");
     }
     assert!(
@@ -184,8 +188,8 @@ fn i20_a_provider_without_power_calls_gets_no_create_and_the_alert_names_that() 
         assert_eq!((place.status().as_str(), place.downs()), ("active", 0));
         let alerts = place.alerts("slot_failed");
         let named = alerts.iter().any(|reason| {
-            reason.contains("doesn't offer to stop the server")
-                || reason.contains("doesn't tell whether the server runs")
+            reason.contains("doesn't support stopping the server")
+                || reason.contains("doesn't report whether the server runs")
         });
         assert!(named, "{call:?} {status}: {alerts:?}");
         place.verified();
@@ -402,7 +406,7 @@ fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
     daemon.signal("HUP");
     until("status tells of it", || {
         let status = place.home.run(&["status"]);
-        status.status.code() != Some(0) && stdout(&status).contains("its policy is gone")
+        status.status.code() != Some(0) && stdout(&status).contains("its policy was removed")
     });
     sandbox.clear_orders();
     until("it runs again", || place.status() == "active");
@@ -432,7 +436,7 @@ fn a_resume_by_id_gives_up_the_start_of_a_server_without_a_policy() {
     let starts = || place.home.events("start_intent").len();
     let before = starts();
     let again = place.home.run(&["resume", &SERVER.to_string()]);
-    assert!(stderr(&again).contains("no policy is for server"));
+    assert!(stderr(&again).contains("no policy for server"));
     assert_eq!(daemon.stop(), Some(0));
     assert_eq!(starts(), before);
     place.verified();

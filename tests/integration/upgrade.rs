@@ -7,7 +7,7 @@ use crate::support::{Home, Provider, QUICK, stderr, stdout, verified};
 use jiff::SignedDuration;
 use serde_json::Value;
 use snaprotate::sandbox::IdShape;
-use snaprotate::sandbox::store::StoredSnapshot;
+use snaprotate::sandbox::stored_snapshot::StoredSnapshot;
 
 const SERVER: u64 = 12345;
 

@@ -280,7 +280,7 @@ fn a_trail_that_is_cut_is_told_with_the_record_that_the_witness_saw() {
     let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
     assert_eq!(code, Some(1), "{said}");
     let wanted = format!(
-        "broken: the trail was cut: it ends with record {}, and the witness saw record {last} at 20",
+        "broken: the trail was cut: it ends with record {}, but the witness saw record {last} at 20",
         cut - 2
     );
     assert!(said.contains(&wanted), "{said}");
@@ -301,7 +301,7 @@ fn a_rewritten_trail_is_told_with_the_records_between_which_that_began() {
     let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
     assert_eq!(code, Some(1), "{said}");
     let wanted = format!(
-        "broken: the trail was rewritten after record {}, up to which it agrees with the witness: record {} is another one than the witness saw at 20",
+        "broken: the trail was rewritten after record {}: up to that record it agrees with the witness, but record {} differs from the one that the witness saw at 20",
         record(0),
         record(1)
     );
@@ -320,7 +320,7 @@ fn a_trail_that_is_replaced_whole_or_removed_with_its_head_is_told() {
     let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("broken: the trail was replaced: no witnessed record"),
+        said.contains("broken: the trail was replaced: none of the witnessed records"),
         "{said}"
     );
     fs::remove_dir_all(home.path("log")).expect("removed");
@@ -329,7 +329,7 @@ fn a_trail_that_is_replaced_whole_or_removed_with_its_head_is_told() {
     let (code, said) = verify(&home, &["--witness", "mnt/notes", "--key", &key]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("the trail was cut: it holds no record, and the witness saw"),
+        said.contains("the trail was cut: it holds no record, but the witness saw"),
         "{said}"
     );
 }
@@ -352,7 +352,7 @@ fn a_changed_note_a_wrong_key_and_a_file_without_a_note_are_refused() {
     let other = keygen(&home, "other-key");
     let (code, said) = verify(&home, &["--witness", "mnt/notes", "--key", &other]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("which is no known key"), "{said}");
+    assert!(said.contains("which is not a known key"), "{said}");
     fs::write(home.path("empty"), "nothing\n").expect("written");
     // A good one beside it doesn't make up for it.
     let (code, said) = verify(&home, &["--witness", "empty", "mnt/notes"]);
@@ -394,7 +394,7 @@ fn a_checkpoint_of_an_archived_month_can_t_be_compared_and_one_of_a_kept_month_c
     let (code, said) = verify(&home, &["--witness", "mnt/notes"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("note: 1 checkpoint can't be compared: the oldest file begins with record"),
+        said.contains("note: 1 checkpoint of earlier records can't be compared: the oldest file begins with record"),
         "{said}"
     );
     assert!(
@@ -409,7 +409,7 @@ fn a_checkpoint_of_an_archived_month_can_t_be_compared_and_one_of_a_kept_month_c
     .expect("written");
     let (code, said) = verify(&home, &["--witness", "mnt/notes", "newer"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("1 checkpoint can't be compared"), "{said}");
+    assert!(said.contains("1 checkpoint of earlier records"), "{said}");
     assert!(
         said.contains(&format!("agrees up to record {}", seq + 1)),
         "{said}"
@@ -483,8 +483,8 @@ fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows
     let refused = home.run(&["check"]);
     assert_eq!(refused.status.code(), Some(2));
     said += &stderr(&refused);
-    assert!(said.contains("key_file names no file"), "{said}");
-    assert!(said.contains("id does not fit"), "{said}");
+    assert!(said.contains("key_file does not name a file"), "{said}");
+    assert!(said.contains("id does not match"), "{said}");
     assert!(!said.contains(secret), "{said}");
 }
 

@@ -164,9 +164,6 @@ impl<'a> World<'a> {
         let snapshots: Vec<Snapshot> = self.rows.iter().map(|row| row.snapshot.clone()).collect();
         let (policy, now) = (&self.wanted.policy, clock(self.now));
         self.ledger.look(&self.rows, self.now);
-        if !self.doubt {
-            self.history.observe(policy, &snapshots, now);
-        }
         let inventory = decide::Inventory {
             hostname: None,
             other_id: None,
@@ -176,6 +173,9 @@ impl<'a> World<'a> {
             requested: clock(self.requested).mono,
             doubt: self.doubt.then(|| "cut short".to_owned()),
         };
+        if !self.doubt {
+            self.history.observe(policy, &inventory, now);
+        }
         decide(policy, &inventory, &self.history, &self.wanted.rules, now)
     }
 

@@ -46,6 +46,7 @@ impl Service {
         loop {
             let length = match self.notify.recv(&mut buffer) {
                 Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => panic!("{what} was not said: {error}"),
             };
             let message = String::from_utf8_lossy(&buffer[..length]);

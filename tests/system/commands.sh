@@ -44,7 +44,7 @@ orders() {
     ends 0 "$name" "$who" snaprotate create web-server-01 "$name" --wait &&
         ends 0 'paused' "$who" snaprotate pause --server web-server-01 &&
         ends 0 "restore" "$who" snaprotate restore web-server-01 "$name" --yes &&
-        ends 0 'the rest after its restore is over' "$who" snaprotate resume --server web-server-01 &&
+        ends 0 'the wait after its restore is over' "$who" snaprotate resume --server web-server-01 &&
         sleep 2 &&
         ends 0 "$name" "$who" snaprotate delete web-server-01 "$name" --yes &&
         recorded_orders "$name"
@@ -63,7 +63,7 @@ recorded_orders() {
 beside() { inside systemctl start "$unit" && ends 0 'web-server-01' "by_$1" snaprotate status && reads "$1" && orders "$1" "beside-by-$1"; }
 without() {
     inside systemctl stop "$unit"
-    ends 3 "isn't running" "by_$1" snaprotate status && reads "$1" && orders "$1" "without-by-$1" &&
+    ends 3 "is not running" "by_$1" snaprotate status && reads "$1" && orders "$1" "without-by-$1" &&
         ends 0 '' "by_$1" snaprotate once
 }
 

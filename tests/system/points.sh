@@ -35,7 +35,7 @@ point "makes the snapshot that is due, and records it" rotates
 finished() { cat "$work/root$logs"/audit-*.jsonl | grep '"event":"hook_finished"'; }
 runs_hooks() {
     soon_recorded 2 hook_finished && ! finished | grep -v '"outcome":"done"' &&
-        finished | grep -E '/bin/sh did well: snaprotate-hook@[^ ]*\.service.{1,4}[1-9][0-9]+' &&
+        finished | grep -E '/bin/sh succeeded: snaprotate-hook@[^ ]*\.service.{1,4}[1-9][0-9]+' &&
         ! finished | grep -F "$token"
 }
 point "runs hooks in a unit of their own, by a user of its own, without the token" runs_hooks
@@ -51,7 +51,7 @@ sends_away() {
     # A user with the socket's group can connect, and the runner must refuse.
     heard=$(inside setpriv --reuid=65534 --regid=65534 --groups="$(hook_group)" perl -e "$stranger" /run/snaprotate-hook.sock) || return
     [ -z "$heard" ] || { echo "it was answered: $heard"; return 1; }
-    within 10 inside sh -c 'journalctl --no-pager | grep -F "may not have hooks run"'
+    within 10 inside sh -c 'journalctl --no-pager | grep -F "may not run hooks"'
 }
 point "has hooks run by nobody but root and the service" sends_away
 

@@ -232,10 +232,7 @@ fn an_event_of_a_newer_version_keeps_the_trail_shut() {
     // Even after the head's record, where a crash could have torn the tail.
     disk.put(&state().join("head"), "");
     let error = start(&disk).map(|_| ()).unwrap_err().to_string();
-    assert!(
-        error.contains("create_undone can't be understood"),
-        "{error}"
-    );
+    assert!(error.contains("create_undone can't be read"), "{error}");
 }
 
 #[test]
@@ -250,7 +247,7 @@ fn a_file_whose_first_line_is_cut_is_found_though_older_files_are_archived() {
     disk.put(&december(), rest);
     let problems = check(&disk).problems;
     assert!(
-        problems[0].contains("what was before it is missing"),
+        problems[0].contains("the records before it are missing"),
         "{problems:?}"
     );
     assert!(start(&disk).is_err());
@@ -263,7 +260,7 @@ fn a_number_that_no_trail_reaches_is_no_records() {
         let found = check(&disk);
         let mut told = found.problems.iter().chain(&found.torn);
         assert!(
-            told.any(|line| line.ends_with("has a seq that no record has")),
+            told.any(|line| line.ends_with("has an invalid seq")),
             "{found:?}"
         );
         assert!(start(&disk).is_err());

@@ -215,7 +215,7 @@ fn a_lost_trail_is_noticed_and_goes_on_with_the_next_number() {
         (again.notices.len(), again.hold_since),
         (0, Some(at(DECEMBER)))
     );
-    assert!(check(&disk).problems[0].contains("all records before are missing"));
+    assert!(check(&disk).problems[0].contains("all earlier records are missing"));
     // The old file, found again, fits before the new one.
     disk.put(&november(), &old);
     assert_eq!(check(&disk).problems.len(), 1);

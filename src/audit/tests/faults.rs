@@ -33,7 +33,7 @@ fn nothing_is_appended_on_top_of_a_half_line_that_cannot_be_cut_off() {
     assert!(writer.append(&[blocked(NOVEMBER, "no")]).is_err());
     disk.set().room = None;
     let error = writer.append(&[blocked(NOVEMBER, "no")]).unwrap_err();
-    assert!(error.to_string().contains("cut a failed append off"));
+    assert!(error.to_string().contains("cut off a failed append"));
     disk.set().no_truncate = false;
     writer.append(&[blocked(NOVEMBER, "yes")]).unwrap();
     assert!(check(&disk).is_intact());
@@ -161,7 +161,7 @@ fn a_file_that_someone_else_writes_to_is_not_written_any_more() {
     disk.put(&november(), &format!("{whole}x"));
     let error = writer.append(&[blocked(NOVEMBER, "no")]).unwrap_err();
     assert!(matches!(error, TrailError::Altered { .. }));
-    assert!(error.to_string().contains("restart to read it anew"));
+    assert!(error.to_string().contains("restart to read it again"));
 }
 
 #[test]

@@ -167,12 +167,12 @@ fn losses_that_the_trail_records_are_told_as_problems_or_notices() {
     let losses = [
         (
             format!(r#""event":"tail_cut","run":"r","last":3,"head":5,"head_hash":"{zeros}""#),
-            Some("records after 3, up to 5 at least, are missing"),
+            Some("records after 3, up to at least 5, are missing"),
             None,
         ),
         (
             r#""event":"trail_lost","head":5"#.to_owned(),
-            Some("all records before are missing"),
+            Some("all earlier records are missing"),
             None,
         ),
         (
@@ -183,7 +183,7 @@ fn losses_that_the_trail_records_are_told_as_problems_or_notices() {
         (
             r#""event":"torn_tail","file":"aside","bytes":3,"whole":false"#.to_owned(),
             None,
-            Some("3 bytes that a crash left were set aside in aside"),
+            Some("3 bytes left by a crash were set aside in aside"),
         ),
     ];
     for (fields, problem, notice) in losses {
@@ -224,7 +224,7 @@ fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
             r#""event":"{word}","server":7,"alert":"of a newer version","about":"x","reason":"y""#
         );
         let error = broken(&single(&fields, 1));
-        assert!(error.contains("can't be understood"), "{error}");
+        assert!(error.contains("can't be read"), "{error}");
     }
 }
 

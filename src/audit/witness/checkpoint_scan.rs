@@ -83,14 +83,14 @@ fn note(lines: &[TextLine], at: usize, end: usize, keys: &[VerifierKey]) -> Foun
         checkpoint: Err(why.to_owned()),
     };
     if !begins(lines, at) {
-        return refused("has a signature below what is no checkpoint");
+        return refused("has a signature, but the text above it is not a checkpoint");
     }
     let of = |line: &&TextLine| !Signature::is_line(&line.text);
     let body: Vec<_> = lines[at..end].iter().take_while(of).collect();
     let signed = &lines[at + body.len()..end];
     let signatures: Option<Vec<_>> = signed.iter().map(|l| Signature::parse(&l.text)).collect();
     let Some(signatures) = signatures.filter(|all| !all.is_empty()) else {
-        return refused("has no signature that can be read");
+        return refused("has no readable signature");
     };
     let rest: String = body[1..]
         .iter()
@@ -113,7 +113,7 @@ fn note(lines: &[TextLine], at: usize, end: usize, keys: &[VerifierKey]) -> Foun
             Err(error) => why = why.or(Some(error)),
         }
     }
-    refused(why.as_deref().unwrap_or("is no checkpoint"))
+    refused(why.as_deref().unwrap_or("is not a checkpoint"))
 }
 
 /// Returns the possible origins in a line: the whole line, and its last word, as in a line of a
@@ -286,10 +286,10 @@ mod tests {
             assert_eq!(found.len(), 1, "{text}: {found:?}");
             found[0].checkpoint.clone().expect_err("refused")
         };
-        assert!(why(&note).contains("no known key"));
+        assert!(why(&note).contains("not a known key"));
         let (text, line) = note.split_once("\n\n").expect("two parts");
-        assert!(why(text).contains("no signature"));
-        assert!(why(line).contains("no checkpoint"));
-        assert!(why(&note[..note.len() - 7]).contains("no signature"));
+        assert!(why(text).contains("no readable signature"));
+        assert!(why(line).contains("not a checkpoint"));
+        assert!(why(&note[..note.len() - 7]).contains("no readable signature"));
     }
 }

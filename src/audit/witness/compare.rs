@@ -1,29 +1,18 @@
 //! Compares checkpoints with the trail as it is now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::{Checkpoint, VerifierKey};
 use crate::audit::TrailError;
-use crate::audit::chain::Hash;
 use crate::audit::disk::RealDisk;
-use crate::audit::verify::{Verified, verify_seeing};
+use crate::audit::verify::{Seen, Verified, verify_seeing};
 use crate::core::sanitize::{counted, printable, utc};
 
 /// Characters of an origin that a message repeats, at most.
 const ORIGIN_SHOWN: usize = 80;
-
-/// The hashes of the wanted records, and the range of records that the trail holds.
-#[derive(Debug, Default)]
-pub(in crate::audit) struct Seen {
-    pub(in crate::audit) hashes: BTreeMap<u64, Hash>,
-    /// The record before the first one, whose hash is the first one's `prev`.
-    pub(in crate::audit) before: Option<u64>,
-    /// The last record; 0 if there is none.
-    pub(in crate::audit) last: u64,
-}
 
 /// Result of one comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,13 +128,13 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Comparison
         let when = row.map(signed).unwrap_or_default();
         problems.push(match compared.agrees_to {
             None => format!(
-                "the trail was replaced: no witnessed record is the one that was signed; record {record} is another one than the witness saw{when}"
+                "the trail was replaced: none of the witnessed records is as it was signed; record {record} differs from the one that the witness saw{when}"
             ),
             Some(agrees) if agrees < record => format!(
-                "the trail was rewritten after record {agrees}, up to which it agrees with the witness: record {record} is another one than the witness saw{when}"
+                "the trail was rewritten after record {agrees}: up to that record it agrees with the witness, but record {record} differs from the one that the witness saw{when}"
             ),
             Some(agrees) => format!(
-                "the trail was rewritten: record {record} is another one than the witness saw{when}, and record {agrees} was signed after that"
+                "the trail was rewritten: record {record} differs from the one that the witness saw{when}, and record {agrees} was signed after the change"
             ),
         });
     }
@@ -156,7 +145,7 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Comparison
             last => format!("ends with record {last}"),
         };
         problems.push(format!(
-            "the trail was cut: it {end}, and the witness saw record {}{}",
+            "the trail was cut: it {end}, but the witness saw record {}{}",
             row.record,
             signed(row)
         ));
@@ -165,7 +154,7 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Comparison
     if old > 0 {
         let first = seen.before.unwrap_or_default() + 1;
         compared.notices.push(format!(
-            "{} can't be compared: the oldest file begins with record {first}, and they are of records before it",
+            "{} of earlier records can't be compared: the oldest file begins with record {first}",
             counted(old, "checkpoint")
         ));
     }
@@ -185,6 +174,7 @@ fn signed(row: &ComparedCheckpoint) -> String {
 mod tests {
     use super::super::SignerKey;
     use super::*;
+    use crate::audit::chain::Hash;
 
     fn hash(seq: u64, version: u8) -> Hash {
         Hash::of(&[seq.to_le_bytes()[0], version])
@@ -233,20 +223,20 @@ mod tests {
                 &[(5, 0), (10, 0), (15, 0)],
                 Some(5),
                 Some(
-                    "rewritten after record 5, up to which it agrees with the witness: record 10 is",
+                    "rewritten after record 5: up to that record it agrees with the witness, but record 10 differs",
                 ),
             ),
             (
                 seen(1, 20, 2),
                 &[(5, 0), (10, 0)],
                 None,
-                Some("replaced: no witnessed record"),
+                Some("replaced: none of the witnessed records"),
             ),
             (
                 seen(1, 7, never),
                 &[(5, 0), (10, 0)],
                 Some(5),
-                Some("cut: it ends with record 7, and the witness saw record 10"),
+                Some("cut: it ends with record 7, but the witness saw record 10"),
             ),
             (
                 seen(1, 0, never),
@@ -259,7 +249,7 @@ mod tests {
                 seen(1, 20, 8),
                 &[(10, 0), (15, 1)],
                 Some(15),
-                Some("record 15 was signed after that"),
+                Some("record 15 was signed after the change"),
             ),
             (seen(11, 20, never), &[(5, 0), (10, 0)], Some(10), None),
             (

@@ -36,7 +36,6 @@ use jiff::Timestamp;
 use super::chain::{Hash, TOO_MANY};
 
 pub use checkpoint_scan::{FoundCheckpoint, find};
-pub(super) use compare::Seen;
 pub use compare::{ComparedCheckpoint, Comparison, Verdict, verify_witnessed};
 pub use signed_note::{SignerKey, VerifierKey, is_name};
 

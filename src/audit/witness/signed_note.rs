@@ -58,7 +58,7 @@ impl VerifierKey {
         let (name, id, public) = fields(text.trim()).ok_or("is not a verifier key")?;
         let key = Self::new(name, public);
         if key.id != id {
-            return Err("has a key id that does not fit its key");
+            return Err("has a key id that does not match its key");
         }
         Ok(key)
     }
@@ -116,19 +116,21 @@ impl SignerKey {
         let (name, id, seed) = fields(rest).ok_or("holds a damaged signer key")?;
         let key = Self::from_seed(name, &seed)?;
         if key.verifier.id != id {
-            return Err("holds a signer key whose id does not fit");
+            return Err("holds a signer key whose id does not match it");
         }
         Ok(key)
     }
 
     fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, &'static str> {
         if !is_name(name) {
-            return Err("a key's name has neither spaces nor plus signs");
+            return Err("a key's name must have no spaces and no plus signs");
         }
         let pair = Ed25519KeyPair::from_seed_unchecked(seed)
             .map_err(|_| "the key can't be used for Ed25519")?;
         let public = pair.public_key().as_ref();
-        let public = public.try_into().map_err(|_| "the key has another size")?;
+        let public = public
+            .try_into()
+            .map_err(|_| "the key has the wrong size")?;
         Ok(Self {
             verifier: VerifierKey::new(name, public),
             pair,
@@ -184,7 +186,7 @@ pub(super) fn verify<'k>(
     keys: &'k [VerifierKey],
 ) -> Result<&'k VerifierKey, String> {
     if signatures.len() > MOST_SIGNATURES {
-        return Err("has more signatures than any note needs".to_owned());
+        return Err("has too many signatures".to_owned());
     }
     let mut by = None;
     for signature in signatures {
@@ -196,7 +198,7 @@ pub(super) fn verify<'k>(
         if public.verify(text.as_bytes(), &signature.bytes).is_err() {
             let key = key.short();
             return Err(format!(
-                "has a signature by {key} that does not fit its text: one of the two was changed"
+                "has a signature by {key} that does not match its text: one of the two was changed"
             ));
         }
         by = by.or(Some(key));
@@ -204,7 +206,7 @@ pub(super) fn verify<'k>(
     by.ok_or_else(|| {
         let first = signatures.first();
         let signer = first.map_or("nobody".to_owned(), |s| format!("{}+{}", s.name, hex(s.id)));
-        format!("is signed by {signer}, which is no known key")
+        format!("is signed by {signer}, which is not a known key")
     })
 }
 
@@ -249,9 +251,9 @@ mod tests {
         assert_eq!(by.name(), "PeterNeumann");
         let changed = TEXT.replace("think", "thing");
         let why = verify(&changed, std::slice::from_ref(&signature), &keys).expect_err("changed");
-        assert!(why.contains("does not fit"), "{why}");
+        assert!(why.contains("does not match"), "{why}");
         let why = verify(TEXT, &[signature], &[]).expect_err("unknown");
-        assert!(why.contains("PeterNeumann+c74f20a3, which is no known key"));
+        assert!(why.contains("PeterNeumann+c74f20a3, which is not a known key"));
     }
 
     #[test]

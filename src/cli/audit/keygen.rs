@@ -15,11 +15,11 @@ use crate::notify::host;
 /// The key's name, and where it goes.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The key's name, which is the origin of its checkpoints too, without spaces and plus
+    /// The key's name, which is also the origin of its checkpoints, without spaces or plus
     /// signs [default: snaprotate/HOSTNAME]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// The file that the private key is written to; one that exists is never overwritten
+    /// The new file for the private key; an existing file is never overwritten
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -31,16 +31,16 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         None => format!("snaprotate/{}", host()),
     };
     if !is_name(&name) {
-        let why = "a key's name is not empty, and has neither spaces nor plus signs";
+        let why = "a key's name can't be empty, and can't contain spaces or plus signs";
         return Err(CommandError::Settings(why.to_owned()));
     }
-    let system = |why: &str| CommandError::System(format!("no key can be made: {why}"));
+    let system = |why: &str| CommandError::System(format!("no key can be generated: {why}"));
     let (key, text) = SignerKey::generate(&name).map_err(system)?;
     let shown = printable_path(&args.out);
     if let Err(why) = write(&args.out, text.expose_secret()) {
         return Err(match why.kind() {
             io::ErrorKind::AlreadyExists => CommandError::Settings(format!(
-                "{shown}: is there already, and a key is never overwritten; name another file"
+                "{shown}: already exists, and a key is never overwritten; name another file"
             )),
             _ => CommandError::System(format!("{shown}: can't be written: {why}")),
         });

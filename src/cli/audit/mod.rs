@@ -26,10 +26,10 @@ use crate::daemon::CommandError;
 /// What to do with the trail.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Show the records of the audit trail; it may run beside the daemon
+    /// Show the records of the audit trail, also while the service runs
     #[command(after_long_help = help_text::AUDIT_SHOW)]
     Show(show::Args),
-    /// Check the chain of the audit trail; it may run beside the daemon
+    /// Check the chain of the audit trail, also while the service runs
     #[command(after_long_help = help_text::AUDIT_VERIFY)]
     Verify(verify::Args),
     /// Make a key that signs checkpoints of the audit trail
@@ -52,7 +52,7 @@ fn no_trail(folder: &Path) -> String {
 
 fn lost(folders: &Folders) -> String {
     format!(
-        "no trail in {}, though the head in {} says that there was one",
+        "no trail in {}, but the head in {} shows that there was one",
         folders.audit_dir.display(),
         folders.state_dir.display()
     )

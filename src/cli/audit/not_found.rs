@@ -56,7 +56,9 @@ pub(super) fn told(
     Err(match (asked.server.clone(), asked.rotation) {
         (Some((typed, _)), _) if !server => {
             let unknown = server_argument::unknown(policies, typed);
-            CommandError::Settings(format!("the trail has no record of it, and {unknown}"))
+            CommandError::Settings(format!(
+                "the trail has no record of this server, and {unknown}"
+            ))
         }
         (server, rotation) => {
             let typed = printable(rotation.unwrap_or_default(), NAME_SHOWN);
@@ -64,7 +66,7 @@ pub(super) fn told(
             let there = rotations.iter().take(NAMED);
             let there: Vec<_> = there.map(|name| printable(name, NAME_SHOWN)).collect();
             CommandError::Settings(format!(
-                "neither a policy nor the trail knows a rotation {typed}{}; they know {}",
+                "neither a policy nor the trail has a rotation {typed}{}; the known rotations are: {}",
                 of.unwrap_or_default(),
                 if there.is_empty() {
                     "none".to_owned()
@@ -103,9 +105,9 @@ pub(super) fn former(
     let now = policies.iter().find(|policy| policy.server == server);
     let now = now.map(|policy| printable(policy.called(), NAME_SHOWN));
     note(&match now {
-        Some(now) => format!("server {server} was called {shown}, and is {now} now"),
+        Some(now) => format!("server {server} was called {shown} before, and is called {now} now"),
         None => format!(
-            "no policy that can be read is for {shown}: what follows is of server {server}, which was called so last"
+            "no readable policy is for {shown}: the records below are of server {server}, which had this name last"
         ),
     });
     Some(server)
@@ -131,6 +133,6 @@ pub(super) fn snapshot(
     let near = near(names.iter().cloned(), typed);
     (!names.contains(typed)).then(|| {
         let typed = printable(typed, NAME_SHOWN);
-        format!("the trail names no snapshot {typed}{near}")
+        format!("the trail has no snapshot {typed}{near}")
     })
 }

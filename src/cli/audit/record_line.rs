@@ -103,7 +103,7 @@ impl LineFormat {
             "Etc/UTC" | "Etc/Unknown" => "UTC",
             zone => zone,
         };
-        format!("Times are {zone}.")
+        format!("Times are in {zone}.")
     }
 
     /// Returns the line of one record, wrapped to the terminal's width.
@@ -200,17 +200,17 @@ impl LineFormat {
         if record.event == "snapshot_found" {
             let foreign = fields.get("foreign").is_some();
             parts.push(if foreign {
-                "none of the rotations': it is never touched".to_owned()
+                "foreign: the rotation never changes it".to_owned()
             } else {
-                "it is there, completed; from now on it is known by this name and id".to_owned()
+                "listed as completed; from now on it is identified by this name and id".to_owned()
             });
         }
         if record.event == "server_removed" {
-            parts.push("its policy is gone, and its alerts went with it".to_owned());
+            parts.push("its policy was removed, and its alerts with it".to_owned());
         }
         if record.event == "server_id_changed" {
             parts.push(
-                "the policy names the server by its other id: what the trail tells of that one is told of this one"
+                "the policy now gives the server's other id: records under the former id are about this server too"
                     .to_owned(),
             );
         }
@@ -293,9 +293,9 @@ fn other(key: &str, value: &Value) -> Option<String> {
     }
     let label = match key {
         "paid_by" => "paid for by id".to_owned(),
-        "shrinks" => "after a grace it deletes ids".to_owned(),
+        "shrinks" => "to delete after a grace period: ids".to_owned(),
         // The list also names snapshots that stay, and ones whose fate is unknown.
-        "deletes" => "what it changes:".to_owned(),
+        "deletes" => "changes:".to_owned(),
         "spare" => "before a restore from id".to_owned(),
         key => printable(key, WORD_SHOWN).replace('_', " "),
     };

@@ -37,7 +37,7 @@ fn told(event: &str, fields: &str) -> String {
 
 #[test]
 fn times_are_in_the_zone_that_is_said_once() {
-    assert_eq!(lines(None, false).opening(), "Times are Europe/Malta.");
+    assert_eq!(lines(None, false).opening(), "Times are in Europe/Malta.");
     let utc = LineFormat::new(
         &[],
         None,
@@ -45,7 +45,7 @@ fn times_are_in_the_zone_that_is_said_once() {
         None,
         false,
     );
-    assert_eq!(utc.opening(), "Times are UTC.");
+    assert_eq!(utc.opening(), "Times are in UTC.");
     let line = shown(
         &lines(None, false),
         &record(None, "daemon_stopped", r#""reason":"a signal","#),
@@ -133,10 +133,7 @@ fn a_field_without_words_of_its_own_is_shown_under_its_name() {
         "some_day",
         r#""policies":2,"missed":0,"warnings":[],"deletes":["a","b"],"whole":true,"paused":false,"x\u001b":null"#,
     );
-    assert_eq!(
-        said,
-        "some_day            what it changes: a; b; policies 2; whole"
-    );
+    assert_eq!(said, "some_day            changes: a; b; policies 2; whole");
 }
 
 #[test]

@@ -35,18 +35,18 @@ pub struct Args {
     #[command(flatten)]
     server: ServerArgument,
     /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, 03:00 (of
-    /// today), today, yesterday, or how long ago: 2d, 12h, 90m; local where no zone stands there
+    /// today), today, yesterday, or how long ago: 2d, 12h, 90m; local if it has no time zone
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Up to this time, written likewise; a day counts to its end
+    /// Up to this time, written in the same way; a day counts to its end
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// Only this event, such as `delete_intent`, or all of alert, create, delete, hook, restore
-    /// or slot; may be given more than once
+    /// Only this event, such as `delete_intent`, or all events of a group: alert, create, delete,
+    /// hook, restore, slot, start or stop; may be given more than once
     #[arg(long = "event", value_name = "EVENT", value_parser = PossibleValuesParser::new(EVENTS.iter().chain(&GROUPS)), hide_possible_values = true)]
     events: Vec<String>,
-    /// Only what went wrong: calls refused or unanswered, snapshots failed or stuck, slots
-    /// without one, blocks, alerts, refused configurations, lost records
+    /// Only what went wrong: refused or unanswered calls, failed or stuck snapshots, slots
+    /// without a snapshot, blocks, alerts, refused configurations, lost records
     #[arg(long)]
     failed: bool,
     /// Only this rotation
@@ -55,10 +55,10 @@ pub struct Args {
     /// Only this snapshot, by name or id
     #[arg(long, value_name = "SNAPSHOT")]
     snapshot: Option<String>,
-    /// Only the newest N of them [default: all; on a terminal 200, unless --since is given]
+    /// Only the newest N records [default: all; on a terminal 200, unless --since is given]
     #[arg(long, value_name = "N")]
     last: Option<usize>,
-    /// Print the records as they stand in the trail: one JSON object a line
+    /// Print the records exactly as they are in the trail: one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -127,7 +127,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         let slip = args.snapshot.as_deref();
         let slip =
             slip.and_then(|typed| not_found::snapshot(typed, show.filter.server.as_ref(), all));
-        note(slip.as_deref().unwrap_or("no record fits"));
+        note(slip.as_deref().unwrap_or("no record matches"));
     }
     Ok(show.ended())
 }
@@ -151,7 +151,7 @@ fn filter(
         && since > until
     {
         return Err(CommandError::Settings(format!(
-            "--since {since} is later than --until {until}: exchange them"
+            "--since {since} is later than --until {until}: swap them"
         )));
     }
     let server = args.server.one().map(|server| {
@@ -252,7 +252,7 @@ impl<W: Write> Show<W> {
         if unasked && (left_out || !files.is_empty()) {
             self.out.flush()?;
             note(&format!(
-                "the newest {last} records; --last N or --since TIME shows more"
+                "only the newest {last} records; --last N or --since TIME shows more"
             ));
         }
         Ok(())

@@ -41,7 +41,7 @@ pub(super) fn parse(text: &str, end: RangeEnd, now: &Zoned) -> Result<Timestamp,
             RangeEnd::Until => "until",
         };
         let typed = printable(typed, TYPED_SHOWN);
-        format!("--{word} {typed} is no time: {ACCEPTED}")
+        format!("--{word} {typed} is not a time: {ACCEPTED}")
     })
 }
 

@@ -18,12 +18,12 @@ pub struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Compare the trail with the signed checkpoints in these files (- is the standard input),
-    /// whatever else they hold
+    /// Compare the trail with the signed checkpoints in these files (- is the standard input);
+    /// other contents are ignored
     #[arg(long, value_name = "FILE", num_args = 1..)]
     witness: Vec<PathBuf>,
-    /// The public key that they are signed by, or a file of it; more than one may be given
-    /// [default: the public half of the key of [audit.witness]]
+    /// The public key that verifies the signatures, or a file that holds it; may be given more
+    /// than once [default: the public half of the key of [audit.witness]]
     #[arg(long, value_name = "KEY", requires = "witness")]
     key: Vec<String>,
 }
@@ -86,7 +86,7 @@ fn as_text(folder: &Path, found: &Verified, witnessed: Option<&WitnessReport>) -
     lines.extend(found.problems.iter().map(|line| format!("broken: {line}")));
     let torn = found.torn.iter();
     lines.extend(torn.map(|line| {
-        format!("torn by a crash, half a record on which nothing was done yet: {line}")
+        format!("torn by a crash, an incomplete record on which nothing was done yet: {line}")
     }));
     lines.extend(found.notices.iter().map(|line| format!("note: {line}")));
     lines.extend(

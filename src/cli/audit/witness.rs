@@ -34,7 +34,7 @@ pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, 
     if given.is_empty() {
         return own_key(config).map(|key| vec![key]).map_err(|why| {
             CommandError::Settings(format!(
-                "{why}; give the public key that audit keygen printed, or a file of it, by --key"
+                "{why}; give the public key that audit keygen printed, or a file that holds it, with --key"
             ))
         });
     }
@@ -49,7 +49,7 @@ pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, 
                 .map_err(|error| {
                     format!("--key {shown} {why} (NAME+ID+KEY, as audit keygen prints it), nor a file that can be read: {error}")
                 })?;
-            VerifierKey::parse(&text).map_err(|why| format!("--key {shown}: what the file holds {why}"))
+            VerifierKey::parse(&text).map_err(|why| format!("--key {shown}: the file's content {why}"))
         })
     });
     keys.collect::<Result<_, _>>()
@@ -59,7 +59,7 @@ pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, 
 fn own_key(config: &Path) -> Result<VerifierKey, String> {
     let env = Environment::from_process();
     let path = config::witness_key(config, &env)
-        .ok_or("no key of [audit.witness] is there to check by")?;
+        .ok_or("there is no key of [audit.witness] to verify with")?;
     let text = secret(&path, env.credentials_directory.as_deref(), "witness key")?;
     let key = SignerKey::parse(&text).map_err(|why| format!("{} {why}", path.display()))?;
     Ok(key.verifier().clone())
@@ -109,7 +109,7 @@ fn read(file: &Path) -> io::Result<String> {
     from.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
         return Err(io::Error::other(
-            "it is longer than any file of checkpoints",
+            "it is too large for a file of checkpoints",
         ));
     }
     // A note may stand amid bytes that are no text.
@@ -153,7 +153,7 @@ impl WitnessReport {
         let rows = &self.compared.rows;
         let agree = rows.iter().filter(|row| row.verdict == Verdict::Agrees);
         let Some(last) = agree.clone().next_back() else {
-            return "witness: agrees with nothing in the trail".to_owned();
+            return "witness: no checkpoint agrees with the trail".to_owned();
         };
         let when = last
             .time
@@ -164,7 +164,7 @@ impl WitnessReport {
             if intact {
                 ""
             } else {
-                " but for what is broken above"
+                " except for what is broken above"
             },
             self.compared.last,
             agree.count(),

@@ -11,7 +11,7 @@ use crate::api::server_list::{AccountServer, AccountServers};
 use crate::api::{ApiError, ApiSettings, HttpApi, SnapshotApi as _};
 use crate::config::Config;
 use crate::core::policy::Policy;
-use crate::core::server_downtime::PowerState;
+use crate::core::power_state::PowerState;
 use crate::daemon::contract_canary::learnt;
 
 /// Servers without a policy that a finding names, at most.
@@ -62,10 +62,10 @@ impl AccountAnswers {
         let mut found = Vec::new();
         match &self.token {
             Err(error) if error.status == Some(403) => {
-                found.push(not_permitted("GET /account/me/", "whose token it is"));
+                found.push(not_permitted("GET /account/me/", "the token's owner"));
             }
             Err(error) => found.push(unreadable(error, settings)),
-            Ok(None) => found.push(not_offered("GET /account/me/", "whose token it is")),
+            Ok(None) => found.push(not_offered("GET /account/me/", "the token's owner")),
             Ok(Some(info)) => {
                 found.extend(lacking(info));
                 found.extend(self.state.as_ref().and_then(|_| lacking_power(info)));
@@ -73,16 +73,16 @@ impl AccountAnswers {
         }
         match &self.servers {
             Err(error) if error.status == Some(403) => {
-                found.push(not_permitted("GET /servers/", "which servers there are"));
+                found.push(not_permitted("GET /servers/", "the list of servers"));
             }
             Err(error) => found.push(unreadable(error, settings)),
-            Ok(None) => found.push(not_offered("GET /servers/", "which servers there are")),
+            Ok(None) => found.push(not_offered("GET /servers/", "the list of servers")),
             Ok(Some(listed)) => match &listed.doubt {
                 Some(doubt) => found.push(account(
                     FindingSeverity::Warning,
                     "doubtful",
                     format!("the list of servers can't be relied on: {doubt}"),
-                    "ask again",
+                    "run the check again",
                 )),
                 None => servers(&config.policies, &listed.servers, &mut found),
             },
@@ -108,7 +108,7 @@ fn stops(policy: &Policy) -> bool {
 fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(lacks) = seen.lacks() {
-        let remedy = "look whether this version of snaprotate is made for it";
+        let remedy = "check whether this version of snaprotate supports these answers";
         found.push(account(
             FindingSeverity::Error,
             "provider_changed",
@@ -121,10 +121,10 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
     let changes = known.learn(seen);
     if !changes.is_empty() {
         let message = format!(
-            "the provider answers otherwise than before: {}",
+            "the provider's answers differ from before: {}",
             changes.join("; ")
         );
-        let remedy = "rotation doesn't rest on it; the service warns once";
+        let remedy = "rotation doesn't depend on it; the service warns once";
         found.push(account(
             FindingSeverity::Warning,
             "provider_changed",
@@ -139,10 +139,10 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
 fn unstoppable(policy: &Policy, state: &PowerState) -> Option<Finding> {
     let message = match state {
         PowerState::NotOffered => {
-            "this provider doesn't tell whether the server runs, so stop_server can't be kept"
+            "this provider doesn't report whether the server runs, so stop_server can't work"
                 .to_owned()
         }
-        PowerState::Untold(why) => format!("whether the server runs isn't known: {why}"),
+        PowerState::Untold(why) => format!("whether the server runs is unknown: {why}"),
         _ => return None,
     };
     Some(Finding {
@@ -153,7 +153,7 @@ fn unstoppable(policy: &Policy, state: &PowerState) -> Option<Finding> {
             "state_unknown",
             message,
             format!(
-                "take stop_server out of {}.toml, or no snapshot is made",
+                "remove stop_server from {}.toml; otherwise no snapshot is made",
                 policy.file
             ),
         )
@@ -178,7 +178,7 @@ fn account(
 }
 
 fn not_offered(call: &str, what: &str) -> Finding {
-    let message = format!("{call} is not offered by this provider, so {what} can't be told");
+    let message = format!("this provider does not offer {call}, so {what} is unknown");
     account(
         FindingSeverity::Note,
         "not_offered",
@@ -188,7 +188,7 @@ fn not_offered(call: &str, what: &str) -> Finding {
 }
 
 fn not_permitted(call: &str, what: &str) -> Finding {
-    let message = format!("the token may not {call} (403), so {what} can't be told");
+    let message = format!("the token has no permission for {call} (403), so {what} is unknown");
     account(
         FindingSeverity::Note,
         "not_permitted",
@@ -209,13 +209,13 @@ fn lacking(info: &TokenInfo) -> Option<Finding> {
         permits
     };
     let message = format!(
-        "the token can't {} snapshots, which rotation does: it permits {permits}",
+        "the token has no permission to {} snapshots, which rotation requires: it permits {permits}",
         lacks.join(" or ")
     );
     let named = lacks.iter().map(|change| format!("snapshots:{change}"));
     let named: Vec<_> = named.collect();
     let remedy = format!(
-        "at the provider, give it {}, or snapshots:*",
+        "at the provider, give the token {}, or snapshots:*",
         named.join(" and ")
     );
     Some(account(
@@ -233,8 +233,9 @@ fn lacking_power(info: &TokenInfo) -> Option<Finding> {
     Some(account(
         FindingSeverity::Error,
         "permission_missing",
-        "the token can't stop and start servers, which stop_server asks for".to_owned(),
-        "give it a permission such as servers:* at the provider, or take stop_server out",
+        "the token has no permission to stop and start servers, which stop_server requires"
+            .to_owned(),
+        "at the provider, give the token a permission such as servers:*, or remove stop_server",
     ))
 }
 
@@ -247,7 +248,10 @@ fn servers(
         if !servers.iter().any(|server| server.is(&policy.server)) {
             let named = |server: &&AccountServer| policy.name.as_deref() == Some(&*server.name);
             let remedy = match servers.iter().find(named) {
-                Some(server) => format!("write id = {}, which bears its name", server.id.quoted()),
+                Some(server) => format!(
+                    "write id = {}, the server with this name",
+                    server.id.quoted()
+                ),
                 None => "correct server.id, or remove the policy".to_owned(),
             };
             found.push(Finding {

@@ -22,9 +22,10 @@ use crate::daemon::{CommandError, api_settings};
 /// What to look at, and how to say it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Then ask the provider too: does the token work, is each server named as its policy says,
-    /// is there room for what is to be kept, is what is protected there? And, where the provider
-    /// tells: whose token it is, what it permits, which servers have no policy. Only GETs
+    /// Also ask the provider: does the token work, is each server named as in its policy, is
+    /// there room for the snapshots to keep, do the protected snapshots exist? If the provider
+    /// reports it, also: the token's owner and permissions, and the servers without a policy.
+    /// Sends only GETs
     #[arg(long)]
     pub online: bool,
     /// Print the problems as JSON
@@ -132,11 +133,11 @@ fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
         .filter(|policy| policy.name.is_none());
     policies.map(move |policy| {
         let message = format!(
-            "no server.name: if {} is another server's id, by a slip or since it was given anew, that server is rotated",
+            "no server.name: if {} is another server's id, by mistake or because the provider has reassigned it, that server is rotated",
             policy.server
         );
         let file = folder.join(format!("{}.toml", policy.file));
-        Problem::of_policy(file, message, "write name below id, as the provider calls the server")
+        Problem::of_policy(file, message, "write name below id, with the provider's name for the server")
     })
 }
 
@@ -248,7 +249,7 @@ impl OnlineReport {
 
 /// Returns the token's owner and permissions as part of a sentence.
 fn told(info: &TokenInfo) -> String {
-    let name = info.name.as_deref().unwrap_or("it has no name");
+    let name = info.name.as_deref().unwrap_or("no name");
     let of = info.account.iter().map(|account| format!(" of {account}"));
     let permits = info.permissions.iter().map(|all| match all.as_slice() {
         [] => "; permits nothing".to_owned(),

@@ -67,7 +67,8 @@ pub(super) fn findings(
             name: None,
             about: None,
             message: format!("the listing can't be relied on: {doubt}"),
-            remedy: "ask again; while it stays so nothing is changed".to_owned(),
+            remedy: "run the check again; until the listing is reliable, nothing is changed"
+                .to_owned(),
         });
     }
     let file = |id: &ServerId| {
@@ -84,8 +85,8 @@ pub(super) fn findings(
                 server: Some(id.clone()),
                 name: None,
                 about: Some(uuid.to_string()),
-                message: format!("{one}.toml and {other}.toml are for one server, which has the ids {id} and {uuid}: it will be blocked"),
-                remedy: "remove one of both".to_owned(),
+                message: format!("{one}.toml and {other}.toml are for the same server, which has the ids {id} and {uuid}: it will be blocked"),
+                remedy: "remove one of the two files".to_owned(),
             });
         }
     }
@@ -136,7 +137,7 @@ impl PolicyCheck<'_> {
                 "doubtful",
                 None,
                 message,
-                "ask again; while it stays so nothing is changed on it",
+                "run the check again; until its rows are reliable, nothing is changed on the server",
             );
         }
         self.named(rows);
@@ -180,14 +181,16 @@ impl PolicyCheck<'_> {
         let mut servers = self.listing.servers.iter();
         let other = servers.find(|(_, rows)| Some(rows.name.as_str()) == name);
         if let (Some(name), Some((id, _))) = (name, other) {
-            let message = format!("it shows no snapshot, but server {id} is named {name:?}");
+            let message = format!(
+                "the provider lists no snapshot of this server, but server {id} is named {name:?}"
+            );
             let about = Some(id.to_string());
             self.say(
                 FindingSeverity::Warning,
                 "other_server",
                 about,
                 message,
-                format!("write id = {} if that is the one", id.quoted()),
+                format!("write id = {} if that is the intended server", id.quoted()),
             );
             return;
         }
@@ -195,13 +198,15 @@ impl PolicyCheck<'_> {
             Some(name) => format!("exists and is named {name:?}"),
             None => "exists".to_owned(),
         };
-        let message = format!("it shows no snapshot, so whether it {what} can't be told yet");
+        let message = format!(
+            "the provider lists no snapshot of this server, so whether it {what} is still unknown"
+        );
         self.say(
             FindingSeverity::Note,
             "unseen",
             None,
             message,
-            "the answer to its first create tells it",
+            "the answer to its first create will show it",
         );
     }
 
@@ -213,7 +218,7 @@ impl PolicyCheck<'_> {
         let by_host = rows.hostname.as_ref() == Some(wanted);
         if !rows.name.is_empty() && rows.name != *wanted && !by_host {
             let message = format!(
-                "the provider names it {:?}, and the policy {wanted:?}: it will be blocked",
+                "the provider's name for it is {:?}, the policy's is {wanted:?}: it will be blocked",
                 rows.name
             );
             let about = Some(rows.name.clone());
@@ -234,14 +239,14 @@ impl PolicyCheck<'_> {
             return;
         }
         let message = format!(
-            "the provider names it {name:?}, and {file}.toml names none: another server's id would go unnoticed"
+            "the provider's name for it is {name:?}, but {file}.toml has no name: another server's id would go unnoticed"
         );
         self.say(
             FindingSeverity::Warning,
             "unnamed",
             Some(name.to_owned()),
             message,
-            format!("write name = {name:?} if that is the one"),
+            format!("write name = {name:?} if that is the intended server"),
         );
     }
 
@@ -278,7 +283,7 @@ impl PolicyCheck<'_> {
         for (about, what, elsewhere) in missing {
             let place = match elsewhere {
                 Some(server) => format!("is on server {server}, not on this one"),
-                None => "is nowhere".to_owned(),
+                None => "does not exist".to_owned(),
             };
             let message = format!("protect lists {what}, which {place}: it protects nothing");
             self.say(
@@ -286,7 +291,7 @@ impl PolicyCheck<'_> {
                 "protected_missing",
                 Some(about),
                 message,
-                "correct it, or take it out of protect",
+                "correct it, or remove it from protect",
             );
         }
     }

@@ -18,24 +18,24 @@ impl PolicyCheck<'_> {
         let limit = self.limit;
         if fixed > 0 && keep + fixed == limit && fixed + 1 == limit {
             let message = format!(
-                "{fixed} of the {limit} places are taken by foreign or protected snapshots: in the last one a first snapshot can be made and never replaced, since the newest is never deleted for room"
+                "{fixed} of the {limit} places are taken by foreign or protected snapshots: the last place can take one snapshot, which can never be replaced, because the newest is never deleted for room"
             );
-            let remedy = "delete what nobody needs".to_owned();
+            let remedy = "delete snapshots that nobody needs".to_owned();
             self.say(FindingSeverity::Error, "no_room", None, message, remedy);
         } else if fixed > 0 && keep + fixed > limit {
             let message = format!(
                 "keep adds up to {keep}, but {fixed} of the {limit} places are taken by foreign or protected snapshots"
             );
             let remedy = match limit.saturating_sub(fixed) {
-                0 | 1 => "no snapshot can be made and replaced: if they bear names that a rotation gave before, list the pattern in former_names, else delete what nobody needs".to_owned(),
+                0 | 1 => "no snapshot can be made and replaced: if a rotation gave them their names before, list the pattern in former_names; otherwise delete snapshots that nobody needs".to_owned(),
                 left => format!(
-                    "if they bear names that a rotation gave before, list the pattern in former_names; else let keep add up to {left} or less, or delete what nobody needs"
+                    "if a rotation gave them their names before, list the pattern in former_names; otherwise lower keep to at most {left} in total, or delete snapshots that nobody needs"
                 ),
             };
             self.say(FindingSeverity::Error, "no_room", None, message, remedy);
         } else if fixed > 0 && keep + fixed == limit {
             let message = format!(
-                "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest goes before a new one is made"
+                "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest is deleted before a new one is made"
             );
             self.say(
                 FindingSeverity::Warning,
@@ -73,12 +73,12 @@ impl PolicyCheck<'_> {
                 "copies",
                 Some(name.to_owned()),
                 message,
-                "protect by id what is to stay",
+                "protect by id the ones to keep",
             );
         }
         for name in ahead {
             let message =
-                format!("{name:?} bears the name of a slot to come, which counts as made then");
+                format!("{name:?} has the name of a future slot, which will then count as made");
             self.say(
                 FindingSeverity::Warning,
                 "name_ahead",
@@ -98,11 +98,11 @@ impl PolicyCheck<'_> {
         let foreign: Vec<_> = foreign.cloned().collect();
         for one in recognise(&foreign) {
             let message = format!(
-                "{} foreign snapshots follow {}: nothing here prunes them",
+                "{} foreign snapshots follow {}: no rotation prunes them",
                 one.held, one.pattern
             );
             let remedy = format!(
-                "if they are a rotation's from before, add former_names = [\"{}\"] to it",
+                "if a rotation made them before, add former_names = [\"{}\"] to it",
                 one.pattern
             );
             self.say(

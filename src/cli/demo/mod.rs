@@ -36,27 +36,29 @@ const TOKEN: &str = "demo";
 /// Rotates made-up servers in front of you.
 #[derive(Debug, clap::Args)]
 pub struct Demo {
-    /// For how long to run, in real time: 20s, 2m
+    /// How long to run, in real time: 20s, 2m
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = real_time)]
     time: Duration,
-    /// How many servers; the first six are in telling states
+    /// How many servers; each of the first six is in a different state
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=500))]
     servers: u16,
-    /// Go on until Ctrl-C
+    /// Run until Ctrl-C
     #[arg(long)]
     keep_running: bool,
-    /// Rotate nothing: serve the stand-in alone on this loopback address, at normal speed, so
-    /// that your own policies, hooks and alerts can be tried; until Ctrl-C
+    /// Rotate nothing: only serve the stand-in on this loopback address, at normal speed, until
+    /// Ctrl-C; to try your own policies, hooks and alerts
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = serve::loopback, conflicts_with_all = ["time", "keep_running"])]
     serve: Option<SocketAddr>,
-    /// A server to serve beside the made-up ones, such as one that your policies name; may be
-    /// given more than once
+    /// A server to serve in addition to the made-up ones, such as one that your policies name;
+    /// may be given more than once
     #[arg(long = "server", value_name = "ID=NAME", value_parser = serve::server, requires = "serve")]
     own: Vec<(u64, String)>,
-    /// The shape of the stand-in's ids: of the documentation, of the provider's client, or both
+    /// The form of the stand-in's ids: integer, as in the documentation; uuid, as in the
+    /// provider's client; or both
     #[arg(long, value_name = "SHAPE", value_parser = serve::ids, default_value = "integer", requires = "serve")]
     ids: IdShape,
-    /// Rows of a page, unless more are asked for, 100 at most; left out, listings have no pages
+    /// Rows per page, unless the request asks for more, at most 100; without this option,
+    /// listings have no pages
     #[arg(long, value_name = "N", requires = "serve", value_parser = clap::value_parser!(u16).range(1..=100))]
     page_size: Option<u16>,
     /// Accepted as with every command, but without effect, so the help leaves it out.
@@ -130,7 +132,7 @@ impl Demo {
             () = interrupted() => {}
         }
         stop.cancel();
-        running.await.context("the engine broke")?;
+        running.await.context("the engine failed")?;
         drop(engine);
         trail.close().await;
         progress::closing(&sandbox, &policies, colour)?;
@@ -196,7 +198,8 @@ impl TemporaryFolder {
     fn new() -> anyhow::Result<Self> {
         let name = format!("snaprotate-demo-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).with_context(|| format!("{}: can't be made", path.display()))?;
+        std::fs::create_dir(&path)
+            .with_context(|| format!("{}: can't be created", path.display()))?;
         Ok(Self(path))
     }
 }

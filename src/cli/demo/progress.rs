@@ -127,7 +127,7 @@ pub(super) fn opening(
     colour: bool,
 ) -> Result<(), CommandError> {
     let text = format!(
-        "{} servers on a stand-in of the API on loopback; one second is {hours} hours. Times are UTC.",
+        "{} servers on a stand-in for the API on loopback; one second is {hours} hours. Times are UTC.",
         policies.len()
     );
     say(&format!("{}\n", bold(&text, colour)))

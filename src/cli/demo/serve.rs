@@ -22,7 +22,9 @@ pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
         .parse()
         .map_err(|_| "write an address and a port, such as 127.0.0.1:9181".to_owned())?;
     if !address.ip().is_loopback() {
-        return Err("only loopback: 127.0.0.1 or [::1], since its token is no secret".to_owned());
+        return Err(
+            "use a loopback address, 127.0.0.1 or [::1], because the token is public".to_owned(),
+        );
     }
     Ok(address)
 }
@@ -77,7 +79,7 @@ pub(super) async fn serve(address: SocketAddr, demo: &Demo) -> anyhow::Result<Ex
 /// Returns the settings that a configuration needs for this stand-in.
 fn opening(base_url: &str, served: &str) -> String {
     format!(
-        "# A stand-in of the API with {served}, until Ctrl-C; what is made is forgotten then.
+        "# A stand-in for the API with {served}, until Ctrl-C; then all its data is discarded.
 # The token, beside the file below: printf {TOKEN} | install -m 0600 /dev/stdin token
 # A snaprotate.toml for it, and policies in policies.d beside it:
 [api]

@@ -138,10 +138,10 @@ fn worst(recovery: Option<&RecoveryAges>) -> String {
 fn server(change: &ServerComparison, other: &str) -> String {
     let (now, then) = match (&change.now, &change.other) {
         (Some(now), Some(then)) => (now, then),
-        (Some(now), None) => return format!("{}\nit has no policy with {other}", heading(now)),
+        (Some(now), None) => return format!("{}\nno policy with {other}", heading(now)),
         (None, Some(then)) => {
             let full = super::text::server(then);
-            return format!("It has no policy now; with {other}:\n{full}");
+            return format!("No policy now; with {other}:\n{full}");
         }
         (None, None) => return String::new(),
     };
@@ -151,7 +151,7 @@ fn server(change: &ServerComparison, other: &str) -> String {
     let mut text = format!("{}\nnow, and with {other}\n\n", heading(now));
     let _ = write!(text, "{}\n\n", points(now, then));
     let mut days = table();
-    days.set_header(["at the end of", "no more there", "there in addition"]);
+    days.set_header(["at the end of", "no longer there", "additional"]);
     let mut rest = change.days.as_slice();
     while let Some(first) = rest.first() {
         let alike = |day: &&ChangedDay| day.lost == first.lost && day.gained == first.gained;

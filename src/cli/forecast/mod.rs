@@ -31,22 +31,24 @@ const MOST_IN_PICTURE: usize = 100;
 /// What to forecast.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many days are shown, today included
+    /// How many days to show, including today
     #[arg(long, value_name = "N", default_value_t = 28,
         value_parser = clap::value_parser!(u32).range(1..=3660))]
     pub days: u32,
     /// Which server.
     #[command(flatten)]
     pub server: ServerArgument,
-    /// Show what changes if FILE were in force: another main configuration file with its
-    /// policies, or the draft of one policy, which then stands under this configuration's
-    /// limit and defaults
+    /// Show what would change if FILE were in force: another main configuration file with its
+    /// policies, or the draft of one policy, to which this configuration's limit and defaults
+    /// apply
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
-    /// Write a picture too: a row a rotation, a dot a snapshot, a line for as long as it exists
+    /// Also write a picture: a row for each rotation, a dot for each snapshot, and a line for as
+    /// long as it exists
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
-    /// Print the forecast as JSON: times in UTC, ages in seconds; null where none is completed
+    /// Print the forecast as JSON: times in UTC, ages in seconds; null if no snapshot is
+    /// completed
     #[arg(long)]
     pub json: bool,
 }
@@ -124,7 +126,7 @@ fn against(
                 let known = chosen(&config.policies, Some(server)).is_ok();
                 match then.first().filter(|_| draft && known) {
                     Some(policy) => CommandError::Settings(format!(
-                        "{} is for {}, not for {server}: leave the server out",
+                        "{} is for {}, not for {server}: leave out the server",
                         printable_path(file),
                         policy.called()
                     )),
@@ -175,7 +177,7 @@ fn against(
 fn picturable(args: &Args, servers: usize) -> Result<(), CommandError> {
     if args.svg.is_some() && servers > MOST_IN_PICTURE {
         return Err(CommandError::Settings(format!(
-            "{servers} servers are too many for one picture ({MOST_IN_PICTURE} at most): name one by --server"
+            "{servers} servers are too many for one picture ({MOST_IN_PICTURE} at most): name one with --server"
         )));
     }
     Ok(())

@@ -21,7 +21,7 @@ pub(super) fn server(forecast: &Forecast) -> String {
     let mut text = heading(forecast);
     let _ = write!(
         text,
-        "\n\nHow old the newest and the oldest completed snapshot are:\n{}\n",
+        "\n\nAge of the newest and the oldest completed snapshot:\n{}\n",
         points(forecast)
     );
     let _ = writeln!(
@@ -79,7 +79,7 @@ fn worst(found: &RecoveryAges, zone: &TimeZone, days: usize) -> String {
         );
     }
     format!(
-        "At worst in these {days}:\n  the work of {} is lost ({})\n  one can go back {} ({})",
+        "At worst in these {days}:\n  the work of {} is lost ({})\n  a restore can go back {} ({})",
         age(newest),
         moment(newest.at, zone),
         age(oldest),
@@ -190,7 +190,7 @@ pub(super) fn summaries(
     let widest = rows.iter().map(|row| row.name.chars().count()).max();
     let wide = widest.unwrap_or(0).max("server".len());
     let mut text = format!(
-        "{} servers, {days} days from {}; in full: --server SERVER\n\n",
+        "{} servers, {days} days from {}; details: --server SERVER\n\n",
         rows.len(),
         moment(from, &TimeZone::UTC)
     );

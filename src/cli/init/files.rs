@@ -53,7 +53,7 @@ impl Staging {
         }
         let why = last.map_or_else(String::new, |why| why.to_string());
         Err(CommandError::System(format!(
-            "no folder can be made in {}: {why}",
+            "no folder can be created in {}: {why}",
             printable_path(&temporary)
         )))
     }
@@ -156,7 +156,7 @@ fn whole(file: &NewFile, folder: &Path, made: &mut CreatedFiles) -> io::Result<(
 
 fn unwritten(path: &Path, why: &io::Error) -> CommandError {
     CommandError::System(format!(
-        "{} can't be written: {why}; nothing was",
+        "{} can't be written: {why}; nothing was written",
         printable_path(path)
     ))
 }

@@ -29,18 +29,18 @@ const SHOWN: usize = 300;
 /// Where from, and where to.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Print the files, and write none
+    /// Print the files instead of writing them
     #[arg(long)]
     dry_run: bool,
-    /// The provider's API [default: of the main file if there is one, else
+    /// The provider's API [default: from the main file if there is one, otherwise
     /// <https://admin.vps.org/api/v1>]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
-    /// The file that holds the API token, readable by its owner alone; needed where there is no
+    /// The file that holds the API token, readable only by its owner; required if there is no
     /// main file yet
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Where snaprotate.toml and policies.d are to be [default: the folder of --config]
+    /// The folder of snaprotate.toml and policies.d [default: the folder of --config]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -92,7 +92,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     }
     if let Some(there) = new.iter().find(|file| file.is_there()) {
         return Err(CommandError::Settings(format!(
-            "{} is there already, and no file is overwritten: move it away, or name another folder by --dir; nothing was written",
+            "{} already exists, and no file is overwritten: move it away, or name another folder with --dir; nothing was written",
             printable_path(&there.to)
         )));
     }
@@ -124,7 +124,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
 fn token_file(args: &Args, main: &Path) -> Result<PathBuf, CommandError> {
     let Some(file) = &args.token_file else {
         return Err(CommandError::Settings(format!(
-            "there is no {} yet: name the file that holds the API token by --token-file FILE (mode 0600)",
+            "there is no {} yet: name the file that holds the API token with --token-file FILE (mode 0600)",
             printable_path(main)
         )));
     };

@@ -66,14 +66,14 @@ pub(super) fn main_file(base_url: Option<&str>, token_file: &Path) -> String {
     let token_file = quoted(&token_file.display().to_string());
     format!(
         "{CONFIG_SCHEMA}
-# snaprotate: the main file, as `snaprotate init` wrote it. What is left out stands at its
-# default; `man snaprotate.toml` has every key. The policies lie in policies.d beside it.
+# snaprotate: the main file, written by `snaprotate init`. Every key that is left out has its
+# default; `man snaprotate.toml` lists all keys. The policies are in policies.d beside this file.
 
 [api]
 {base_url}
 
-# Holds the API token, alone on one line, readable by its owner only. Under systemd the
-# unit's credential goes before it.
+# The file that holds the API token, alone on one line, readable only by its owner. Under
+# systemd, the unit's credential takes precedence over it.
 token_file = {token_file}
 "
     )
@@ -109,9 +109,9 @@ pub(super) fn proposal(
         text,
         "# {}, as `snaprotate init` found it on {}.
 #
-# With this file the service makes the snapshots below, and FROM ITS FIRST START ON deletes
-# the oldest of each pattern beyond `keep`. What that will be: snaprotate plan
-# Stop whatever made them until now, or both will make them.
+# With this file the service takes the snapshots below, and FROM ITS FIRST START ON deletes
+# the oldest snapshots of each pattern beyond `keep`. To see which: snaprotate plan
+# Stop whatever has made these snapshots until now, or both will make them.
 ",
         called(&server, rows),
         setting.now.date(),
@@ -137,8 +137,8 @@ pub(super) fn proposal(
 pub(super) fn example() -> Proposal {
     let text = format!(
         "{POLICY_SCHEMA}
-# An example: this file is not read, since its name doesn't end in .toml. Write the number
-# and the name of a server of yours, then rename it.
+# An example: this file is not read, because its name doesn't end in .toml. Write the id and
+# the name of one of your servers, then rename the file.
 
 [server]
 id = 12345
@@ -171,15 +171,15 @@ fn idle(
     stem: &str,
 ) -> String {
     let why = if stopped.is_empty() {
-        "nothing that rotates was recognised"
+        "no rotation was recognised"
     } else {
-        "what rotated has stopped"
+        "the recognised rotation has stopped"
     };
     let _ = writeln!(
         text,
         "# A proposal for {}: {why}, so this file is not read.
-# Once it says what you want, rename it to {stem}.toml; see with `snaprotate plan` what the
-# service would do then.
+# Edit it as you need, then rename it to {stem}.toml. `snaprotate plan` then shows what the
+# service would do.
 ",
         called(server, rows),
     );
@@ -238,7 +238,7 @@ fn comments(
         let _ = writeln!(
             text,
             "
-# {} snapshots follow {}, the newest of {}: nothing seems to make them any
+# {} snapshots follow {}; the newest is of {}. Nothing seems to make them any
 # more, so they are left alone. To have a rotation prune them with its own, add to it
 # former_names = [\"{}\"]",
             one.held,
@@ -258,7 +258,7 @@ fn comments(
     text.push_str("\n# Foreign to the rotations below: never touched, but they take up room.\n");
     for row in foreign.iter().take(NAMED) {
         let made = row.created_at.map_or_else(
-            || "of an unknown day".to_owned(),
+            || "unknown date".to_owned(),
             |at| at.to_string().chars().take(10).collect(),
         );
         let _ = writeln!(text, "#   {} ({made})", printable(&row.name, NAME_SHOWN));
@@ -278,9 +278,9 @@ fn rotation(text: &mut String, one: &DetectedPattern) {
     let _ = writeln!(text, "name = {}", quoted(&one.rotation));
     let _ = writeln!(text, "snapshot_name = \"{}\"", one.pattern);
     let clue = match one.time {
-        TimeSource::Names(Some(0)) => "The names tell this time, in UTC.".to_owned(),
+        TimeSource::Names(Some(0)) => "The names contain this time, in UTC.".to_owned(),
         TimeSource::Names(None) => {
-            "The names tell this time; of which zone is not known.".to_owned()
+            "The names contain this time; its time zone is unknown.".to_owned()
         }
         TimeSource::Names(Some(minutes)) => {
             let (way, minutes) = if minutes < 0 {
@@ -289,16 +289,16 @@ fn rotation(text: &mut String, one: &DetectedPattern) {
                 ("ahead of", minutes)
             };
             let span = SignedDuration::from_mins(minutes.into());
-            format!("The names tell this time, {span:#} {way} UTC: write your own zone.")
+            format!("The names contain this time, {span:#} {way} UTC: write your own time zone.")
         }
-        TimeSource::Made => "They were made at this time, in UTC.".to_owned(),
-        TimeSource::Guess => "Nothing tells the time of day: this is a guess.".to_owned(),
+        TimeSource::Made => "The snapshots were made at this time, in UTC.".to_owned(),
+        TimeSource::Guess => "The time of day is unknown: this is a guess.".to_owned(),
     };
     let _ = writeln!(text, "# {clue}");
     let _ = writeln!(text, "schedule = \"{}\"", one.schedule);
     text.push_str("timezone = \"UTC\"\n");
     if one.keep < one.held {
-        text.push_str("# Fewer than there are, since failed ones and copies don't count: the oldest beyond it go, so\n# look twice.\n");
+        text.push_str("# Fewer than there are, because failed snapshots and copies don't count. The oldest beyond\n# this number are deleted: check it.\n");
     }
     let _ = writeln!(text, "keep = {}", one.keep);
 }

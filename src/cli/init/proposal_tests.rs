@@ -65,7 +65,7 @@ fn a_pattern_that_goes_on_is_a_policy_that_is_read() {
 fn what_has_stopped_or_is_not_recognised_is_an_example_that_is_not_read() {
     let stopped = propose("web", &["daily-2026-11-01", "daily-2026-11-02"]);
     assert_eq!(stopped.file(), "web.toml.example");
-    assert!(stopped.text.contains("what rotated has stopped"));
+    assert!(stopped.text.contains("the recognised rotation has stopped"));
     let none = propose("web", &["golden", "weekly-snapshot-2025-01-08"]);
     assert_eq!(none.file(), "web.toml.example");
     let lines = plain(&none.text);
@@ -114,7 +114,7 @@ fn keep_adds_up_to_no_more_than_a_server_may_hold_and_fewer_than_there_are_is_sa
         .filter(|line| line.starts_with("keep"))
         .collect();
     assert_eq!(keeps, [&"keep = 3", &"keep = 2"]);
-    assert!(found.text.contains("look twice"), "{}", found.text);
+    assert!(found.text.contains("check it"), "{}", found.text);
 }
 
 #[test]

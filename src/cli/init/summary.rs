@@ -46,7 +46,7 @@ pub(super) fn told(done: &InitResult<'_>) -> String {
         .sum();
     let _ = writeln!(
         text,
-        "The account shows {} on {}; a server without one does not show.",
+        "The account lists {} on {}; a server without snapshots is not listed.",
         counted(rows, "snapshot"),
         counted(listing.servers.len(), "server")
     );
@@ -56,10 +56,13 @@ pub(super) fn told(done: &InitResult<'_>) -> String {
             let doubt = printable(doubt, SHOWN);
             let _ = writeln!(
                 text,
-                "  server {id} {name}: left out, its rows can't be relied on: {doubt}"
+                "  server {id} {name}: left out, because its rows can't be relied on: {doubt}"
             );
         } else if !proposals.iter().any(|one| one.server == Some(id.clone())) {
-            let _ = writeln!(text, "  server {id} {name}: has a policy, which stays");
+            let _ = writeln!(
+                text,
+                "  server {id} {name}: has a policy, which stays as it is"
+            );
         }
     }
     let written = if args.dry_run { "would write" } else { "wrote" };
@@ -86,7 +89,7 @@ pub(super) fn told(done: &InitResult<'_>) -> String {
     }
     text.push_str("Nothing was changed at the provider.");
     if args.dry_run {
-        text.push_str(" Nothing was written either: leave out --dry-run for that.");
+        text.push_str(" No file was written: leave out --dry-run to write them.");
         return text;
     }
     text.push_str(" Next:\n");
@@ -103,33 +106,33 @@ pub(super) fn told(done: &InitResult<'_>) -> String {
         let named = file.strip_suffix(".example").unwrap_or(&file);
         next(
             format!("mv {file} {named}"),
-            "once you have edited it; likewise for each server that is to be rotated",
+            "once you have edited it; likewise for each other server to rotate",
         );
     }
     next(
         format!("snaprotate check --online{config}"),
-        "whether the files are good and fit the account",
+        "checks that the files are valid and fit the account",
     );
     next(
         format!("snaprotate plan{config}"),
-        "what the first start will create and delete: from then on the oldest beyond keep go",
+        "shows what the first start will create and delete; from then on the oldest snapshots beyond keep are deleted",
     );
     let token = args.token_file.as_ref().filter(|_| config.is_empty());
     if let Some(token) = token.filter(|token| token.as_path() != Path::new(UNIT_TOKEN)) {
         next(
             format!("install -m 0600 {} {UNIT_TOKEN}", printable_path(token)),
-            "the service's unit takes the token from there",
+            "the service's unit loads the token from there",
         );
     }
-    let rotates = "rotates from now on";
+    let rotates = "starts the rotation";
     match (running(main), config.is_empty()) {
         (Some(_), true) => next(
             "systemctl reload snaprotate".to_owned(),
-            "puts the files in force in the service that runs",
+            "puts the files in force in the running service",
         ),
         (Some(pid), false) => next(
             format!("kill -HUP {pid}"),
-            "puts the files in force in the service that runs",
+            "puts the files in force in the running service",
         ),
         (None, true) => next("systemctl enable --now snaprotate".to_owned(), rotates),
         (None, false) => next(format!("snaprotate run{config}"), rotates),
@@ -144,7 +147,7 @@ fn token(args: &Args, main: &Path) -> String {
     let folder = std::path::absolute(main.parent().unwrap_or(Path::new("")));
     match (file, folder) {
         (Some(Ok(file)), Ok(folder)) if !file.starts_with(&folder) => format!(
-            "    token_file is {}, outside {}: it has to stay there\n",
+            "    token_file is {}, outside {}: keep it there\n",
             printable_path(&file),
             printable_path(&folder)
         ),

@@ -24,7 +24,7 @@ pub struct Args {
     /// List the account's servers, and which have a policy
     #[arg(long, conflicts_with_all = ["bare", "named"])]
     pub servers: bool,
-    /// Print it as JSON: times in UTC; null is not known, or there is none
+    /// Print the listing as JSON: times in UTC; null means unknown or none
     #[arg(long)]
     pub json: bool,
 }
@@ -51,7 +51,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         && listed.doubt.is_none()
     {
         note(&format!(
-            "no policy is for server {} and the provider shows no snapshot of it: whether there is such a server can't be told",
+            "server {} has no policy, and the provider lists no snapshot of it: whether the server exists is unknown",
             one.id
         ));
     }
@@ -72,7 +72,7 @@ fn servers(config: &Config, json: bool) -> Result<Exit, CommandError> {
     let listed = listed.map_err(|error| unread(&error, &settings))?;
     let Some(listed) = listed else {
         return Err(CommandError::Api(
-            "GET /servers/ is not offered by this provider: snaprotate list shows the servers that have snapshots".to_owned(),
+            "this provider does not offer GET /servers/: snaprotate list shows the servers that have snapshots".to_owned(),
         ));
     };
     let listed = AccountServerList::of(listed, config);
@@ -94,7 +94,7 @@ fn loaded(cli: &Cli) -> Result<Config, CommandError> {
     }
     let config = config::load_files(&cli.config, &[], &Environment::from_process())?;
     note(&format!(
-        "no policy is in {} yet, so that all is foreign; snaprotate init writes first ones",
+        "there is no policy in {} yet, so no snapshot is own; snaprotate init writes first policies",
         folder.display()
     ));
     Ok(config)
@@ -122,7 +122,7 @@ fn named(config: &Config, listing: &Listing, name: &str) -> Result<ServerId, Com
         several => {
             let ids: Vec<_> = several.iter().map(|(id, _)| id.to_string()).collect();
             Err(CommandError::Settings(format!(
-                "the provider calls several servers {}: name one by its id, {}",
+                "the provider has several servers named {}: give the id of one, {}",
                 printable_name(name),
                 ids.join(" or ")
             )))

@@ -36,7 +36,7 @@ pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) 
         if let Some(doubt) = &server.doubt {
             let (name, doubt) = (called(server), printable(doubt, DOUBT_SHOWN));
             let name = printable(&name, LONGEST_NAME);
-            let _ = writeln!(text, "What {name} holds can't be relied on: {doubt}");
+            let _ = writeln!(text, "The listing of {name} can't be relied on: {doubt}");
         }
     }
     text + &total(&listed.servers)
@@ -122,7 +122,7 @@ fn total(servers: &[ServerListing]) -> String {
     }
     let place = match servers {
         [one] => format!(
-            "{} (id {}), of {} at most",
+            "{} (id {}), of at most {}",
             printable(&called(one), LONGEST_NAME),
             one.id,
             one.limit

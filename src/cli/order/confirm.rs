@@ -16,11 +16,11 @@ pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, Comma
     }
     if !can_ask() {
         return Err(CommandError::System(format!(
-            "there is no terminal to ask on, and nothing was done: to {what}, run this on a terminal, or give --yes"
+            "there is no terminal to ask on, so nothing was done: to {what}, run this command on a terminal, or give --yes"
         )));
     }
     let typed = ask(&format!(
-        "Type the server's name, {called}, to {what} (anything else: nothing is done): "
+        "Type the server's name, {called}, to {what} (anything else cancels): "
     ))?;
     Ok(typed == called)
 }

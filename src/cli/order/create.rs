@@ -18,17 +18,17 @@ const LONGEST_NAME: usize = 255;
 /// What to create.
 #[derive(Debug, clap::Args)]
 pub struct Create {
-    /// The server: its id, its name, or its policy file's stem
+    /// The server: its id, its name, or its policy file without .toml
     #[arg(value_name = "SERVER")]
     pub server: String,
-    /// The snapshot's name: letters, digits, hyphens, underscores; none that a rotation's slot
-    /// could bear
+    /// The snapshot's name: letters, digits, hyphens, underscores; not a name that a rotation's
+    /// slot could have
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// A text for people, which the provider keeps with it
+    /// A text for people, which the provider stores with the snapshot
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// Wait until it is completed, some minutes
+    /// Wait until the snapshot is completed, which takes some minutes
     #[arg(long)]
     pub wait: bool,
 }
@@ -38,7 +38,7 @@ pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
     let length = args.name.chars().count();
     if length > LONGEST_NAME || !name_pattern::is_accepted(&args.name) {
         return Err(CommandError::Settings(format!(
-            "a snapshot's name has 1 to {LONGEST_NAME} letters, digits, hyphens or underscores: {} doesn't fit",
+            "a snapshot's name has 1 to {LONGEST_NAME} letters, digits, hyphens or underscores; {} is not allowed",
             printable_name(&args.name)
         )));
     }
@@ -48,7 +48,7 @@ pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
         spare: None,
         description: args.description.clone(),
     };
-    let wait = "waiting; it goes on also if this command is ended";
+    let wait = "waiting; the snapshot is made even if you end this command";
     make(&mut target, order, args.wait.then_some(wait))
 }
 
@@ -81,7 +81,7 @@ pub(super) fn make(
     let (text, exit) = match target.finished(&id, &name)? {
         Some(row) => ended(row, &name, sent, clock.now().wall),
         None => (
-            "isn't completed yet, or isn't listed any more: look with snaprotate list".to_owned(),
+            "is not completed yet, or is no longer listed: check with snaprotate list".to_owned(),
             Exit::Bad,
         ),
     };
@@ -96,7 +96,7 @@ fn ended(row: &Snapshot, name: &str, sent: Timestamp, now: Timestamp) -> (String
             Some(otherwise) => (format!("is completed, but {otherwise}"), Exit::Bad),
             None => ("is completed".to_owned(), Exit::Good),
         },
-        Status::Failed => ("failed: the provider says so".to_owned(), Exit::Bad),
+        Status::Failed => ("failed, as the provider reports".to_owned(), Exit::Bad),
         status => (
             format!(
                 "has the status {:?}, which is not documented",

@@ -11,7 +11,7 @@ use crate::daemon::CommandError;
 /// What to delete.
 #[derive(Debug, clap::Args)]
 pub struct Delete {
-    /// The server: its id, its name, or its policy file's stem
+    /// The server: its id, its name, or its policy file without .toml
     #[arg(value_name = "SERVER")]
     pub server: String,
     /// The snapshot: its id or its name
@@ -26,7 +26,7 @@ pub struct Delete {
 pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
     let row = target.snapshot(&args.snapshot)?.clone();
-    let mut text = format!("This deletes for good:\n{}", target.described(&row));
+    let mut text = format!("This permanently deletes:\n{}", target.described(&row));
     if last_completed(&target.inventory.snapshots, &row) {
         text.push_str("\n  ATTENTION  it is the only completed snapshot of this server");
     }
@@ -51,20 +51,20 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
         (true, Ok(true)) => (format!("{what} is deleted"), Exit::Good),
         (true, Ok(false)) => (
             format!(
-                "{what}: the provider says that it is deleted, but still lists it: look again with snaprotate list"
+                "{what}: the provider reported the delete as done, but still lists the snapshot: check again with snaprotate list"
             ),
             Exit::Bad,
         ),
         (true, Err(why)) => (
             format!(
-                "{what}: the provider says that it is deleted, but can't be asked whether it still lists it: {why}"
+                "{what}: the provider reported the delete as done, but whether it still lists the snapshot is unknown: {why}"
             ),
             Exit::Bad,
         ),
         (false, gone) => {
             let mut text = undone(&answer, &format!("delete {what}"), "with snaprotate list");
             if matches!(gone, Ok(true)) {
-                text.push_str("; but its listing shows it no more");
+                text.push_str("; but the snapshot is no longer listed");
             }
             (text, Exit::Bad)
         }

@@ -63,7 +63,7 @@ impl Target {
         let inventory = found.into_iter().find(|(id, _)| *id == server);
         let (_, inventory) = inventory.ok_or_else(|| {
             CommandError::Api(format!(
-                "the provider's answer says nothing of server {server}"
+                "the provider's answer does not include server {server}"
             ))
         })?;
         if let Some(doubt) = &inventory.doubt {
@@ -91,7 +91,7 @@ impl Target {
         let named: Vec<_> = rows.iter().filter(|s| s.name == wanted).collect();
         match (by_id, named.as_slice()) {
             (Some(one), [other, ..]) if one.id != other.id => Err(CommandError::Settings(format!(
-                "{wanted} is the id of {} and the name of the snapshot with id {}: name the one by its name, or the other by its id",
+                "{wanted} is the id of {} and the name of the snapshot with id {}: give the name of the first, or the id of the second",
                 printable_name(&one.name),
                 other.id
             ))),
@@ -113,7 +113,7 @@ impl Target {
             (None, several) => {
                 let ids: Vec<_> = several.iter().map(|s| s.id.to_string()).collect();
                 Err(CommandError::Settings(format!(
-                    "{} holds {} more than once: name one by its id, {}",
+                    "{} holds more than one snapshot {}: give the id of one, {}",
                     self.called(),
                     printable_name(wanted),
                     ids.join(" or ")
@@ -132,9 +132,9 @@ impl Target {
         let verdicts = verdicts(&self.policy, &self.inventory, &none, rules, now);
         let verdict = verdicts.into_iter().find(|v| v.id == snapshot.id);
         let why = verdict.map_or(String::new(), |verdict| match verdict.fate {
-            RetentionVerdict::Foreign => "\n             it isn't one of the rotation's".to_owned(),
+            RetentionVerdict::Foreign => "\n             it is foreign to the rotation".to_owned(),
             // The trail isn't read here, so an earlier completion is unknown.
-            RetentionVerdict::Failed => "\n             for the rotation: listed as failed; if it was completed before, it may be good: ask the provider first".to_owned(),
+            RetentionVerdict::Failed => "\n             for the rotation: listed as failed; if it was completed before, it may be usable: ask the provider first".to_owned(),
             _ => format!("\n             for the rotation: {}", verdict.reason),
         });
         format!(
@@ -177,10 +177,10 @@ pub(super) fn undone(answer: &OrderOutcome, what: &str, look: &str) -> String {
     let why = answer.reason.as_deref().unwrap_or("no reason was given");
     match answer.outcome {
         None => format!("{what}: not done, nothing was sent: {why}"),
-        Some(Outcome::Unknown) => format!(
-            "{what}: whether it was done isn't known ({why}). It is not sent again: look {look}"
-        ),
-        Some(Outcome::Later) => format!("{what}: not done, the provider took no orders: {why}"),
+        Some(Outcome::Unknown) => {
+            format!("{what}: unknown outcome ({why}). The request is not sent again: check {look}")
+        }
+        Some(Outcome::Later) => format!("{what}: not done, the provider can't do it now: {why}"),
         Some(_) => format!("{what}: not done, the provider refused: {why}"),
     }
 }

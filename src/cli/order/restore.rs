@@ -18,7 +18,7 @@ use crate::daemon::CommandError;
 )]
 #[derive(Debug, clap::Args)]
 pub struct Restore {
-    /// The server: its id, its name, or its policy file's stem
+    /// The server: its id, its name, or its policy file without .toml
     #[arg(value_name = "SERVER")]
     pub server: String,
     /// The snapshot: its id or its name
@@ -28,13 +28,13 @@ pub struct Restore {
     #[arg(long)]
     pub yes: bool,
     /// First take a snapshot of the server as it is now, and wait for it; without --safety or
-    /// --no-safety you are asked where there is room for one
+    /// --no-safety you are asked if there is room for it
     #[arg(long, conflicts_with = "no_safety")]
     pub safety: bool,
-    /// Don't take one
+    /// Take no such snapshot
     #[arg(long)]
     pub no_safety: bool,
-    /// Wait until the provider says that it is over, some minutes
+    /// Wait until the provider reports the end of the restore, which takes some minutes
     #[arg(long)]
     pub wait: bool,
 }
@@ -45,9 +45,11 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
     let row = target.snapshot(&args.snapshot)?.clone();
     let name = printable_name(&row.name);
-    let made = row.created_at.map_or("it was made".to_owned(), local);
+    let made = row
+        .created_at
+        .map_or("the snapshot was made".to_owned(), local);
     say(&format!(
-        "This overwrites everything on the server, and can't be undone:\n{}\n  lost       whatever was written on it since {made}\n  meanwhile  the provider stops the server; it takes 5 to 15 minutes",
+        "This overwrites everything on the server, and can't be undone:\n{}\n  lost       everything written to the server since {made}\n  meanwhile  the provider stops the server; the restore takes 5 to 15 minutes",
         target.described(&row)
     ))?;
     if !confirm::by_name(&target.called(), "restore it", args.yes)? {
@@ -71,11 +73,11 @@ fn safety(target: &Target, args: &Restore) -> Result<bool, CommandError> {
     }
     if held >= limit {
         say(&format!(
-            "there is no room for a snapshot of the present state: {held} of {limit} are taken"
+            "there is no room for a snapshot of the present state: {held} of {limit} places are taken"
         ))?;
         return Ok(false);
     }
-    confirm::yes_unless("Take a snapshot of the server as it is now, first?")
+    confirm::yes_unless("First take a snapshot of the server as it is now?")
 }
 
 /// Takes a snapshot of the present state, then restores. The order protects the snapshot to restore
@@ -94,18 +96,18 @@ fn safely(
         description: None,
     };
     let wait =
-        "waiting, and restoring only then: nothing is restored if this command is ended before";
+        "waiting; the restore begins only then: if you end this command first, nothing is restored";
     let made = make(target, order, Some(wait));
     if !matches!(made, Ok(Exit::Good)) {
         say(&format!(
-            "{} was not restored, since the snapshot of its present state isn't known to be there",
+            "{} was not restored, because the snapshot of its present state is not confirmed as completed",
             target.called()
         ))?;
         return made;
     }
     let sent = send(target, args, name, id);
     say(&format!(
-        "{safety} stays, and takes a place, until you delete it: snaprotate delete {} {safety}",
+        "{safety} stays and takes up a place until you delete it: snaprotate delete {} {safety}",
         target.policy.server
     ))?;
     sent
@@ -124,31 +126,33 @@ fn send(
     let called = target.called();
     if answer.outcome != Some(Outcome::Done) {
         let what = format!("restore {name} (id {id}) of {called}");
-        say(&undone(&answer, &what, "at the server and at the provider"))?;
+        say(&undone(&answer, &what, "on the server and at the provider"))?;
         return Ok(Exit::Bad);
     }
     let window = crate::status::duration(target.config.rules.restore_window);
     say(&format!(
-        "{called} is being restored from {name} (id {id}); its rotation rests for {window}"
+        "{called} is being restored from {name} (id {id}); its rotation changes nothing for {window}"
     ))?;
     if !args.wait {
         return Ok(Exit::Good);
     }
     say(
-        "waiting until the provider says that it is over, 5 to 15 minutes; it goes on also if this command is ended",
+        "waiting until the provider reports the end of the restore, 5 to 15 minutes; the restore goes on even if you end this command",
     )?;
     let (text, exit) = match target.restored()? {
         RestoreEnding::Over(word) => (
-            format!("was restored from {name} (id {id}); the provider says that it is {word}"),
+            format!(
+                "was restored from {name} (id {id}); the provider reports the server as {word}"
+            ),
             Exit::Good,
         ),
         RestoreEnding::Still => (
-            "is still being restored, says the provider: look there".to_owned(),
+            "is still being restored, as the provider reports: check there".to_owned(),
             Exit::Bad,
         ),
         RestoreEnding::Untold(why) => (
             format!(
-                "is being restored, but when that is over can't be told: {why}; look at the provider"
+                "is being restored, but whether the restore is over is unknown: {why}; check at the provider"
             ),
             Exit::Bad,
         ),

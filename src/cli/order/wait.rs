@@ -84,7 +84,7 @@ fn lasting(why: &ApiError) -> bool {
 fn unlisted(why: &ApiError) -> String {
     match why.kind {
         ErrorKind::Missing => {
-            "the provider has no list of servers (GET /servers/ was answered 404)".to_owned()
+            "the provider has no list of servers (GET /servers/ returned 404)".to_owned()
         }
         _ => why.to_string(),
     }
@@ -172,7 +172,7 @@ impl Target {
                 Some(_) => {}
                 None => {
                     return Ok(RestoreEnding::Untold(format!(
-                        "the provider's list of servers lacks server {server}"
+                        "the provider's list of servers does not include server {server}"
                     )));
                 }
             }

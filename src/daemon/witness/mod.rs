@@ -180,7 +180,7 @@ impl Witness {
                     state.next_try = now.mono + pause;
                     state.failures += 1;
                     Some(format!(
-                        "the trail has no new checkpoint elsewhere, and rotation goes on: {why}"
+                        "no new checkpoint of the trail is stored elsewhere; rotation goes on: {why}"
                     ))
                 }
             };

@@ -270,7 +270,7 @@ async fn an_order_waits_until_the_server_is_released_and_is_told_so() {
         .order(ServerId::from(1), order, "root".to_owned())
         .await;
     let reason = answer.reason.unwrap_or_default();
-    assert!(reason.contains("hooks hold it"), "{reason}");
+    assert!(reason.contains("hooks have held the server"), "{reason}");
     running.ends().await;
 }
 

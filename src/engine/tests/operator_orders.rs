@@ -331,7 +331,7 @@ async fn a_pause_names_the_call_in_flight_whose_end_is_still_recorded() {
     let running = scene.run();
     scene.pass(15 * SECOND).await;
     let held = scene.engine.pause(Some(SERVER), "root").await.unwrap();
-    let unanswered = format!("whether {TODAY} was made isn't known yet");
+    let unanswered = format!("it is not known yet whether {TODAY} was made");
     assert_eq!(held.begun[0].what, unanswered);
     scene.pass(10 * MINUTE).await;
     assert_eq!(scene.events("create_result").len(), 1);

@@ -38,7 +38,7 @@ fn ordered(scene: &Scene) -> JoinHandle<OrderOutcome> {
 fn unknown(answer: &OrderOutcome) {
     assert_eq!(answer.outcome, Some(Outcome::Unknown), "{answer:?}");
     let reason = answer.reason.as_deref().unwrap_or_default();
-    assert!(reason.contains("it was begun"), "{reason}");
+    assert!(reason.contains("the order was started"), "{reason}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -54,7 +54,7 @@
       say("");
     } catch (error) {
       if (error.name === "AbortError") return;
-      say("The service doesn’t answer: what is shown is old.");
+      say("The service doesn’t answer; this page is out of date.");
     }
     if (running === mine) {
       running = null;

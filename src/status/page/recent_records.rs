@@ -40,7 +40,7 @@ pub(super) fn trail(
         Err(why) => return html! { p { "The trail can't be read: " (shown(why, REASON_SHOWN)) } },
     };
     if records.is_empty() {
-        return html! { p { "The newest part of the trail says nothing of this server." } };
+        return html! { p { "The newest part of the trail has no record of this server." } };
     }
     let names = names(records, server);
     html! {

@@ -11,7 +11,8 @@ use super::{
     last_slot, next_slot, recent_records, shown,
 };
 use crate::core::forecast::Forecast;
-use crate::core::plan::{NextChanges, one_after_the_other};
+use crate::core::plan::NextChanges;
+use crate::core::plan_text::one_after_the_other;
 use crate::core::sanitize::local;
 use crate::status::forecast_svg::figure;
 use crate::status::page_model::ServerPageData;
@@ -34,7 +35,7 @@ pub(in crate::status) fn server(
         .collect();
     let name = shown(&server.name, NAME_SHOWN);
     let main = html! {
-        nav.crumbs aria-label="Where this is" { a href="/" { "← All servers" } }
+        nav.crumbs aria-label="Breadcrumb" { a href="/" { "← All servers" } }
         h1 { (name) }
         div id="state" data-live {
             p.state {
@@ -48,14 +49,14 @@ pub(in crate::status) fn server(
                 div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
                 div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
                 @if let Some(next) = &detail.upcoming {
-                    div { dt { "Comes next" } dd {
+                    div { dt { "Next changes" } dd {
                         (instant(next.at, zone, &local(next.at, zone)))
                         (shown(&next.or_later(), REASON_SHOWN)) ": "
                         (one_after_the_other(&next.steps))
                     } }
                 }
                 div { dt { "Last change" } dd { (last_change(detail, view, zone)) } }
-                div { dt { "One can go back" } dd { (back(server, view, zone)) } }
+                div { dt { "Recovery points" } dd { (back(server, view, zone)) } }
             }
         }
         (as_of(view, zone))
@@ -80,9 +81,9 @@ pub(in crate::status) fn server(
             (coming(detail.forecast.as_ref()))
         }
         section aria-labelledby="trail" {
-            h2 id="trail" { "What was done" }
+            h2 id="trail" { "Recent records" }
             div id="trail-now" data-live { (recent_records::trail(detail, server, view, zone)) }
-            p.hint { "All of it: " code { "snaprotate audit show --server " (server.id) } }
+            p.hint { "All records: " code { "snaprotate audit show --server " (server.id) } }
         }
     };
     frame(&name, Some(EVERY), &main, &foot(view, zone))
@@ -91,11 +92,11 @@ pub(in crate::status) fn server(
 /// Renders the newest and the oldest completed snapshot, own or foreign.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let Some((newest, oldest)) = server.back() else {
-        return html! { "not at all: no completed snapshot is known" };
+        return html! { "none: no completed snapshot is known" };
     };
     html! {
-        "to " (ago(newest, view, zone))
-        @if newest != oldest { ", and as far as " (ago(oldest, view, zone)) }
+        @if newest == oldest { (ago(newest, view, zone)) }
+        @else { "newest " (ago(newest, view, zone)) ", oldest " (ago(oldest, view, zone)) }
     }
 }
 
@@ -216,7 +217,7 @@ fn snapshot_row(snapshot: &SnapshotView, goes: &str, view: &FleetView, zone: &Ti
 
 fn coming(forecast: Option<&Forecast>) -> Markup {
     let Some(forecast) = forecast else {
-        return html! { p { "Its slots come too often to be drawn." } };
+        return html! { p { "Its slots are too frequent for a chart." } };
     };
     let worst = (
         forecast.recovery.newest.worst,
@@ -224,10 +225,11 @@ fn coming(forecast: Option<&Forecast>) -> Markup {
     );
     html! {
         p {
-            "By the policy alone: at worst the work of " strong { (age(worst.0)) } " is lost ("
-            (moment(worst.0.at, &forecast.zone)) "), and one can go back " strong { (age(worst.1)) } "."
+            "By the policy alone: at worst, the newest recovery point is " strong { (age(worst.0)) }
+            " old (" (moment(worst.0.at, &forecast.zone)) "), and the oldest is "
+            strong { (age(worst.1)) } " old."
         }
-        div.picture role="region" aria-label="Picture of the coming days" tabindex="0" {
+        div.picture role="region" aria-label="Chart of the coming days" tabindex="0" {
             (PreEscaped(figure(forecast)))
         }
     }

@@ -41,7 +41,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone)
             div id="list" data-live {
                 p.found id="found" role="status" { (found(asked, rows.len(), page, pages)) }
                 @if shown_rows.is_empty() {
-                    p.none { "No server is found by that. " a href="/" { "Show all" } }
+                    p.none { "No server matches. " a href="/" { "Show all" } }
                 } @else {
                     (table(view, &standing, asked, shown_rows, zone))
                 }
@@ -90,9 +90,9 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
         }
         h1 class=(if view.healthy { "well" } else { "ill" }) {
             @match view.alerts.len() {
-                0 => { span.sign aria-hidden="true" { "✓" } " No alert stands" }
-                1 => { span.sign aria-hidden="true" { "!" } " 1 alert stands" }
-                n => { span.sign aria-hidden="true" { "!" } " " (n) " alerts stand" }
+                0 => { span.sign aria-hidden="true" { "✓" } " No active alerts" }
+                1 => { span.sign aria-hidden="true" { "!" } " 1 active alert" }
+                n => { span.sign aria-hidden="true" { "!" } " " (n) " active alerts" }
             }
         }
         @if let Some(unlisted) = unlisted(view, zone) {

@@ -160,7 +160,7 @@ fn a_receiver_that_cant_be_told_is_named() {
     };
     all.receivers = vec![receiver("ops", None), receiver("<b>", Some("HTTP 500"))];
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
-    let line = "! </span>receiver &lt;b&gt; (slack): can't be told: HTTP 500</p>";
+    let line = "! </span>receiver &lt;b&gt; (slack): delivery failed: HTTP 500</p>";
     assert!(html.contains(line), "{html}");
     assert_eq!(html.matches("class=\"receiver\"").count(), 1, "{html}");
 }
@@ -264,7 +264,7 @@ fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
         server_view(2, "b", Activity::Resting),
     ]);
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
-    let before = |html: &str, words: &str| html.find(words) < html.find("No alert stands");
+    let before = |html: &str, words: &str| html.find(words) < html.find("No active alerts");
     assert!(html.contains("1 server paused"), "{html}");
     assert!(before(&html, "1 server paused"), "{html}");
     assert!(html.contains("<code>snaprotate resume a</code>"), "{html}");
@@ -317,7 +317,7 @@ fn a_listing_that_cant_be_had_is_told_in_the_heading_and_in_its_servers_row() {
         fleet(&view, &asked(""), &TimeZone::UTC)
     };
     assert!(!html(&one).contains("listed"));
-    one.unlisted = Some("no answer; tried again in 2 min".to_owned());
+    one.unlisted = Some("no answer; retry in 2 min".to_owned());
     let told = html(&one);
     let heading = "1 server can't be listed now: the oldest listing is from 2026-11-25 06:00 UTC";
     assert!(told.contains(heading), "{told}");

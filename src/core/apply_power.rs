@@ -1,0 +1,207 @@
+//! Applies power calls and the server's states to its history.
+
+use super::create_outcome::FailedTry;
+use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
+use super::power_state::PowerState;
+use super::server_downtime::Downtime;
+use super::server_history::ServerHistory;
+use super::slot_log::SlotFailure;
+use super::snapshot::ServerId;
+
+impl ServerHistory {
+    /// Applies an event of a power call or of the server's state.
+    pub(super) fn powered(&mut self, fact: &ServerEvent, at: RecordedAt, after_call: RecordedAt) {
+        match fact {
+            ServerEvent::StopIntent {
+                rotation,
+                snapshot,
+                max_stopped,
+                ..
+            } => {
+                self.last_intent = Some(at.wall);
+                for note in self.unsettled_named(snapshot) {
+                    note.stops += 1;
+                }
+                let notes = self.notes(rotation);
+                notes.ran.take_if(|ran| *ran.name == **snapshot);
+                self.downtime = Some(Box::new(Downtime {
+                    rotation: rotation.clone(),
+                    snapshot: snapshot.clone(),
+                    since: at,
+                    longest: *max_stopped,
+                    stopped: false,
+                    created: false,
+                    starts: 0,
+                    started: None,
+                    answer: None,
+                    taken: false,
+                    refused: None,
+                    active: None,
+                }));
+            }
+            ServerEvent::StopResult {
+                snapshot,
+                outcome,
+                said,
+            } => self.stop_answered(snapshot, *outcome, said.as_deref(), at),
+            ServerEvent::StopConfirmed { snapshot, .. } => {
+                // The stop was refused and not counted, but took effect.
+                if self
+                    .downtime
+                    .as_ref()
+                    .is_some_and(|down| down.is_doubtful())
+                {
+                    for note in self.unsettled_named(snapshot) {
+                        note.stops += 1;
+                    }
+                }
+                if let Some(downtime) = &mut self.downtime {
+                    downtime.stopped = true;
+                    // The stop may have taken effect after a start; that start no longer counts.
+                    downtime.taken = false;
+                }
+            }
+            ServerEvent::StopWithheld {
+                snapshot,
+                reason,
+                for_good,
+                ..
+            } => {
+                self.tried(snapshot, at, FailedTry::ForNow(None), reason);
+                if *for_good {
+                    self.out_of_attempts(snapshot);
+                }
+            }
+            ServerEvent::StartIntent {
+                snapshot, reason, ..
+            } => {
+                // A start is sent even while the clock is behind, so it must not set the last
+                // intent back.
+                self.last_intent = self.last_intent.max(Some(at.wall));
+                let Some(downtime) = &mut self.downtime else {
+                    return;
+                };
+                let first = downtime.starts == 0 && !downtime.created;
+                downtime.starts += 1;
+                (downtime.started, downtime.active) = (Some(after_call), None);
+                (downtime.answer, downtime.refused) = (None, None);
+                if first {
+                    let tried = if downtime.stopped {
+                        FailedTry::ForNow(None)
+                    } else {
+                        FailedTry::Counts
+                    };
+                    self.tried(snapshot, at, tried, reason);
+                }
+            }
+            ServerEvent::StartResult { outcome, said, .. } => {
+                if let Some(downtime) = &mut self.downtime {
+                    downtime.started = Some(match outcome {
+                        Outcome::Unknown => after_call,
+                        _ => at,
+                    });
+                    downtime.answer = Some(*outcome);
+                    downtime.taken |= *outcome == Outcome::Done;
+                    downtime.refused = said.as_deref().map(Into::into);
+                }
+            }
+            ServerEvent::ServerRan {
+                rotation,
+                snapshot,
+                reason,
+            } => self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, reason))),
+            ServerEvent::StartConfirmed { rotation, .. } => {
+                let ended = self.downtime.take().filter(|downtime| downtime.created);
+                if let Some(Downtime { snapshot, .. }) = ended.as_deref() {
+                    let notes = self.notes(rotation);
+                    notes.ran.take_if(|ran| *ran.name != **snapshot);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn stop_answered(&mut self, name: &str, outcome: Outcome, said: Option<&str>, at: RecordedAt) {
+        let why = match outcome {
+            Outcome::Done | Outcome::Unknown => {
+                if let Some(downtime) = &mut self.downtime {
+                    downtime.answer = Some(outcome);
+                }
+                return;
+            }
+            Outcome::NoServer => "the provider doesn't support stopping the server",
+            Outcome::Later => "the stop request was temporarily refused, or not delivered",
+            Outcome::Failed => "the stop request was refused",
+        };
+        if let Some(downtime) = &mut self.downtime {
+            downtime.answer = Some(outcome);
+        }
+        for note in self.unsettled_named(name) {
+            note.stops = note.stops.saturating_sub(1);
+        }
+        let tried = match outcome {
+            Outcome::Later => FailedTry::ForNow(None),
+            _ => FailedTry::Counts,
+        };
+        let told = said.map(|said| format!("{why}: the provider says \"{said}\""));
+        self.tried(name, at, tried, told.as_deref().unwrap_or(why));
+        if outcome == Outcome::NoServer {
+            self.out_of_attempts(name);
+        }
+    }
+
+    /// Gives up the slot's attempts: no further one could end differently.
+    fn out_of_attempts(&mut self, name: &str) {
+        for note in self.unsettled_named(name) {
+            note.attempts = u32::MAX;
+        }
+    }
+
+    /// Returns true if the rotation stopped the server and its start is owed. A refused stop counts
+    /// once the server is seen stopped.
+    pub fn is_down(&self) -> bool {
+        let down = self.downtime.as_deref();
+        down.is_some_and(|down| !down.is_doubtful())
+    }
+
+    /// Returns the id for the next power call: the other id if the provider last answered that the
+    /// server does not exist.
+    pub fn power_id(&self, server: &ServerId) -> ServerId {
+        let unknown = self.downtime.as_deref().is_some_and(|downtime| {
+            downtime.answer == Some(Outcome::NoServer) && downtime.starts % 2 == 1
+        });
+        let other = self.other_id().filter(|_| unknown);
+        other.unwrap_or(server).clone()
+    }
+
+    /// Returns the rotation and a message if the service ends while the server has no accepted
+    /// start.
+    pub fn left_stopped(&self) -> Option<(String, String)> {
+        let downtime = self.downtime.as_deref()?;
+        let runs = downtime.taken && downtime.active.is_some();
+        if downtime.is_doubtful() || (runs && downtime.stopped) {
+            return None;
+        }
+        let (what, then) = if runs {
+            ("the stop request that it sent for", "may still take effect")
+        } else {
+            ("the server that it stopped for", "may still be down")
+        };
+        let reason = format!(
+            "the service is ending, and {what} {} {then}: if the server is down, start it at the provider, or start the service again, which then starts the server",
+            downtime.snapshot
+        );
+        Some((downtime.rotation.clone(), reason))
+    }
+
+    /// Stores the server's state as requested at `now`, in memory only.
+    pub fn observe_state(&mut self, state: Option<&PowerState>, now: ClockReading) {
+        let Some(downtime) = &mut self.downtime else {
+            return;
+        };
+        match state {
+            Some(PowerState::Active) => drop(downtime.active.get_or_insert(now.mono)),
+            _ => downtime.active = None,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The name of this host, as messages bear it.
+
+/// Returns this host's name.
+pub fn host() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
