@@ -39,10 +39,19 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         BTreeMap::new()
     });
     let plans = block_on(async {
-        let inventories = dry_run::inventories(&api, &clock, &policies)
+        let mut inventories = dry_run::inventories(&api, &clock, &policies)
             .await
             .map_err(|error| unread(&error, &settings))?;
         let now = clock.now();
+        dry_run::ask_states(
+            &api,
+            &policies,
+            &config.rules,
+            &mut inventories,
+            &histories,
+            now,
+        )
+        .await;
         let own = |(policy, seen): (&Policy, &Inventory)| {
             let mut rows = seen.snapshots.iter();
             rows.any(|row| policy.place(&row.name).is_some())

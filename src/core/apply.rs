@@ -261,6 +261,7 @@ impl ServerHistory {
                 self.seen.remove(id);
                 self.stuck.remove(id);
                 self.saw_completed(id.clone(), snapshot);
+                self.made_late(id, snapshot);
                 let made = self.makes_slot(id) || self.takes_made(id, snapshot);
                 if made {
                     // One name pays once: a snapshot that shows under it later is a copy.

@@ -6,7 +6,7 @@ use super::power_state::PowerState;
 use super::server_downtime::Downtime;
 use super::server_history::ServerHistory;
 use super::slot_log::SlotFailure;
-use super::snapshot::ServerId;
+use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {
     /// Applies an event of a power call or of the server's state.
@@ -73,7 +73,10 @@ impl ServerHistory {
                 }
             }
             ServerEvent::StartIntent {
-                snapshot, reason, ..
+                rotation,
+                snapshot,
+                early,
+                reason,
             } => {
                 // A start is sent even while the clock is behind, so it must not set the last
                 // intent back.
@@ -81,7 +84,8 @@ impl ServerHistory {
                 let Some(downtime) = &mut self.downtime else {
                     return;
                 };
-                let first = downtime.starts == 0 && !downtime.created;
+                // A refused stop has counted already.
+                let first = downtime.starts == 0 && !downtime.created && !downtime.is_doubtful();
                 downtime.starts += 1;
                 (downtime.started, downtime.active) = (Some(after_call), None);
                 (downtime.answer, downtime.refused) = (None, None);
@@ -92,6 +96,13 @@ impl ServerHistory {
                         FailedTry::Counts
                     };
                     self.tried(snapshot, at, tried, reason);
+                }
+                if *early {
+                    self.ran_meanwhile(
+                        rotation,
+                        snapshot,
+                        &format!("the server was started again before it was finished: {reason}"),
+                    );
                 }
             }
             ServerEvent::StartResult { outcome, said, .. } => {
@@ -109,7 +120,7 @@ impl ServerHistory {
                 rotation,
                 snapshot,
                 reason,
-            } => self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, reason))),
+            } => self.ran_meanwhile(rotation, snapshot, reason),
             ServerEvent::StartConfirmed { rotation, .. } => {
                 let ended = self.downtime.take().filter(|downtime| downtime.created);
                 if let Some(Downtime { snapshot, .. }) = ended.as_deref() {
@@ -118,6 +129,31 @@ impl ServerHistory {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Stores why the snapshot may be that of a running server.
+    pub(super) fn ran_meanwhile(&mut self, rotation: &str, snapshot: &str, why: &str) {
+        let why = format!("{snapshot} may be a snapshot of the running server: {why}");
+        self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, &why)));
+    }
+
+    /// Notes that a create took effect late: after its server, stopped for it, was started again.
+    pub(super) fn made_late(&mut self, id: &SnapshotId, snapshot: &str) {
+        let mut lapsed = self.lapsed.iter();
+        let late = lapsed.any(|l| *l.name == *snapshot && !l.known.contains(id));
+        let down = self.downtime.as_deref();
+        let down = down.is_some_and(|down| down.stopped && down.starts == 0);
+        if !late || down || self.makes_slot(id) {
+            return;
+        }
+        let stopping = self.rotations.iter().find(|notes| {
+            let mut slots = notes.slots.iter();
+            slots.any(|note| note.name == snapshot && note.stops > 0)
+        });
+        if let Some(rotation) = stopping.map(|notes| notes.name.clone()) {
+            let why = "its create request took effect after the server was started again";
+            self.ran_meanwhile(&rotation, snapshot, why);
         }
     }
 
@@ -179,10 +215,11 @@ impl ServerHistory {
     pub fn left_stopped(&self) -> Option<(String, String)> {
         let downtime = self.downtime.as_deref()?;
         let runs = downtime.taken && downtime.active.is_some();
-        if downtime.is_doubtful() || (runs && downtime.stopped) {
+        let doubtful = downtime.is_doubtful();
+        if runs && downtime.stopped {
             return None;
         }
-        let (what, then) = if runs {
+        let (what, then) = if runs || doubtful {
             ("the stop request that it sent for", "may still take effect")
         } else {
             ("the server that it stopped for", "may still be down")

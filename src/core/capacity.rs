@@ -43,6 +43,9 @@ impl DecisionContext<'_> {
             if let Some(due) = self.stop_first(rotation, &name) {
                 return due;
             }
+            if self.is_name_unknown() {
+                return RotationDemand::Step(Step::AskState);
+            }
             let reason = format!("a slot of {} is due, and there is room", rotation.name);
             return RotationDemand::Step(Step::Create {
                 rotation: rotation.name.clone(),
@@ -112,6 +115,13 @@ impl DecisionContext<'_> {
             }
             None => RotationDemand::Blocked(self.nothing_to_give(&owned)),
         }
+    }
+
+    /// Returns true if the policy names the server and nothing has told its name yet: a listing
+    /// without rows tells none. The provider's description of the server may.
+    fn is_name_unknown(&self) -> bool {
+        let told = self.inventory.server_name.is_some() || self.history.answered_name.is_some();
+        self.policy.name.is_some() && !told && self.inventory.state.is_none()
     }
 
     /// Returns why no snapshot may be deleted for room now: the delete would make none, or a single

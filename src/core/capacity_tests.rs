@@ -351,3 +351,23 @@ fn i1_a_string_in_protect_may_be_a_name_or_an_id_however_it_is_written() {
         assert!(world.policy.protects(&row), "{text}");
     }
 }
+
+#[test]
+fn i11_a_server_without_snapshots_is_described_before_its_first_create() {
+    let mut world = TestProvider::weekly(3);
+    world.recorded();
+    for (name, blocked) in [("web", false), ("other", true)] {
+        let mut inventory = crate::core::decide::Inventory::empty(world.now.mono);
+        let step = |inventory: &crate::core::decide::Inventory| {
+            let (policy, history) = (&world.policy, &world.history);
+            crate::core::decide::decide(policy, inventory, history, &world.rules, world.now)
+        };
+        assert_eq!(step(&inventory), Step::AskState);
+        inventory.tell(crate::core::power_state::ServerInfo {
+            name: Some(name.to_owned()),
+            ..crate::core::power_state::PowerState::Active.into()
+        });
+        let step = step(&inventory);
+        assert_eq!(matches!(step, Step::Create { .. }), !blocked, "{step:?}");
+    }
+}

@@ -226,7 +226,7 @@ fn a_server_that_is_held_for_nothing_is_released_at_once() {
     hold(&mut world);
     assert_eq!(released(&world.step()), Some(false));
     // Within the hold the create is still the wanted step.
-    let inventory = nothing(&world);
+    let inventory = world.inventory();
     let within = decide_in_hold(
         &world.policy,
         &inventory,

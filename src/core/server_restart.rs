@@ -141,9 +141,11 @@ impl OwedStart<'_> {
         };
         let twice = self.now.mono - active >= self.rules.poll_interval;
         // A late stop takes its time as well.
-        let longest = self.stop().map(|stop| stop.longest);
-        let slow = longest.max(self.downtime.longest);
-        let slow = slow.filter(|_| !self.downtime.stopped).unwrap_or_default();
+        let slow = if self.downtime.stopped {
+            SignedDuration::ZERO
+        } else {
+            self.longest()
+        };
         let settled = over >= self.rules.settle_window + slow;
         twice && (settled || self.downtime.has_one_start())
     }
@@ -177,12 +179,14 @@ impl OwedStart<'_> {
                 .then(|| self.stop().map(|stop| stop.timeout));
             let rested = over >= pause.max(boots.flatten().unwrap_or_default());
             let due = self.downtime.active.is_none() && rested;
-            return due.then(|| {
-                "the server has not been seen active since the last start request".to_owned()
-            });
+            return due
+                .then(|| "it has not been seen active since the last start request".to_owned());
         }
         if self.downtime.is_doubtful() {
-            return None;
+            return self.is_blind().then(|| {
+                "its stop request was refused but may have taken effect, and its state can't be read"
+                    .to_owned()
+            });
         }
         let Some(stop) = self.stop() else {
             return Some("the policy no longer stops the server".to_owned());
@@ -220,6 +224,19 @@ impl OwedStart<'_> {
     /// Returns the stop settings of the policy in force.
     pub(super) fn stop(&self) -> Option<&StopServer> {
         self.rotation()?.stop.as_deref()
+    }
+
+    /// Returns the longest downtime by the policy in force and the one that the stop was sent by.
+    fn longest(&self) -> SignedDuration {
+        let longest = self.stop().map(|stop| stop.longest);
+        longest.max(self.downtime.longest).unwrap_or_default()
+    }
+
+    /// Returns true if a refused stop may have taken effect for too long, and nothing shows that the
+    /// server runs.
+    pub(super) fn is_blind(&self) -> bool {
+        let unseen = self.downtime.is_doubtful() && self.downtime.active.is_none();
+        unseen && self.lasts() >= self.longest()
     }
 
     /// Returns the longest time that the server can have been down, by either clock.
@@ -292,8 +309,6 @@ impl DecisionContext<'_> {
         match step {
             Step::Record(_) => step,
             Step::Stop { ref name, .. } if *name == downtime.snapshot => step,
-            // The next process continues to watch.
-            _ if downtime.is_doubtful() && self.rules.count_all => step,
             Step::Create { ref name, .. } if downtime.stopped && *name == downtime.snapshot => {
                 match downtime.active {
                     None => step,

@@ -140,13 +140,19 @@ fn a_start_without_an_answer_is_believed_after_the_settle_window_alone() {
 fn the_start_is_owed_without_a_policy_and_without_a_listing() {
     let mut world = world();
     stop(&mut world);
+    let stopped = Some(&PowerState::Stopped);
+    let step = owed(None, &world.history, &world.rules, stopped, world.now);
+    let Some(Step::Record(raised @ ServerEvent::AlertRaised { .. })) = step else {
+        panic!("{step:?}");
+    };
+    world.record(&raised);
     let TestProvider {
         rules,
         history,
         now,
         ..
     } = &world;
-    let step = owed(None, history, rules, Some(&PowerState::Stopped), *now);
+    let step = owed(None, history, rules, stopped, *now);
     assert!(step.is_some_and(|step| starts(&step) == Some(false)));
     let end = at_end(None, history, &PowerState::Stopped, *now);
     assert!(matches!(end, ShutdownStep::Start(step) if starts(&step) == Some(false)));

@@ -39,6 +39,10 @@ pub fn at_end(
     if let Some(unanswered) = downtime.unanswered() {
         return ShutdownStep::Record(unanswered);
     }
+    // The next process watches for the effect of a refused stop.
+    if downtime.is_doubtful() && *state != PowerState::Stopped {
+        return ShutdownStep::Over;
+    }
     let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
     let stopped = downtime.stopped || *state == PowerState::Stopped;
     if stopped && !downtime.stopped {

@@ -20,9 +20,8 @@ impl OwedStart<'_> {
         }
         let twice = self.now.mono - downtime.active? >= self.rules.poll_interval;
         let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
-        let reason = format!(
-            "the server was stopped for {snapshot}, but is active while the snapshot is made: the snapshot may be of a running server"
-        );
+        let reason =
+            "it was stopped for the snapshot, but was active while that was created".to_owned();
         twice.then_some(ServerEvent::ServerRan {
             rotation,
             snapshot,
@@ -61,7 +60,10 @@ impl OwedStart<'_> {
         // The second start follows only if the first had no effect.
         let unable = *starts > 1 && (refused.is_some() || self.stop().is_none());
         let watched = self.downtime.active.is_some() || self.downtime.is_doubtful();
-        if watched || !(late || unable) {
+        // Without a policy, nothing else shows that a server is down.
+        let orphaned = self.policy.is_none();
+        let alerts = (!watched && (late || unable || orphaned)) || self.is_blind();
+        if !alerts {
             return None;
         }
         let since = utc(self.downtime.since.wall);

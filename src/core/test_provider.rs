@@ -202,7 +202,10 @@ impl TestProvider {
             other_id: None,
             server_name: (!self.snapshots.is_empty()).then(|| "web".to_owned()),
             snapshots: self.snapshots.clone(),
-            state: self.state.clone(),
+            state: self.state.clone().or_else(|| {
+                let stops = self.policy.rotations.iter().any(|r| r.stop.is_some());
+                (!stops).then_some(PowerState::NotOffered)
+            }),
             requested: self.now.mono,
             doubt: self.doubt.clone(),
         }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::api::{ApiError, HttpApi};
+use crate::api::{ApiError, HttpApi, SnapshotApi as _};
 use crate::audit::{Disk, RealDisk, Trail, TrailError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::decide::Inventory;
 use crate::core::dry_run::plan;
 use crate::core::event::ClockReading;
-use crate::core::plan::{PlannedAction, Plans};
+use crate::core::plan::{Plan, PlannedAction, Plans};
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
@@ -97,6 +97,40 @@ pub fn plans(
     });
     Plans {
         servers: servers.collect(),
+    }
+}
+
+/// Asks for the state and the names of each server whose plan depends on them: it is stopped for a
+/// snapshot, or its policy names it and no row does.
+pub async fn ask_states(
+    api: &HttpApi,
+    policies: &[Arc<Policy>],
+    rules: &Rules,
+    inventories: &mut Inventories,
+    histories: &Histories,
+    now: ClockReading,
+) {
+    let changes = |plan: &Plan| {
+        let mut steps = plan.steps.iter();
+        steps.any(|step| matches!(step.do_, PlannedAction::Create | PlannedAction::Stop))
+    };
+    let planned = plans(policies, rules, inventories, histories, now);
+    let changing = planned.servers.iter().filter(|plan| changes(plan));
+    let changing: BTreeSet<_> = changing.map(|plan| plan.id.clone()).collect();
+    for policy in policies {
+        let Some(inventory) = inventories.get_mut(&policy.server) else {
+            continue;
+        };
+        let stops = policy
+            .rotations
+            .iter()
+            .any(|rotation| rotation.stop.is_some());
+        let unnamed = policy.name.is_some() && inventory.server_name.is_none();
+        if changing.contains(&policy.server) && (stops || unnamed) {
+            let permit = api.admit().await;
+            inventory.tell(api.state(permit, &policy.server).await);
+            inventory.doubt_twin(|id| policies.iter().any(|policy| policy.server == *id));
+        }
     }
 }
 

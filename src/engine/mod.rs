@@ -39,6 +39,7 @@ mod server_listing;
 mod server_loop;
 mod server_runtime;
 mod shared_listing;
+mod snapshot_owners;
 #[cfg(test)]
 mod tests;
 mod trail_begins;
@@ -71,6 +72,7 @@ use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 use crate::hooks::Runner;
 
+use crate::engine::snapshot_owners::SnapshotOwners;
 use account_health::AccountHealth;
 use operator_orders::WakeRequests;
 use pauses::GlobalPause;
@@ -118,6 +120,7 @@ pub struct Engine<A> {
     seats: Mutex<BTreeMap<ServerId, SharedRuntime>>,
     /// Second ids of servers, mapped to the id that the trail uses.
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
+    owners: SnapshotOwners,
     all_paused: Mutex<GlobalPause>,
     called: Mutex<WakeRequests>,
     /// No create is sent before this monotonic instant, because the trail's tail was lost.
@@ -174,6 +177,7 @@ impl<A: SnapshotApi> Engine<A> {
             Some((other.clone(), server.clone()))
         });
         let other_ids = Mutex::new(other_ids.collect());
+        let owners = SnapshotOwners::of(&opened.histories);
         let seats = opened.histories.into_iter().map(|(server, history)| {
             let seat = ServerRuntime {
                 history,
@@ -191,6 +195,7 @@ impl<A: SnapshotApi> Engine<A> {
             former: Mutex::default(),
             seats: Mutex::new(seats.collect()),
             other_ids,
+            owners,
             all_paused: Mutex::new(GlobalPause {
                 since: opened.paused,
                 asked: false,
@@ -316,6 +321,7 @@ impl<A: SnapshotApi> Engine<A> {
         log_events::fact(server, policy, &fact, &extra);
         let grace = wanted.rules.request_timeout;
         self.succeed(server, seat, &fact);
+        self.owners.apply(server, &fact);
         let mut seat = lock(seat);
         self.tap_fact(server, &seat.history, &fact, now.wall);
         seat.history.apply(&fact, now.into(), grace);

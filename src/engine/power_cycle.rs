@@ -286,7 +286,7 @@ impl<A: SnapshotApi> Engine<A> {
             let seats = lock(&self.seats);
             let down = seats
                 .iter()
-                .filter(|(_, seat)| lock(seat).history.is_down());
+                .filter(|(_, seat)| lock(seat).history.downtime.is_some());
             down.map(|(server, seat)| (server.clone(), Arc::clone(seat)))
                 .collect()
         };

@@ -76,7 +76,11 @@ impl<A: SnapshotApi> Engine<A> {
         seat.asked = None;
         answer.map(|mut inventory| {
             seat.history.name_as_known(&mut inventory.snapshots);
-            inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
+            let policies = self.wanted().policies;
+            inventory.doubt_twin(|id| policies.contains_key(id));
+            let has_policy = |id: &ServerId| policies.contains_key(id);
+            self.owners
+                .doubt_stranger(server, &mut inventory, has_policy);
             inventory
         })
     }

@@ -285,7 +285,7 @@ fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_w
 #[test]
 fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
     let (provider, home) = live(2, "");
-    for call in [CallKind::Servers, CallKind::Account] {
+    for call in [CallKind::Servers, CallKind::Server, CallKind::Account] {
         let fault = Fault::status(call, 404).body(r#"{"detail": "Not found."}"#);
         provider.sandbox.order(fault.forever());
     }

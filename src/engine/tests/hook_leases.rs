@@ -326,6 +326,11 @@ async fn a_create_that_finds_no_place_in_time_is_tried_again_after_a_pause() {
             "before" => (SECOND, before),
             _ => (SECOND, HookOutcome::Done),
         });
+        // Its row tells the server's name.
+        stage
+            .scene
+            .provider
+            .put(1, "by-hand", "2026-11-20T03:01:00Z");
         let places = stage.scene.provider.take_all_places().await;
         let running = stage.scene.run();
         stage.scene.pass(4 * MINUTE).await;

@@ -284,3 +284,24 @@ async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_a
     );
     running.ends().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn i1_a_snapshot_that_is_listed_as_another_servers_is_not_deleted_there() {
+    let scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    // The oldest one that server 2 still has.
+    scene.provider.move_to(1, 104);
+    scene.pass(DAY).await;
+    let blocked = scene.events("blocked");
+    let reason = blocked[0]["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("which is a snapshot of server 2"),
+        "{reason}"
+    );
+    let deleted = scene.provider.times(|what| *what == What::Delete(104));
+    assert_eq!(deleted, []);
+    running.ends().await;
+}

@@ -161,6 +161,18 @@ impl Provider {
         }
     }
 
+    /// Lists this snapshot as another server's from now on.
+    pub(super) fn move_to(&self, server: u64, id: u64) {
+        let mut state = lock(&self.state);
+        let id = SnapshotId::from(id);
+        let rows = state.snapshots.values_mut();
+        let mut moved = Vec::new();
+        for rows in rows {
+            moved.extend(rows.extract_if(.., |row| row.id == id));
+        }
+        state.snapshots.entry(server).or_default().extend(moved);
+    }
+
     /// Adds a completed snapshot.
     pub(super) fn put(&self, server: u64, name: &str, made: &str) {
         let mut state = lock(&self.state);

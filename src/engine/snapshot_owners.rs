@@ -1,0 +1,67 @@
+//! Which server each completed own snapshot belongs to, by the trail (I1). A listing that shows it as
+//! another server's is not believed: that server's rotation would delete it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+
+use super::lock;
+use crate::core::decide::Inventory;
+use crate::core::event::ServerEvent;
+use crate::core::server_history::ServerHistory;
+use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// The owners, by snapshot.
+pub(super) struct SnapshotOwners(Mutex<HashMap<SnapshotId, ServerId>>);
+
+impl SnapshotOwners {
+    pub(super) fn of(histories: &BTreeMap<ServerId, ServerHistory>) -> Self {
+        let owners = histories.iter().flat_map(|(server, history)| {
+            let completed = history.completed.iter();
+            completed.map(|(id, _)| (id.clone(), server.clone()))
+        });
+        Self(Mutex::new(owners.collect()))
+    }
+
+    /// Applies an event of this server.
+    pub(super) fn apply(&self, server: &ServerId, fact: &ServerEvent) {
+        let mut owners = lock(&self.0);
+        match fact {
+            ServerEvent::SnapshotCompleted { id, .. }
+            | ServerEvent::SnapshotFound {
+                id, foreign: false, ..
+            } => {
+                owners.insert(id.clone(), server.clone());
+            }
+            ServerEvent::DeleteConfirmed { id } | ServerEvent::SnapshotGone { id, .. }
+                if owners.get(id) == Some(server) =>
+            {
+                owners.remove(id);
+            }
+            ServerEvent::ServerIdChanged { from } => {
+                for owner in owners.values_mut().filter(|owner| *owner == from) {
+                    *owner = server.clone();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy.
+    pub(super) fn doubt_stranger(
+        &self,
+        server: &ServerId,
+        inventory: &mut Inventory,
+        has_policy: impl Fn(&ServerId) -> bool,
+    ) {
+        let owners = lock(&self.0);
+        let stranger = inventory.snapshots.iter().find_map(|row| {
+            let owner = owners.get(&row.id).filter(|owner| *owner != server)?;
+            has_policy(owner).then(|| (row.name.clone(), row.id.clone(), owner.clone()))
+        });
+        if let Some((name, id, owner)) = stranger {
+            inventory.doubt.get_or_insert(format!(
+                "it shows {name} (id {id}), which is a snapshot of server {owner}"
+            ));
+        }
+    }
+}
