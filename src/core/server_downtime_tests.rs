@@ -307,6 +307,55 @@ fn a_stop_that_is_refused_is_tried_again_and_leaves_nothing_to_be_started() {
 }
 
 #[test]
+fn i20_a_server_whose_state_cannot_be_read_after_a_refused_stop_is_started_with_an_alert() {
+    for count_all in [false, true] {
+        let mut world = world();
+        world.rules.count_all = count_all;
+        assert!(is_stop(&world.recorded()));
+        intend_stop(&mut world);
+        stop_answered(&mut world, Outcome::Failed);
+        world.state = Some(PowerState::Untold("503".into()));
+        // `once` doesn't end either.
+        assert!(matches!(world.recorded(), Step::Wait { .. }));
+        world.pass(15 * MINUTE);
+        start(&mut world, Outcome::Done);
+        let said = alert(&world, AlertKind::ServerStopped).expect("an alert");
+        assert!(said.contains(NAME), "{said}");
+        let slot = world.history.slot("weekly", NAME).expect("a slot");
+        assert_eq!(slot.attempts, 1, "the stop has counted");
+    }
+}
+
+#[test]
+fn i20_an_early_start_and_a_late_create_are_told_by_an_alert() {
+    let mut early = world();
+    stop(&mut early);
+    create(&mut early, Status::InProgress);
+    early.pass(15 * MINUTE);
+    start(&mut early, Outcome::Done);
+    let mut late = world();
+    stop(&mut late);
+    late.intend_create(NAME);
+    late.record(&ServerEvent::CreateResult {
+        snapshot: NAME.to_owned(),
+        outcome: Outcome::Failed,
+        id: None,
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    start(&mut late, Outcome::Done);
+    runs(&mut late);
+    late.make(NAME, Status::Completed);
+    for mut world in [early, late] {
+        world.recorded();
+        let said = alert(&world, AlertKind::ServerRan).expect("an alert");
+        assert!(said.contains("of the running server"), "{said}");
+    }
+}
+
+#[test]
 fn i20_a_stop_that_is_refused_and_takes_effect_all_the_same_is_undone() {
     for outcome in [Outcome::Failed, Outcome::Later, Outcome::NoServer] {
         let mut world = world();

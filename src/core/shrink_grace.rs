@@ -6,12 +6,24 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::announced_deletes::AnnouncedDeletes;
+use super::clock_reading::ClockReading;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
 use super::recorded_terms::TermsHash;
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::{counted, utc};
+use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
+
+impl ServerHistory {
+    /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that
+    /// is ahead then can't end it early.
+    pub fn restart_grace(&mut self, now: ClockReading) {
+        for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
+            shrink.since = shrink.since.map(|_| now.into());
+        }
+    }
+}
 
 impl DecisionContext<'_> {
     /// Returns true if an operator agreed to the delete, or its grace has passed.

@@ -193,3 +193,21 @@ fn i19_an_announcement_passes_on_only_when_the_slot_that_used_it_up_has_its_snap
     let ids = |ids: &[SnapshotId]| ids.len();
     assert_eq!((ids(&shrink.announced), ids(&shrink.found)), (2, 1));
 }
+
+#[test]
+fn i19_a_clock_that_is_ahead_after_a_restart_ends_no_grace() {
+    let mut world = TestProvider::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    let json = serde_json::to_string(&world.history).expect("JSON");
+    world.history = serde_json::from_str(&json).expect("a history");
+    world.now.wall += 2 * 60 * MINUTE;
+    world.now.mono = MINUTE;
+    world.history.restart_grace(world.now);
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    world.pass(60 * MINUTE);
+    world.settle(&Status::Completed);
+    assert_eq!(world.log.len(), 2, "{:?}", world.log);
+}

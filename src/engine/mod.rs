@@ -178,13 +178,21 @@ impl<A: SnapshotApi> Engine<A> {
         });
         let other_ids = Mutex::new(other_ids.collect());
         let owners = SnapshotOwners::of(&opened.histories);
-        let seats = opened.histories.into_iter().map(|(server, history)| {
-            let seat = ServerRuntime {
-                history,
-                ..ServerRuntime::default()
-            };
-            (server, Arc::new(Mutex::new(seat)))
-        });
+        let once = rules.count_all;
+        let seats = opened
+            .histories
+            .into_iter()
+            .map(move |(server, mut history)| {
+                // Runs of `once` share one grace.
+                if !once {
+                    history.restart_grace(now);
+                }
+                let seat = ServerRuntime {
+                    history,
+                    ..ServerRuntime::default()
+                };
+                (server, Arc::new(Mutex::new(seat)))
+            });
         Arc::new(Self {
             api,
             trail,
