@@ -18,7 +18,7 @@ pub(super) fn remedy(error: &ApiError, asked: &ApiSettings) -> String {
     match error.kind {
         ErrorKind::Account if error.status == Some(403) => {
             format!(
-                "at the provider, give the token in token_file{file} the permission for this call, such as snapshots:*"
+                "at the provider, give the token in token_file{file} the permission for this call, such as snapshots:* or servers:*"
             )
         }
         ErrorKind::Account => {

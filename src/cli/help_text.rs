@@ -52,8 +52,9 @@ Signals:
   SIGHUP  read the configuration again; a configuration with a mistake is
       refused as a whole, the old one stays in force, and an alert says why
   SIGTERM, SIGINT
-      change nothing more, wait for the answer to the call in progress, record
-      it, and exit; a second signal exits at once
+      begin no other change, wait for the answer to the call in progress, record
+      it, start each server that was stopped for a snapshot, and exit; a second
+      signal exits at once
 
 Examples:
   systemctl enable --now snaprotate

@@ -2,7 +2,6 @@
 
 use jiff::SignedDuration;
 
-use super::provider::World;
 use super::world_setup::SETTLE;
 use crate::audit::memory_disk::Crash;
 
@@ -25,7 +24,7 @@ pub(super) enum CrashPhase {
 
 impl CrashPhase {
     /// Returns the first phase of such a call, in which calls are counted.
-    fn first(self) -> Self {
+    pub(super) fn first(self) -> Self {
         match self {
             Self::BeforeCall | Self::InCall | Self::AfterCall => Self::BeforeCall,
             Self::BeforeListing | Self::InListing | Self::AfterListing => Self::BeforeListing,
@@ -108,35 +107,4 @@ pub(super) struct ProcessProgress {
     pub(super) opening: u64,
     pub(super) mutations: u64,
     pub(super) listings: u64,
-}
-
-impl World {
-    /// Kills the process if its planned crash is due in this phase. Returns true if it did.
-    pub(super) fn dies(&mut self, at: CrashPhase) -> bool {
-        let Some(doomed) = &mut self.doom else {
-            return false;
-        };
-        if at == doomed.at.first() {
-            doomed.nth = doomed.nth.saturating_sub(1);
-        }
-        let strikes = doomed.nth == 0 && doomed.at == at;
-        if strikes {
-            self.doom = None;
-            self.kill();
-        }
-        strikes
-    }
-
-    /// Returns the planned effect of the mutation that is being sent.
-    pub(super) fn effect(&self) -> Option<LostEffect> {
-        let doomed = self.doom.filter(|doomed| doomed.nth == 0)?;
-        doomed.effect
-    }
-
-    /// Kills the process: nothing that it does has an effect any more.
-    pub(super) fn kill(&mut self) {
-        self.dead = true;
-        self.disk.kill();
-        self.died.notify_one();
-    }
 }

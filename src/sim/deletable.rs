@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::judge::TOLERANCE;
-use super::provider::TrueSnapshot;
+use super::true_state::TrueSnapshot;
 use super::world_setup::{JudgedPolicy, LIMIT, STUCK};
 use crate::core::snapshot::Status;
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::ids;
 use super::lying_listing::OWN;
-use super::provider::{TrueSnapshot, World};
+use super::provider::World;
+use super::true_state::TrueSnapshot;
 use super::world_setup::GRACE;
 use crate::core::snapshot::Status;
 

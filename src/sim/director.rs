@@ -9,15 +9,17 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::crash::{CrashPoint, PlannedCrash, ProcessProgress};
-use super::disturbances::Disturbance;
+use super::director_state::{Director, Disturbance, ProcessEnd};
 use super::faulty_api::FaultyApi;
-use super::hook_faults::{self, HookLedger, SimRunner};
-use super::lying_provider::Lies;
-use super::power_faults;
+use super::hook_faults::{self, SimRunner};
+use super::hook_ledger::HookLedger;
+use super::lies::Lies;
 use super::provider::World;
 use super::rng::Rng;
 use super::world_setup::WorldSetup;
-use super::{SimulationOptions, SimulationReport, audit_dir, final_checks, state_dir};
+use super::{
+    SimulationOptions, SimulationReport, audit_dir, final_checks, power_faults, state_dir,
+};
 use crate::audit::Trail;
 use crate::audit::memory_disk::{Crash, MemoryDisk};
 use crate::clock::Clock;
@@ -29,31 +31,6 @@ const QUIET: SignedDuration = SignedDuration::from_hours(48);
 
 /// The pause before the next process starts after a planned death.
 const AFTER_DEATH: SignedDuration = SignedDuration::from_secs(10);
-
-/// The end of a process.
-pub(super) enum ProcessEnd {
-    Crash(Crash, SignedDuration),
-    Restart(SignedDuration),
-    TrailLost,
-    Over,
-}
-
-pub(super) struct Director {
-    pub(super) world: Arc<Mutex<World>>,
-    pub(super) disk: MemoryDisk,
-    pub(super) events: BTreeMap<(Timestamp, u64), Disturbance>,
-    pub(super) nth: u64,
-    /// Index of the policy in force, for each server.
-    pub(super) chosen: Vec<Option<usize>>,
-    /// The state of the disk after the planned death.
-    crash: Crash,
-    pub(super) quiet_from: Timestamp,
-    end: Timestamp,
-    /// The planned deaths of the next processes, one each.
-    pub(super) deaths: VecDeque<PlannedCrash>,
-    /// The progress of the processes so far.
-    pub(super) lives: Vec<ProcessProgress>,
-}
 
 pub(super) fn direct(options: SimulationOptions) -> SimulationReport {
     let mut rng = Rng::new(options.seed);

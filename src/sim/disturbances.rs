@@ -5,50 +5,12 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::crash::{CallCrash, CrashPhase, CrashPoint, PlannedCrash};
-use super::director::{Director, ProcessEnd};
+use super::director_state::{Director, Disturbance, ProcessEnd};
 use super::faulty_api::FaultyApi;
-use super::operator_orders::OperatorAction;
 use super::rng::Rng;
 use crate::audit::memory_disk::Crash;
 use crate::clock::Stepper;
 use crate::engine::Engine;
-
-/// An event around the process.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Disturbance {
-    /// The process is killed, or the power fails; it starts again after the pause.
-    Crash(Crash, SignedDuration),
-    /// It dies in one of the next mutations or changes of the disk.
-    Doomed(PlannedCrash),
-    /// It is stopped and started in good order.
-    Restart(SignedDuration),
-    /// The disk has room for this many more bytes, for a while.
-    DiskFull(usize),
-    DiskFree,
-    SyncsFail(u32),
-    /// The wall clock is set.
-    Step(SignedDuration),
-    /// The host sleeps.
-    Sleep(SignedDuration),
-    /// The server gets another policy, or none for a while.
-    Reload(u64, Option<usize>),
-    TokenRefused,
-    TokenTaken,
-    /// The process is stopped, somebody removes the trail and the state folder, and it is started.
-    TrailLost,
-    PersonAdds(u64),
-    PersonTakes(u64),
-    /// A person makes a snapshot with the next slot's name.
-    PersonForestalls(u64),
-    /// A server has another name for a while.
-    Renamed(u64),
-    NamedBack(u64),
-    /// A person stops a server (`true`) or starts it.
-    PersonSwitches(u64, bool),
-    Operator(OperatorAction),
-    Quiet,
-    End,
-}
 
 impl Director {
     pub(super) fn plan(&mut self, at: Timestamp, event: Disturbance) {

@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ids;
-use super::lying_provider::DeleteLie;
-use super::provider::{TimedChange, TrueServer, TrueSnapshot, World, error};
+use super::lies::DeleteLie;
+use super::provider::World;
+use super::true_state::{TimedChange, TrueServer, TrueSnapshot, error};
 use super::world_setup::LIMIT;
 use crate::api::{CreatedSnapshot, ErrorKind};
 use crate::core::snapshot::Status;

@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 
 use super::call_faults::MutationCourse;
 use super::crash::CrashPhase;
-use super::provider::{TimedChange, World, error};
+use super::provider::World;
+use super::true_state::{TimedChange, error};
 use super::world_setup::CALL;
 use super::{ids, power_faults};
 use crate::api::{

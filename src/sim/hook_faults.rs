@@ -1,10 +1,10 @@
 //! Hooks: the servers that are truly held, and a runner that fails.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
+use super::hook_ledger::HeldServer;
 use super::ids;
 use super::provider::World;
 use super::rng::Rng;
@@ -17,23 +17,6 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// The time limit of one run.
 const LIMIT: SignedDuration = SignedDuration::from_mins(1);
-
-/// The servers that hooks hold. It draws from a random stream of its own.
-pub(super) struct HookLedger {
-    rng: Rng,
-    held: BTreeMap<u64, HeldServer>,
-    /// Servers whose `before` couldn't be started and whose policy creates anyway, with the
-    /// snapshot's name.
-    excused: BTreeMap<u64, String>,
-}
-
-/// A server that a hook holds.
-struct HeldServer {
-    snapshot: String,
-    since: Timestamp,
-    /// A live runner releases it by itself.
-    leased: bool,
-}
 
 /// Gives some rotations hooks.
 pub(super) fn draw(setting: &mut WorldSetup, seed: u64) -> Rng {
@@ -62,52 +45,6 @@ pub(super) fn draw(setting: &mut WorldSetup, seed: u64) -> Rng {
         *policy = Arc::new(hooked);
     }
     rng
-}
-
-impl HookLedger {
-    pub(super) fn new(rng: Rng) -> Self {
-        Self {
-            rng,
-            held: BTreeMap::new(),
-            excused: BTreeMap::new(),
-        }
-    }
-
-    /// Ends the process: live runners release what they hold, unless the power failed too.
-    pub(super) fn process_ended(&mut self, power_lost: bool) {
-        self.held.retain(|_, held| {
-            let stays = power_lost || !held.leased;
-            held.leased = false;
-            stays
-        });
-    }
-
-    /// Releases every server, as people do after the trail that recorded the holds is lost.
-    pub(super) fn forgotten(&mut self) {
-        self.held.clear();
-    }
-
-    /// Releases a server that no runner holds, as an operator does by hand before `resume`.
-    pub(super) fn by_hand(&mut self, server: u64) {
-        if self.held.get(&server).is_some_and(|held| !held.leased) {
-            self.held.remove(&server);
-        }
-    }
-
-    /// Returns the held servers, each with the start of its hold.
-    pub(super) fn held(&self) -> Vec<(u64, Timestamp)> {
-        let held = self.held.iter();
-        held.map(|(server, held)| (*server, held.since)).collect()
-    }
-
-    pub(super) fn holds(&self, server: u64, snapshot: &str) -> bool {
-        let held = self.held.get(&server);
-        held.is_some_and(|held| held.snapshot == snapshot)
-            || self
-                .excused
-                .get(&server)
-                .is_some_and(|name| name == snapshot)
-    }
 }
 
 impl World {

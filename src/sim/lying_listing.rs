@@ -3,11 +3,10 @@
 use jiff::SignedDuration;
 
 use super::ids;
-use super::provider::{TrueSnapshot, World, shown};
+use super::lies::FIRST_FAKE;
+use super::provider::World;
+use super::true_state::{TrueSnapshot, shown};
 use crate::core::snapshot::{Snapshot, Status};
-
-/// Ids of invented snapshots begin after this.
-pub(super) const FIRST_FAKE: u64 = 900_000;
 
 /// The part that the names of all rotations' snapshots contain.
 pub(super) const OWN: &str = "-snapshot-";

@@ -4,17 +4,19 @@
 //! and all of it follows from the seed:
 //!
 //! - `world_setup`: the servers, their policies and the rates of faults;
-//! - `provider`, `effects`: the true snapshots, and how calls, time and people change them;
+//! - `true_state`: the true snapshots; `provider`, `effects`: how calls, time and people change them;
 //! - `faulty_api`: the provider's calls as the engine uses them; `call_faults`: their faults;
-//! - `director`, `disturbances`: processes that start, die and start again; clocks, disks, reloads,
-//!   people;
-//! - `judge`: the invariants, checked against the provider's truth at every mutation; `deletable`:
-//!   the snapshots that may be deleted;
-//! - `hook_faults`: the servers that are truly held, and a runner that fails;
-//! - `power_faults`: the servers that truly run, and power calls that fail; `power_judge`: I20;
-//! - `lying_provider`, `lying_listing`: a provider that lies; `deletion_budget`: the erosion bound by what it truly
-//!   holds;
-//! - `operator_orders`: orders and pauses; `crash`: the points at which a process dies;
+//! - `director`, `director_state`, `disturbances`: processes that start, die and start again; clocks,
+//!   disks, reloads, people;
+//! - `judge`, `mutation_judge`: the invariants, checked against the provider's truth at every
+//!   mutation; `deletable`: the snapshots that may be deleted;
+//! - `hook_ledger`: the servers that are truly held; `hook_faults`: a runner that fails;
+//! - `machines`: the servers that truly run; `power_faults`: power calls that fail; `power_judge`:
+//!   I20;
+//! - `lies`, `lying_provider`, `lying_listing`: a provider that lies; `deletion_budget`: the erosion
+//!   bound by what it truly holds;
+//! - `operator_orders`, `operator_wishes`: orders and pauses; `crash`, `process_deaths`: the points at
+//!   which a process dies;
 //! - `final_checks`: the checks after the faults have stopped.
 //!
 //! [`crash_points`] draws nothing: it kills a few short stories (`scenario`) at every possible
@@ -28,24 +30,32 @@ pub mod crash_points;
 mod deletable;
 mod deletion_budget;
 mod director;
+mod director_state;
 mod disturbances;
 mod effects;
 mod faulty_api;
 mod final_checks;
 mod hook_faults;
+mod hook_ledger;
 mod ids;
 mod judge;
+mod lies;
 mod lying_listing;
 mod lying_provider;
+mod machines;
+mod mutation_judge;
 mod operator_orders;
+mod operator_wishes;
 mod power_faults;
 mod power_judge;
+mod process_deaths;
 mod provider;
 mod rng;
 mod scenario;
 mod slot_outcome;
 #[cfg(test)]
 mod tests;
+mod true_state;
 mod world_setup;
 
 use std::collections::BTreeMap;
@@ -54,7 +64,7 @@ use std::path::Path;
 use crate::core::deliberate_breaks::{self, Break};
 
 pub use crash::PlannedCrash;
-pub use lying_provider::LIES;
+pub use lies::LIES;
 pub use world_setup::{CREATE_FAULTS, DELETE_FAULTS, FATES, LISTING_FAULTS};
 
 /// The parameters of one simulation.

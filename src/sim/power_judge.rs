@@ -1,7 +1,8 @@
 //! The invariants of power calls (I20), by which servers truly run.
 
 use super::ids;
-use super::power_faults::{MINUTE, RECENT, STALE, StoppedBy};
+use super::machines::StoppedBy;
+use super::power_faults::{MINUTE, RECENT, STALE};
 use super::provider::World;
 use crate::api::PowerAction;
 

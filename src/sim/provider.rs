@@ -2,7 +2,7 @@
 //!
 //! The judge measures the program by this truth, never by the program's own view.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,17 +10,16 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::crash::{CallCrash, ProcessProgress};
-use super::hook_faults::HookLedger;
-use super::ids;
+use super::hook_ledger::HookLedger;
 use super::judge::Judge;
-use super::lying_provider::Lies;
-use super::operator_orders::OperatorWishes;
-use super::power_faults::Machines;
+use super::lies::Lies;
+use super::machines::Machines;
+use super::operator_wishes::OperatorWishes;
 use super::rng::Rng;
+use super::true_state::{TimedChange, TrueServer, TrueSnapshot};
 use super::world_setup::{JudgedPolicy, WorldSetup};
-use crate::api::{ApiError, CreatedSnapshot, ErrorKind, PowerAction};
+use crate::api::{ApiError, CreatedSnapshot};
 use crate::audit::memory_disk::MemoryDisk;
-use crate::core::snapshot::{Snapshot, Status};
 
 /// How long past states are kept for the judge; longer than any listing is stale.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
@@ -33,75 +32,6 @@ const FIRST_ID: u64 = 100_000;
 
 /// The number of violations after which a seed is stopped.
 const MOST_VIOLATIONS: usize = 100;
-
-/// A snapshot as the provider has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TrueSnapshot {
-    pub(super) id: u64,
-    pub(super) name: String,
-    pub(super) status: Status,
-    /// The true time of its creation.
-    pub(super) made: Timestamp,
-    /// The date that listings show.
-    pub(super) shown: Option<Timestamp>,
-    /// By the host's clock it is dated more than a day before its create.
-    pub(super) odd: bool,
-}
-
-/// One server.
-pub(super) struct TrueServer {
-    pub(super) name: String,
-    pub(super) rows: Vec<TrueSnapshot>,
-    /// Earlier states, each with the instant at which it ended.
-    pub(super) past: VecDeque<(Timestamp, Vec<TrueSnapshot>)>,
-    /// The last listing left a row out, so the next one must not.
-    pub(super) lacked: bool,
-    /// The ids that reliable listings showed to this process.
-    pub(super) shown: BTreeSet<u64>,
-}
-
-/// A change that is scheduled for an instant.
-#[derive(Clone, Debug)]
-pub(super) enum TimedChange {
-    Create {
-        call: u64,
-        server: u64,
-        name: String,
-        fate: Option<&'static str>,
-    },
-    Delete {
-        call: u64,
-        server: u64,
-        id: u64,
-    },
-    Restore {
-        call: u64,
-        server: u64,
-    },
-    Power {
-        call: u64,
-        server: u64,
-        action: PowerAction,
-        kind: Option<&'static str>,
-    },
-    Switched(u64, PowerAction),
-    Status(u64, u64, Status),
-    Vanish(u64, u64),
-}
-
-impl TimedChange {
-    fn server(&self) -> u64 {
-        match self {
-            Self::Create { server, .. }
-            | Self::Delete { server, .. }
-            | Self::Restore { server, .. }
-            | Self::Power { server, .. }
-            | Self::Switched(server, _)
-            | Self::Status(server, ..)
-            | Self::Vanish(server, _) => *server,
-        }
-    }
-}
 
 /// The provider, the state of the process, and the judge.
 pub(super) struct World {
@@ -315,28 +245,5 @@ impl World {
             self.judge.enough = true;
             self.kill();
         }
-    }
-}
-
-/// Returns a row as listings show it.
-pub(super) fn shown(row: &TrueSnapshot) -> Snapshot {
-    Snapshot {
-        uuid: None,
-        id: ids::snapshot(row.id),
-        name: row.name.clone(),
-        status: row.status.clone(),
-        created_at: row.shown,
-    }
-}
-
-pub(super) fn error(kind: ErrorKind, status: Option<u16>) -> ApiError {
-    ApiError {
-        said: None,
-        kind,
-        status,
-        message: status.map_or_else(
-            || "no answer".to_owned(),
-            |status| format!("answer {status}"),
-        ),
     }
 }

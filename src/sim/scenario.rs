@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::crash::{CallCrash, CrashPhase, CrashPoint, LostEffect, PlannedCrash, ProcessProgress};
-use super::director::Director;
-use super::final_checks;
-use super::ids;
-use super::provider::{TrueSnapshot, World};
+use super::director_state::Director;
+use super::provider::World;
 use super::rng::Rng;
+use super::true_state::TrueSnapshot;
 use super::world_setup::{JudgedPolicy, JudgedRotation, SeededPolicy, WorldSetup};
+use super::{final_checks, ids};
 use crate::audit::memory_disk::{Crash, MemoryDisk};
 use crate::core::deliberate_breaks::{self, Break};
 use crate::core::name_pattern::Pattern;

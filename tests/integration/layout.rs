@@ -1,6 +1,7 @@
-//! The picture of the layout in docs/development.md is true: no room imports one above it.
+//! The picture of the layout in docs/development.md is true: no room imports one above it. Within a
+//! room, no files import each other in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -87,4 +88,106 @@ fn no_room_imports_a_room_above_it() {
         }
     }
     assert!(imports > 300, "{imports}");
+}
+
+/// The names that follow `prefix` in paths, also those of a list in braces.
+fn after<'t>(code: &'t str, prefix: &str) -> BTreeSet<&'t str> {
+    let word = |text: &'t str| {
+        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_'));
+        &text[..end.unwrap_or(text.len())]
+    };
+    let mut names = BTreeSet::new();
+    for rest in code.split(prefix).skip(1) {
+        let Some(list) = rest.strip_prefix('{') else {
+            names.insert(word(rest));
+            continue;
+        };
+        let (mut depth, mut begins) = (0, true);
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => begins = true,
+                c if begins && !c.is_whitespace() => {
+                    names.insert(word(&list[at..]));
+                    begins = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
+/// The imports of the files of one folder among each other. A name that `mod.rs` exports counts as
+/// an import of the file that defines it.
+fn imports(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut files = BTreeMap::new();
+    let mut exports = String::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let name = name.expect("a name").to_owned();
+        if path.extension().is_none_or(|end| end != "rs") || name.ends_with("tests") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a source");
+        let lines = code(&text)
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        if name == "mod" {
+            exports = text;
+        } else {
+            files.insert(name, text);
+        }
+    }
+    let defined_in = |name: &str| {
+        let mut homes = files
+            .keys()
+            .filter(|home| after(&exports, &format!("use {home}::")).contains(name));
+        homes.next().cloned()
+    };
+    let edges = files.iter().map(|(file, text)| {
+        let names = after(text, "super::").into_iter();
+        let homes = names.filter_map(|name| {
+            let known = files.contains_key(name).then(|| name.to_owned());
+            known.or_else(|| defined_in(name))
+        });
+        (file.clone(), homes.filter(|home| home != file).collect())
+    });
+    edges.collect()
+}
+
+fn folders(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    found.push(folder.to_owned());
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("tests") {
+            folders(&path, found);
+        }
+    }
+}
+
+#[test]
+fn no_files_of_a_room_import_each_other_in_a_circle() {
+    let mut all = Vec::new();
+    folders(&project().join("src"), &mut all);
+    let mut seen = 0;
+    for folder in all.iter().skip(1) {
+        let mut left = imports(folder);
+        seen += left.values().map(BTreeSet::len).sum::<usize>();
+        // Takes away files that import none of those that are left; a circle stays.
+        while let Some(free) = left
+            .iter()
+            .find(|(_, homes)| homes.iter().all(|home| !left.contains_key(home)))
+            .map(|(file, _)| file.clone())
+        {
+            left.remove(&free);
+        }
+        let circle: Vec<_> = left.keys().collect();
+        assert!(circle.is_empty(), "{}: {circle:?}", folder.display());
+    }
+    assert!(seen > 300, "{seen}");
 }
