@@ -20,8 +20,8 @@ use super::value_types::ByteSize;
 use super::witness::{RawWitness, Witness};
 use super::{Api, Environment, Http, api_section, defaults};
 use crate::api::Proxy;
-use crate::core::decide::LONGEST_PAUSE;
 use crate::core::policy::Rules;
+use crate::core::retry_backoff::LONGEST_BACKOFF;
 
 /// The main file as it is written.
 #[derive(Debug, Default)]
@@ -244,7 +244,7 @@ impl RawMain {
             log.warn(&limit.at, message, remedy);
         }
         if let Some(retry) = &self.retry_after
-            && retry.value > LONGEST_PAUSE
+            && retry.value > LONGEST_BACKOFF
         {
             let message = format!(
                 "retry_after ({}) is above an hour, the longest pause between two attempts",

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::capacity::disagree;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
 use super::deliberate_breaks::Break;
-use super::due::LONG_WAIT;
+use super::due_rules::LONG_WAIT;
 use super::event::{AlertKind, ServerEvent, SlotOutcome};
+use super::make_room::disagree;
 use super::policy::Rotation;
 use super::retention;
 use super::sanitize::utc;
@@ -191,7 +191,7 @@ impl DecisionContext<'_> {
     /// for snapshots that stay because their rotation's dates and names disagree.
     fn shrinking(&self, alerts: &mut Alerts) {
         let owned = self.owned();
-        let spares = retention::spares(self.policy, &owned);
+        let spares = retention::surplus_of(self.policy, &owned);
         for (index, rotation) in self.policy.rotations.iter().enumerate() {
             let of = spares.iter().filter(|(own, _)| own.place.rotation == index);
             let of: Vec<_> = of.map(|(own, _)| *own).collect();

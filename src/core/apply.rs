@@ -3,11 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::create_outcome::{CreateOutcome, FailedTry};
+use super::apply_create::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
 use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
 use super::payment::{Payer, PruneFirstPromise};
-use super::recorded_terms::TermsHash;
+use super::rotation_terms::TermsHash;
 use super::server_history::{PendingOp, ServerHistory};
 use super::slot_log::CareReason;
 
@@ -360,7 +360,7 @@ impl ServerHistory {
                 self.alerts.remove(&(*alert, about.clone()));
             }
             ServerEvent::HookStarted { .. } | ServerEvent::HookFinished { .. } => {
-                self.hooked(fact, at);
+                self.apply_hook_event(fact, at);
             }
             ServerEvent::StopIntent { .. }
             | ServerEvent::StopResult { .. }
@@ -369,9 +369,9 @@ impl ServerHistory {
             | ServerEvent::StartIntent { .. }
             | ServerEvent::StartResult { .. }
             | ServerEvent::ServerRan { .. }
-            | ServerEvent::StartConfirmed { .. } => self.powered(fact, at, after_call),
+            | ServerEvent::StartConfirmed { .. } => self.apply_power_event(fact, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
-            ServerEvent::Resumed { .. } => self.resumed(at),
+            ServerEvent::Resumed { .. } => self.apply_resume(at),
             ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);

@@ -1,6 +1,6 @@
 //! Applies power calls and the server's states to its history.
 
-use super::create_outcome::FailedTry;
+use super::apply_create::FailedTry;
 use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
 use super::power_state::PowerState;
 use super::server_downtime::Downtime;
@@ -10,7 +10,12 @@ use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {
     /// Applies an event of a power call or of the server's state.
-    pub(super) fn powered(&mut self, fact: &ServerEvent, at: RecordedAt, after_call: RecordedAt) {
+    pub(super) fn apply_power_event(
+        &mut self,
+        fact: &ServerEvent,
+        at: RecordedAt,
+        after_call: RecordedAt,
+    ) {
         match fact {
             ServerEvent::StopIntent {
                 rotation,

@@ -2,8 +2,8 @@
 //!
 //! The first rule that applies gives the step: held, doubt, open intent, under way, due, surplus,
 //! idle (docs/design.md, "The rules"). The caller performs the step, records it, lists again and
-//! calls again. This file has rule 1, `pause.rs` rule 0, `pending_op.rs` rules 2 and 3, `due.rs`
-//! and `capacity.rs` rules 4 to 6. `hook_lease.rs` and `server_restart.rs` take precedence over all
+//! calls again. This file has rule 1, `pause_rule.rs` rule 0, `open_call_rules.rs` rules 2 and 3, `due_rules.rs`
+//! and `make_room.rs` rules 4 to 6. `hook_lease.rs` and `server_start.rs` take precedence over all
 //! rules.
 
 use std::collections::BTreeSet;
@@ -13,19 +13,18 @@ use jiff::{SignedDuration, Timestamp};
 use super::deliberate_breaks::Break;
 use super::event::{ClockReading, ServerEvent, SlotOutcome};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
-use super::recorded_terms::{Fnv, RotationTerms, TermsHash};
+use super::rotation_terms::{RotationTerms, TermsHash};
 use super::server_history::ServerHistory;
 use super::slot_log::SlotRecord;
-use super::snapshot::{ServerId, Snapshot, SnapshotId};
+use super::snapshot::{Snapshot, SnapshotId};
 
 pub use super::inventory::Inventory;
+
+use super::retry_backoff::backoff;
 
 /// How far the clock may lie behind the newest intent or a pause's end, and a date ahead of the
 /// clock.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
-
-/// The longest pause between two attempts.
-pub const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The next step on a server.
 #[expect(
@@ -96,7 +95,9 @@ pub fn decide(
     now: ClockReading,
 ) -> Step {
     #[cfg(feature = "proof")]
-    if let Some((inventory, history)) = super::broken_input::blinded(policy, inventory, history) {
+    if let Some((inventory, history)) =
+        super::deliberate_break_input::blinded(policy, inventory, history)
+    {
         return decided(&DecisionContext::of(
             policy, &inventory, &history, rules, now,
         ));
@@ -317,8 +318,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    pub(super) fn pause(&self, what: &str, tries: u32) -> SignedDuration {
-        pause(&self.policy.server, self.rules, what, tries)
+    pub(super) fn backoff(&self, what: &str, tries: u32) -> SignedDuration {
+        backoff(&self.policy.server, self.rules, what, tries)
     }
 }
 
@@ -327,25 +328,6 @@ pub(super) fn put_right(last: Timestamp) -> String {
     format!(
         "the clock is behind the trail's last intent of {last}: correct the clock; if it is already correct, run snaprotate resume"
     )
-}
-
-/// Returns the pause after the nth try: doubled each time, an hour at most, and up to a quarter
-/// longer by a hash of the server and what is tried, so that servers do not retry in step.
-pub(super) fn pause(server: &ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
-    let doublings = tries.saturating_sub(1).min(16);
-    let pause = rules
-        .retry_after
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_PAUSE);
-    let number = server.number().map(u64::to_le_bytes);
-    let text = server.text().map_or(&[][..], str::as_bytes);
-    let seed = number.iter().flatten().chain(text);
-    let nth = tries.to_le_bytes();
-    let bytes = seed.chain(what.as_bytes()).chain(&nth);
-    let mut hash = Fnv::default();
-    hash.bytes(bytes.copied());
-    let quarter = i32::try_from((hash.0 >> 32) % 256).unwrap_or(0);
-    pause + pause * quarter / 1024
 }
 
 pub(super) fn ended(

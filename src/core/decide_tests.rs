@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::event::Outcome;
-use crate::core::pending_op::create_result;
+use crate::core::open_call_rules::create_result;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 
@@ -298,7 +298,7 @@ fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_
                     rules: &world.rules,
                     now: world.now,
                 };
-                server.pause("weekly-2026-11-22", tries)
+                server.backoff("weekly-2026-11-22", tries)
             })
             .collect();
         let (first, last) = (pauses.first(), pauses.last());

@@ -7,7 +7,7 @@
 //!   listings at least and in the last one, under the requested name, the answered or found id, and a date that agrees. Each pays once, and only
 //!   if a snapshot was beyond `keep` when it was completed. Snapshots that a growing rotation made
 //!   can't pay later. A prune-first is paid for by a promised snapshot: no second promise is given
-//!   before the first is kept (`capacity.rs`);
+//!   before the first is kept (`make_room.rs`);
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!
@@ -131,7 +131,7 @@ impl DecisionContext<'_> {
         rotation: usize,
         owned: &[OwnSnapshot<'a>],
     ) -> Vec<OwnSnapshot<'a>> {
-        let spares = retention::spares(self.policy, owned);
+        let spares = retention::surplus_of(self.policy, owned);
         let spares = spares
             .into_iter()
             .filter(|(own, _)| own.place.rotation == rotation);

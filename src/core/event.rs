@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::recorded_terms::RotationTerms;
+use super::rotation_terms::RotationTerms;
 use super::server_identity::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 

@@ -205,7 +205,7 @@ fn for_once_a_release_that_may_still_help_is_waited_for() {
         fails(&mut world);
         let waits = matches!(world.recorded(), Step::Wait { .. });
         assert_eq!(waits, failures < 3, "{failures}");
-        world.pass(2 * crate::core::decide::LONGEST_PAUSE);
+        world.pass(2 * crate::core::retry_backoff::LONGEST_BACKOFF);
     }
 }
 

@@ -7,7 +7,7 @@
 
 use jiff::SignedDuration;
 
-use super::create_outcome::FailedTry;
+use super::apply_create::FailedTry;
 use super::decide::{DecisionContext, Step};
 use super::deliberate_breaks::Break;
 use super::event::{HookKind, HookOutcome, RecordedAt, ServerEvent};
@@ -16,7 +16,7 @@ use super::server_history::{HookLease, PendingOp, ServerHistory};
 
 impl ServerHistory {
     /// Applies the start or end of a hook.
-    pub(super) fn hooked(&mut self, fact: &ServerEvent, at: RecordedAt) {
+    pub(super) fn apply_hook_event(&mut self, fact: &ServerEvent, at: RecordedAt) {
         match fact {
             ServerEvent::HookStarted {
                 hook: HookKind::Before,
@@ -162,7 +162,7 @@ impl DecisionContext<'_> {
     /// over.
     fn until_next_try(&self, hold: &HookLease) -> Option<SignedDuration> {
         let elapsed = hold.last?.elapsed(self.now);
-        let left = self.pause(&hold.snapshot, hold.failures) - elapsed;
+        let left = self.backoff(&hold.snapshot, hold.failures) - elapsed;
         left.is_positive().then_some(left)
     }
 
@@ -242,7 +242,7 @@ impl DecisionContext<'_> {
         let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
             return step;
         };
-        let hopeless = hold.is_some_and(HookLease::hopeless);
+        let hopeless = hold.is_some_and(HookLease::needs_operator);
         match step {
             // `once` continues while another try may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {

@@ -40,7 +40,7 @@ impl Inventory {
 
     /// Adds the provider's description of the server. Its names and other id count only if no row
     /// gives them.
-    pub fn tell(&mut self, detail: ServerInfo) {
+    pub fn add_server_info(&mut self, detail: ServerInfo) {
         self.state = Some(detail.state);
         if self.server_name.is_none() {
             (self.server_name, self.hostname) = (detail.name, detail.hostname);
@@ -50,7 +50,7 @@ impl Inventory {
 
     /// Puts the inventory in doubt if the server's other id has a policy of its own: two policies
     /// would rotate one server.
-    pub fn doubt_twin(&mut self, has_policy: impl Fn(&ServerId) -> bool) {
+    pub fn doubt_second_policy(&mut self, has_policy: impl Fn(&ServerId) -> bool) {
         let Some(other) = self.other_id.as_ref().filter(|id| has_policy(id)) else {
             return;
         };

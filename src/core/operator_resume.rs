@@ -12,7 +12,7 @@ use super::server_history::{PastPause, ServerHistory};
 impl ServerHistory {
     /// Applies a `resume` of this server. A person has looked at it, so a hold or start that failed
     /// is given up and a restore counts as over.
-    pub(super) fn resumed(&mut self, at: RecordedAt) {
+    pub(super) fn apply_resume(&mut self, at: RecordedAt) {
         let gives_up = self.gives_up_start();
         let from = self.paused.take();
         self.resume(from, at.wall);
@@ -55,7 +55,7 @@ impl ServerHistory {
         let released = self.hold.as_deref().filter(|hold| own && hold.failures > 0);
         let down = self.downtime.as_deref().filter(|_| own);
         let started = down.filter(|_| self.gives_up_start());
-        let goes_on = down.filter(|downtime| started.is_none() && downtime.hopeless());
+        let goes_on = down.filter(|downtime| started.is_none() && downtime.is_out_of_starts());
         let agrees = own && self.paused.is_none() && released.is_none() && started.is_none();
         if agrees && self.mismatch.is_some() {
             ended.push("the mismatch at the provider no longer blocks the server: make sure that you have checked it".to_owned());
@@ -89,7 +89,10 @@ impl ServerHistory {
     /// Returns true if a `resume` of this server gives up its start. It does so only if it ends
     /// nothing else, since the server then stays stopped.
     fn gives_up_start(&self) -> bool {
-        let hopeless = self.downtime.as_deref().is_some_and(Downtime::hopeless);
+        let hopeless = self
+            .downtime
+            .as_deref()
+            .is_some_and(Downtime::is_out_of_starts);
         hopeless
             && self.paused.is_none()
             && self.mismatch.is_none()

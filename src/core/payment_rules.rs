@@ -25,7 +25,7 @@ impl ServerHistory {
         }
         let of_slot = |notes: &&mut RotationLog| notes.slots.iter().any(|n| n.name == name);
         if let Some(notes) = self.rotations.iter_mut().find(of_slot) {
-            notes.earn(payer);
+            notes.add_payment(payer);
         }
     }
 

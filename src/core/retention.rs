@@ -88,7 +88,7 @@ impl SurplusReason {
 }
 
 /// Returns everything that rule 5 would delete in turn, with reasons.
-pub fn spares<'a>(
+pub fn surplus_of<'a>(
     policy: &Policy,
     owned: &[OwnSnapshot<'a>],
 ) -> Vec<(OwnSnapshot<'a>, SurplusReason)> {

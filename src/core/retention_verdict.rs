@@ -94,7 +94,7 @@ pub fn verdicts(
 ) -> Vec<SnapshotVerdict> {
     let server = DecisionContext::of(policy, inventory, history, rules, now);
     let owned = server.owned();
-    let spare: BTreeMap<_, _> = retention::spares(policy, &owned)
+    let spare: BTreeMap<_, _> = retention::surplus_of(policy, &owned)
         .into_iter()
         .map(|(own, why)| (own.snapshot.id.clone(), why))
         .collect();

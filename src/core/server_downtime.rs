@@ -1,5 +1,5 @@
 //! Downtimes: servers that a rotation stops for its snapshot, as recorded in the trail.
-//! `server_restart.rs` decides when the start is due.
+//! `server_start.rs` decides when the start is due.
 //!
 //! The start is owed from the stop's intent until the server is seen active (I20). A downtime
 //! survives its process: the next process continues it.
@@ -83,7 +83,7 @@ impl Downtime {
     }
 
     /// Returns true if `once` has sent enough starts.
-    pub fn hopeless(&self) -> bool {
+    pub fn is_out_of_starts(&self) -> bool {
         self.starts >= HOPELESS && self.active.is_none()
     }
 }

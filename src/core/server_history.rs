@@ -135,7 +135,7 @@ pub struct HookLease {
 
 impl HookLease {
     /// Returns true if only a person can release the server.
-    pub fn hopeless(&self) -> bool {
+    pub fn needs_operator(&self) -> bool {
         self.failures >= HOPELESS
     }
 

@@ -2,7 +2,7 @@
 
 use super::decide::{DecisionContext, Step, ended};
 use super::deliberate_breaks::Break;
-use super::due::RotationDemand;
+use super::due_rules::RotationDemand;
 use super::event::{ServerEvent, SlotOutcome};
 use super::policy::Rotation;
 use super::power_state::PowerState;

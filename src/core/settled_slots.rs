@@ -8,7 +8,7 @@ use super::server_history::ServerHistory;
 
 /// Returns a rotation's newest due slot if the trail does not have it yet. The next look at the
 /// server records it.
-pub fn unheard(
+pub fn unrecorded_due_slot(
     policy: &Policy,
     inventory: &Inventory,
     history: &ServerHistory,

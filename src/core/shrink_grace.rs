@@ -9,8 +9,8 @@ use super::announced_deletes::AnnouncedDeletes;
 use super::clock_reading::ClockReading;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
-use super::recorded_terms::TermsHash;
 use super::retention::{self, OwnSnapshot, SurplusReason};
+use super::rotation_terms::TermsHash;
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
@@ -73,7 +73,7 @@ impl DecisionContext<'_> {
         owned: &[OwnSnapshot<'_>],
     ) -> Option<String> {
         if let Some(Err(odd)) = retention::oldest(owned, own.place.rotation) {
-            return Some(super::capacity::disagree(&odd));
+            return Some(super::make_room::disagree(&odd));
         }
         if self.paid(own, why, owned).is_some() {
             return None;
@@ -166,7 +166,7 @@ impl DecisionContext<'_> {
             ..*self
         };
         let owned = then.owned();
-        let spares = retention::spares(self.policy, &owned);
+        let spares = retention::surplus_of(self.policy, &owned);
         let spares = spares
             .into_iter()
             .filter(|(own, _)| Some(own.place.rotation) == index);

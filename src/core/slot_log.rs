@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::announced_deletes::AnnouncedDeletes;
 use super::event::{RecordedAt, SlotOutcome};
 use super::payment::{Payer, Payment};
-use super::recorded_terms::TermsHash;
+use super::rotation_terms::TermsHash;
 use super::settled_ranges::SettledRanges;
 use super::snapshot::SnapshotId;
 
@@ -154,7 +154,7 @@ impl RotationLog {
 
     /// Adds a snapshot that pays for another. Spent payments are kept for a while, since the
     /// deleted snapshot may be listed again.
-    pub(super) fn earn(&mut self, by: Payer) {
+    pub(super) fn add_payment(&mut self, by: Payer) {
         let spent = self
             .payments
             .iter()

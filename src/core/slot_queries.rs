@@ -1,7 +1,7 @@
 //! What a server's history knows of its rotations and their slots.
 
 use super::event::SlotOutcome;
-use super::recorded_terms::Fnv;
+use super::rotation_terms::Fnv;
 use super::server_history::ServerHistory;
 use super::slot_log::{CareReason, RotationLog, SlotFailure, SlotRecord};
 use super::snapshot::SnapshotId;

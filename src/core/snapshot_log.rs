@@ -2,7 +2,7 @@
 //! foreign ones, and ones that vanished.
 
 use super::event::RecordedAt;
-use super::recorded_terms::Fnv;
+use super::rotation_terms::Fnv;
 use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{Snapshot, SnapshotId};
 

@@ -5,7 +5,7 @@ use super::decide::Step;
 use super::event::{AlertKind, Outcome, ServerEvent};
 use super::sanitize::utc;
 use super::server_downtime::Downtime;
-use super::server_restart::OwedStart;
+use super::server_start::OwedStart;
 
 impl OwedStart<'_> {
     /// Returns the record that the server runs while its snapshot is made. Two looks in a row must
@@ -89,7 +89,7 @@ impl OwedStart<'_> {
         let of = self.policy.map(|policy| policy.server.to_string());
         let of = of.as_deref().unwrap_or("ID");
         // A resume gives up no start before.
-        let resume = if self.downtime.hopeless() {
+        let resume = if self.downtime.is_out_of_starts() {
             format!("; if the server no longer exists, run snaprotate resume --server {of}")
         } else {
             String::new()

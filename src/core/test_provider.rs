@@ -12,7 +12,7 @@ use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
 use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
 use super::power_state::PowerState;
-use super::recorded_terms::Fnv;
+use super::rotation_terms::Fnv;
 use super::schedule::Schedule;
 use super::server_history::{ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};

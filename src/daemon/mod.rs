@@ -4,7 +4,7 @@
 //! - `main_loop`: the daemon's select loop; `once`: one run over what is due now.
 //! - `single_command`: one change while no service runs.
 //! - `reload`: a new set of files, put in force as a whole or refused.
-//! - `dry_run`: what a run would do, from GETs and reads only.
+//! - `plan_inputs`: what a run would do, from GETs and reads only.
 //! - `tick_source`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
 //!   systemd.
 //! - `contract_canary`: the daily comparison of the provider's answers with their learned shape.
@@ -13,12 +13,12 @@
 //!   output.
 
 pub mod contract_canary;
-pub mod dry_run;
 pub mod lock;
 mod locked_disk;
 pub mod logging;
 mod main_loop;
 mod once;
+pub mod plan_inputs;
 mod reload;
 mod signals;
 mod single_command;

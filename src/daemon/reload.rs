@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use tokio::task::JoinError;
 
-use super::dry_run;
+use super::plan_inputs;
 use super::startup::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
 use crate::audit::GlobalEvent;
@@ -73,7 +73,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = ReadConfig> + use<
             Err(error) => return ReadConfig::broken(&error),
         };
         let mut said = removed(&old, &new);
-        let changes = dry_run::changes(&api, &clock, &old, &new);
+        let changes = plan_inputs::changes(&api, &clock, &old, &new);
         // An API that does not answer must not keep a new set, which may protect more, from being
         // used.
         match tokio::time::timeout(old.api.request_timeout, changes).await {

@@ -16,7 +16,7 @@ const NAME_SHOWN: usize = 80;
 
 /// Judges the answer to a create. An answer that names a known snapshot or another name proves
 /// nothing; the new snapshot is then looked for by its name (I9, I19).
-pub(super) fn made_by(
+pub(super) fn judge_create_answer(
     made: &CreatedSnapshot,
     asked: &NewSnapshot,
     known: &BTreeSet<SnapshotId>,

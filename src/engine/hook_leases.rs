@@ -49,7 +49,7 @@ impl<A: SnapshotApi> Engine<A> {
         let Some(place) = self.standstill().await? else {
             return self.rest(self.wanted().rules.retry_after).await;
         };
-        if !self.still(policy, seat, inventory, &step, false) {
+        if !self.is_still_wanted(policy, seat, inventory, &step, false) {
             return Ok(());
         }
         let job = job(policy, &rotation.name, name);

@@ -4,13 +4,17 @@
 //!   two looks.
 //! - `work_queue`: when each server's loop runs; a server at rest costs no task.
 //! - `shared_listing`: one listing for all servers that wait for one, with few requests.
-//! - `listing_confirmation`: which listings are accepted, and which need a second one that agrees.
+//! - `server_listing`: the listing of one server; `listing_confirmation`: which listings are accepted,
+//!   and which need a second one that agrees; `snapshot_owners`: whose snapshots they may show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
-//! - `mutation`: one mutation: the permit, the intent, the call, the outcome.
+//! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `call_outcome`: what its
+//!   answer shows; `requeue`: when its server's loop goes on.
+//! - `missing_trail_hold`: no creates for a while if there are own snapshots but no trail.
 //! - `hook_leases`: a rotation's hooks around its create, and the release; `power_cycle`: the stop
 //!   and the start of a server around its create.
 //! - `id_change`: the handover when a policy names its server by another id.
-//! - `operator_orders`: an operator's create, delete or restore; `pauses`: pause and resume.
+//! - `operator_orders`: an operator's create, delete or restore; `pending_order`: one that waits;
+//!   `pauses`: pause and resume.
 //! - `policy_swap`: the swap to a new policy set.
 //! - `once_report`: the reasons why `once` did not succeed.
 //! - `runtime_view`: the read-only view for status.
@@ -26,6 +30,7 @@ mod hook_leases;
 mod id_change;
 mod listing_confirmation;
 mod log_events;
+mod missing_trail_hold;
 mod mutation;
 mod once_report;
 mod operator_orders;
@@ -42,7 +47,6 @@ mod shared_listing;
 mod snapshot_owners;
 #[cfg(test)]
 mod tests;
-mod trail_begins;
 mod trail_health;
 mod work_queue;
 
@@ -162,7 +166,10 @@ impl<A: SnapshotApi> Engine<A> {
             now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         });
         // A previous process may have ended within the hold; the rest of it still applies.
-        let begun = (trail_begins::TRAIL_BEGINS.to_owned(), "trail".to_owned());
+        let begun = (
+            missing_trail_hold::TRAIL_BEGINS.to_owned(),
+            "trail".to_owned(),
+        );
         let begun = opened.wide_alerts.get(&begun);
         let begins_until = if opened.begins {
             now.mono + rules.settle_window

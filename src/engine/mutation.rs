@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use super::account_health::MutationPermit;
-use super::call_outcome::{extra, made_by, outcome};
+use super::call_outcome::{extra, judge_create_answer, outcome};
 use super::pending_order::OrderOutcome;
 use super::requeue::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
@@ -78,7 +78,7 @@ impl<A: SnapshotApi> Engine<A> {
             return self.rest(self.wanted().rules.retry_after).await;
         };
         self.reloaded().await?;
-        if !self.still(policy, seat, inventory, &step, held) {
+        if !self.is_still_wanted(policy, seat, inventory, &step, held) {
             return Ok(());
         }
         let way = (pass, leave);
@@ -184,7 +184,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Returns true if the policy in force still asks for this step and no pause was requested. The
     /// wait for a permit may have been long.
-    pub(super) fn still(
+    pub(super) fn is_still_wanted(
         &self,
         policy: &Policy,
         seat: &Mutex<ServerRuntime>,
@@ -232,7 +232,7 @@ impl<A: SnapshotApi> Engine<A> {
         let (mut hindrance, mut said) = (None, None);
         let (outcome, id, server_name) = match answer {
             Ok(made) => {
-                let (outcome, id, odd) = made_by(&made, new, &known);
+                let (outcome, id, odd) = judge_create_answer(&made, new, &known);
                 extra.error = odd;
                 // The policy may name the server by its name or by its hostname.
                 let by_host = made.hostname.is_some() && made.hostname == policy.name;

@@ -21,9 +21,9 @@ use crate::core::decide::{Inventory, Step};
 use crate::core::event::{AlertKind, Outcome, ServerEvent};
 use crate::core::policy::Policy;
 use crate::core::power_state::{PowerState, ServerInfo};
-use crate::core::server_restart::{is_start_due, owed};
-use crate::core::shutdown_start::{ShutdownStep, at_end};
+use crate::core::server_start::{is_start_due, owed};
 use crate::core::snapshot::ServerId;
+use crate::core::start_at_shutdown::{ShutdownStep, at_end};
 use crate::logged;
 
 /// How long shutdown waits for servers that are owed a start.
@@ -38,7 +38,7 @@ const END_POLL: SignedDuration = SignedDuration::from_secs(1);
 impl<A: SnapshotApi> Engine<A> {
     /// Sends the start that is owed to a stopped server, before anything is listed. Returns when to
     /// look again if nothing else can be done now.
-    pub(super) async fn pay_start(
+    pub(super) async fn send_owed_start(
         &self,
         server: &ServerId,
         seat: &Mutex<ServerRuntime>,

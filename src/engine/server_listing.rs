@@ -77,7 +77,7 @@ impl<A: SnapshotApi> Engine<A> {
         answer.map(|mut inventory| {
             seat.history.name_as_known(&mut inventory.snapshots);
             let policies = self.wanted().policies;
-            inventory.doubt_twin(|id| policies.contains_key(id));
+            inventory.doubt_second_policy(|id| policies.contains_key(id));
             let has_policy = |id: &ServerId| policies.contains_key(id);
             self.owners
                 .doubt_stranger(server, &mut inventory, has_policy);

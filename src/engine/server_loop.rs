@@ -133,7 +133,7 @@ impl<A: SnapshotApi> Engine<A> {
             });
         }
         if lock(seat).history.downtime.is_some()
-            && let Some(rest) = Box::pin(self.pay_start(server, seat, in_force)).await
+            && let Some(rest) = Box::pin(self.send_owed_start(server, seat, in_force)).await
         {
             return Err(rest);
         }
@@ -165,7 +165,7 @@ impl<A: SnapshotApi> Engine<A> {
         // A server that is down must not wait for a listing: its start may come due first.
         let patience = lock(seat)
             .history
-            .patience(Some(&policy), &rules, self.clock.now());
+            .time_for_listing(Some(&policy), &rules, self.clock.now());
         let impatient = async {
             match patience {
                 Some(patience) => Box::pin(self.clock.sleep(patience)).await,
@@ -225,8 +225,8 @@ impl<A: SnapshotApi> Engine<A> {
             match decided {
                 Some(Step::AskState) => {
                     let asked = self.ask_state(self.api.admit(), &policy.server, seat);
-                    inventory.tell(asked.await.ok_or(Requeue::Until(None))?);
-                    inventory.doubt_twin(|id| self.wanted().policies.contains_key(id));
+                    inventory.add_server_info(asked.await.ok_or(Requeue::Until(None))?);
+                    inventory.doubt_second_policy(|id| self.wanted().policies.contains_key(id));
                     turn = self.turns.acquire().await;
                 }
                 Some(step) => return Ok((inventory, step)),

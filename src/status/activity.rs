@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::state_text::span;
 use super::view::{Activity, RotationView, SnapshotView};
-use crate::core::attempts::attempt_in;
 use crate::core::operator_order;
+use crate::core::retry_backoff::time_to_next_attempt;
 use crate::core::sanitize::utc;
 use crate::core::server_history::PendingOp;
 use crate::engine::{AcceptedListing, ServerSnapshot};
@@ -141,7 +141,7 @@ fn attempts(known: ServerSnapshot<'_>) -> Option<String> {
             (0, tries) => format!("{tries} tries{which} failed"),
             (nth, _) => format!("attempt {nth} of {}{which} failed", rotation.attempts),
         };
-        let left = attempt_in(&policy.server, note, rules, now);
+        let left = time_to_next_attempt(&policy.server, note, rules, now);
         let next = left.and_then(|left| now.wall.checked_add(left).ok());
         Some(next.map_or_else(
             || format!("{tried}; the next one is due"),

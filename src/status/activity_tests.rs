@@ -4,7 +4,7 @@ use super::*;
 use crate::core::event::{ClockReading, RecordedAt, ServerEvent};
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::{FormerPattern, Policy, Rules};
-use crate::core::recorded_terms::RotationTerms;
+use crate::core::rotation_terms::RotationTerms;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider;

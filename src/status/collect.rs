@@ -16,7 +16,7 @@ use crate::core::policy::Rotation;
 use crate::core::retention_verdict::verdicts;
 use crate::core::schedule::Slot;
 use crate::core::server_history::PendingOp;
-use crate::core::settled_slots::unheard;
+use crate::core::settled_slots::unrecorded_due_slot;
 use crate::core::slot_log::SlotRecord;
 use crate::core::snapshot::Status;
 use crate::engine::{AcceptedListing, Engine, ServerSnapshot};
@@ -95,7 +95,7 @@ pub(super) fn view(known: ServerSnapshot<'_>, refused: bool) -> ServerView {
     let nothing = Inventory::empty(now.mono);
     let due = |rotation: &Rotation| {
         let inventory = inventory.as_ref().unwrap_or(&nothing);
-        unheard(policy, inventory, history, rules, now, rotation)
+        unrecorded_due_slot(policy, inventory, history, rules, now, rotation)
     };
     let rotations = policy.rotations.iter();
     let due: Vec<_> = rotations.map(due).collect();

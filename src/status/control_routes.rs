@@ -13,7 +13,7 @@ use axum::routing::post;
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::control::User;
+use super::control_socket::User;
 use super::server_lookup::{find, unknown};
 use crate::api::SnapshotApi;
 use crate::core::operator_order::Order;

@@ -7,19 +7,20 @@
 //! - `upcoming_changes`: the next creates and deletes on one server.
 //! - `control_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
-//! - `forecast_svg`: a forecast as SVG. `time_text` formats its names, ages and times.
+//! - `forecast_svg`: a forecast as SVG. `forecast_text` formats its names, ages and times.
 //! - `http_routes`: the routes over TCP: `page` as HTML and `metrics` for Prometheus, from the data
 //!   in `page_model`. `connection_limit` bounds the connections.
-//! - `control`: the service's control socket. `control_client` is its client.
+//! - `control_socket`: the service's control socket. `control_client` is its client.
 //! - `http_server`: serves both listeners, with limits on time.
 
 mod activity;
 mod collect;
 mod connection_limit;
-mod control;
 mod control_client;
 pub mod control_routes;
+mod control_socket;
 mod forecast_svg;
+mod forecast_text;
 mod http_routes;
 mod http_server;
 mod line_wrap;
@@ -29,20 +30,19 @@ mod page_model;
 pub mod server_lookup;
 mod state_text;
 mod terminal_text;
-mod time_text;
 pub mod upcoming_changes;
 mod view;
 
-pub use control::{ControlSocket, socket};
 pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
+pub use control_socket::{ControlSocket, socket};
 pub use forecast_svg::picture;
+pub use forecast_text::{age, duration, heading, moment, name, zone_name};
 pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;
 pub use page_model::{PageModel, ViewSource};
 pub(crate) use state_text::span;
 pub use terminal_text::{fleet, server};
 pub(crate) use terminal_text::{lines, table};
-pub use time_text::{age, duration, heading, moment, name, zone_name};
 pub use view::{
     Activity, AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,
 };

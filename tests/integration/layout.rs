@@ -191,3 +191,39 @@ fn no_files_of_a_room_import_each_other_in_a_circle() {
     }
     assert!(seen > 300, "{seen}");
 }
+
+#[test]
+fn the_map_in_lib_rs_and_the_heads_of_rooms_name_every_module_and_no_other() {
+    let src = project().join("src");
+    let map = fs::read_to_string(src.join("lib.rs")).expect("the map");
+    let head = |text: &str| {
+        let lines = text.lines().take_while(|line| line.starts_with("//!"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let map = head(&map);
+    for room in ["core", "engine", "status", "daemon"] {
+        let folder = src.join(room);
+        let text = fs::read_to_string(folder.join("mod.rs")).expect("a head");
+        let text = head(&text);
+        let part = map.split(&format!("[`{room}`]:")).nth(1).expect("its part");
+        let part = part.split("//! - ").next().unwrap_or_default();
+        let named = format!("{part}{text}");
+        let modules: BTreeSet<_> = fs::read_dir(&folder)
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").path())
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .filter(|name| name != "mod" && name != "assets" && !name.ends_with("tests"))
+            .collect();
+        for module in &modules {
+            let here = format!("`{module}`");
+            assert!(named.contains(&here), "{room}/{module} isn't on the map");
+        }
+        let words = named.split('`').skip(1).step_by(2);
+        let plain = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        let places = ["proof", "fuzz_entry", "sim"];
+        for word in words.filter(plain).filter(|word| word.contains('_')) {
+            let known = modules.contains(word) || places.contains(&word);
+            assert!(known, "the map of {room} names {word}, which isn't there");
+        }
+    }
+}

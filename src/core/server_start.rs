@@ -4,11 +4,12 @@
 
 use jiff::SignedDuration;
 
-use super::decide::{DecisionContext, Step, pause};
+use super::decide::{DecisionContext, Step};
 use super::deliberate_breaks::Break;
 use super::event::{AlertKind, ClockReading, ServerEvent};
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
 use super::power_state::PowerState;
+use super::retry_backoff::backoff;
 use super::server_downtime::Downtime;
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::Status;
@@ -59,7 +60,7 @@ pub fn is_start_due(
 impl ServerHistory {
     /// Returns how long to wait for a listing before the server's start must be checked. `None` if
     /// the server is not stopped.
-    pub fn patience(
+    pub fn time_for_listing(
         &self,
         policy: Option<&Policy>,
         rules: &Rules,
@@ -325,7 +326,7 @@ impl DecisionContext<'_> {
                 }
             }
             _ if Break::StartForgotten.on() && downtime.created => step,
-            _ if downtime.starts > 0 && self.rules.count_all && downtime.hopeless() => {
+            _ if downtime.starts > 0 && self.rules.count_all && downtime.is_out_of_starts() => {
                 Step::Blocked {
                     reason: "the server was stopped, and has not been seen active since".to_owned(),
                 }
@@ -377,8 +378,8 @@ impl DecisionContext<'_> {
     /// Returns the pause until the next look at a server that is being stopped or started.
     fn look_again(&self, downtime: &Downtime) -> SignedDuration {
         let poll = self.rules.poll_interval;
-        if downtime.hopeless() {
-            pause(&self.policy.server, self.rules, &downtime.snapshot, 1).max(poll)
+        if downtime.is_out_of_starts() {
+            backoff(&self.policy.server, self.rules, &downtime.snapshot, 1).max(poll)
         } else {
             poll
         }
@@ -396,5 +397,5 @@ impl DecisionContext<'_> {
 #[path = "server_downtime_tests.rs"]
 mod downtime_tests;
 #[cfg(test)]
-#[path = "server_restart_tests.rs"]
+#[path = "server_start_tests.rs"]
 mod tests;

@@ -363,7 +363,7 @@ fn i11_a_server_without_snapshots_is_described_before_its_first_create() {
             crate::core::decide::decide(policy, inventory, history, &world.rules, world.now)
         };
         assert_eq!(step(&inventory), Step::AskState);
-        inventory.tell(crate::core::power_state::ServerInfo {
+        inventory.add_server_info(crate::core::power_state::ServerInfo {
             name: Some(name.to_owned()),
             ..crate::core::power_state::PowerState::Active.into()
         });

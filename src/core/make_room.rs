@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
 use super::deletion_payment::PaidBy;
 use super::deliberate_breaks::Break;
-use super::due::RotationDemand;
+use super::due_rules::RotationDemand;
 use super::event::SlotOutcome;
 use super::policy::{OwnSlot, Rotation, WhenFull};
 use super::provider_mismatch::{REGRESSED_KEPT, before};
@@ -175,7 +175,7 @@ impl DecisionContext<'_> {
     /// Returns the delete of a snapshot that `keep` no longer covers (rule 5), if it is paid for
     /// (I19).
     pub(super) fn surplus(&self, owned: &[OwnSnapshot<'_>]) -> Option<Step> {
-        let spares = retention::spares(self.policy, owned);
+        let spares = retention::surplus_of(self.policy, owned);
         if spares.is_empty() || self.troubled() {
             return None;
         }
@@ -247,7 +247,7 @@ impl DecisionContext<'_> {
                     ),
                 };
             }
-            let pause = self.pause(&own.snapshot.name, self.history.refused_deletes);
+            let pause = self.backoff(&own.snapshot.name, self.history.refused_deletes);
             let left = pause - last.elapsed(self.now);
             if left > SignedDuration::ZERO {
                 return Step::Wait {
@@ -278,7 +278,7 @@ impl DecisionContext<'_> {
     }
 
     pub(super) fn owned(&self) -> Vec<OwnSnapshot<'_>> {
-        self.owned_where(|snapshot| self.spares(&snapshot.id))
+        self.owned_where(|snapshot| self.is_spared_for_restore(&snapshot.id))
     }
 
     /// Returns the own snapshots; those for which `spared` is true count as protected.
@@ -339,7 +339,7 @@ impl DecisionContext<'_> {
 
     /// Returns true if an operator is about to restore the snapshot. The snapshot of the present
     /// state, made first, must not displace it.
-    fn spares(&self, id: &SnapshotId) -> bool {
+    fn is_spared_for_restore(&self, id: &SnapshotId) -> bool {
         let Some((spared, since)) = self.history.spared.as_deref() else {
             return false;
         };
@@ -373,5 +373,5 @@ pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> String {
 #[path = "full_tests.rs"]
 mod full_tests;
 #[cfg(test)]
-#[path = "capacity_tests.rs"]
+#[path = "make_room_tests.rs"]
 mod tests;

@@ -72,7 +72,7 @@ impl DecisionContext<'_> {
                     } if candidate == id => {
                         // Wait until the last try can no longer take effect: a refusal of the
                         // repeated delete closes the open call (I5).
-                        let pause = self.pause(&id.to_string(), self.history.refused_deletes + 1);
+                        let pause = self.backoff(&id.to_string(), self.history.refused_deletes + 1);
                         let left = pause.max(self.rules.settle_window) - waited;
                         if left <= SignedDuration::ZERO {
                             Some(again)
@@ -227,5 +227,5 @@ pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>
 }
 
 #[cfg(test)]
-#[path = "pending_op_tests.rs"]
+#[path = "open_call_rules_tests.rs"]
 mod tests;

@@ -174,5 +174,5 @@ async fn status(State(look): State<ViewSource>) -> Result<Response, StatusCode> 
 }
 
 #[cfg(test)]
-#[path = "control_tests.rs"]
+#[path = "control_socket_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@ use super::deliberate_breaks::{BROKEN, Break};
 use super::inventory::Inventory;
 use super::payment::{Payer, Payment};
 use super::policy::Policy;
-use super::recorded_terms::Fnv;
+use super::rotation_terms::Fnv;
 use super::server_history::{ServerHistory, UnfinishedSnapshot};
 use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId, Status};

@@ -8,7 +8,7 @@ use super::policy::Policy;
 use super::power_state::PowerState;
 use super::server_downtime::Downtime;
 use super::server_history::{PendingOp, ServerHistory};
-use super::server_restart::lasts;
+use super::server_start::lasts;
 
 /// How long an accepted start is waited for, at the end of the service, before it is sent again.
 const BOOTS: SignedDuration = SignedDuration::from_secs(10);

@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::attempts::{IN_PAUSE, attempt_in, attempts, unrun};
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
 use super::deliberate_breaks::Break;
 use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
+use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
 use super::schedule::Slot;
 use super::slot_log::{CareReason, SlotRecord};
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -206,7 +206,7 @@ impl DecisionContext<'_> {
         if let Some(left) = self.may_show_yet(&name, note) {
             return RotationDemand::Later(left);
         }
-        if let Some(left) = attempt_in(&self.policy.server, note, self.rules, self.now) {
+        if let Some(left) = time_to_next_attempt(&self.policy.server, note, self.rules, self.now) {
             return RotationDemand::Later(left);
         }
         self.make(index, rotation, name)
@@ -381,5 +381,5 @@ impl DecisionContext<'_> {
 #[path = "slot_tests.rs"]
 mod slot_tests;
 #[cfg(test)]
-#[path = "due_tests.rs"]
+#[path = "due_rules_tests.rs"]
 mod tests;

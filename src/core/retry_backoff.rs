@@ -1,10 +1,10 @@
-//! Attempts of a slot in words, and when the next one is due.
+//! The backoff between attempts, and attempts in words.
 
 use jiff::SignedDuration;
 
-use super::decide::pause;
 use super::event::{ClockReading, SlotOutcome};
 use super::policy::Rules;
+use super::rotation_terms::Fnv;
 use super::sanitize::counted;
 use super::slot_log::SlotRecord;
 use super::snapshot::ServerId;
@@ -14,6 +14,9 @@ pub(super) const IN_PAUSE: &str = "it passed during a pause";
 pub(super) fn attempts(tries: u32) -> String {
     counted(usize::try_from(tries).unwrap_or(usize::MAX), "attempt")
 }
+
+/// The longest pause between two attempts.
+pub const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns the outcome and reason of a slot whose time has passed. A slot that a pause kept from
 /// being tried raises no alert.
@@ -25,13 +28,13 @@ pub(super) fn unrun(note: &SlotRecord, paused: bool, why: &str) -> (SlotOutcome,
 }
 
 /// Returns the time left until the next try of a slot that was tried, if that is not due yet.
-pub fn attempt_in(
+pub fn time_to_next_attempt(
     server: &ServerId,
     note: &SlotRecord,
     rules: &Rules,
     now: ClockReading,
 ) -> Option<SignedDuration> {
-    let usual = pause(server, rules, &note.name, note.tries);
+    let usual = backoff(server, rules, &note.name, note.tries);
     let pause = if note.limited {
         let doublings = note.tries.saturating_sub(1).min(16);
         let soon = rules.poll_interval.saturating_mul(1 << doublings);
@@ -41,4 +44,23 @@ pub fn attempt_in(
     };
     let left = pause - note.last_try?.elapsed(now);
     (left > SignedDuration::ZERO).then_some(left)
+}
+
+/// Returns the pause after the nth try: doubled each time, an hour at most, and up to a quarter
+/// longer by a hash of the server and what is tried, so that servers do not retry in step.
+pub(super) fn backoff(server: &ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
+    let doublings = tries.saturating_sub(1).min(16);
+    let pause = rules
+        .retry_after
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_BACKOFF);
+    let number = server.number().map(u64::to_le_bytes);
+    let text = server.text().map_or(&[][..], str::as_bytes);
+    let seed = number.iter().flatten().chain(text);
+    let nth = tries.to_le_bytes();
+    let bytes = seed.chain(what.as_bytes()).chain(&nth);
+    let mut hash = Fnv::default();
+    hash.bytes(bytes.copied());
+    let quarter = i32::try_from((hash.0 >> 32) % 256).unwrap_or(0);
+    pause + pause * quarter / 1024
 }

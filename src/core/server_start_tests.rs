@@ -10,8 +10,8 @@ use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, 
 use crate::core::hook_lease::tests as hooked;
 use crate::core::operator_order::{Order, objection};
 use crate::core::power_state::PowerState;
-use crate::core::shutdown_start::{ShutdownStep, at_end};
 use crate::core::snapshot::Status;
+use crate::core::start_at_shutdown::{ShutdownStep, at_end};
 use crate::core::test_provider::{DONE, MINUTE, TestProvider};
 #[test]
 fn a_create_that_is_refused_is_followed_by_the_start() {

@@ -52,5 +52,5 @@ impl DecisionContext<'_> {
 }
 
 #[cfg(test)]
-#[path = "pause_tests.rs"]
+#[path = "pause_rule_tests.rs"]
 mod tests;

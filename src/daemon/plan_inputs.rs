@@ -63,7 +63,7 @@ pub async fn inventories(
         }
     }
     for inventory in found.values_mut() {
-        inventory.doubt_twin(|id| policies.iter().any(|policy| policy.server == *id));
+        inventory.doubt_second_policy(|id| policies.iter().any(|policy| policy.server == *id));
     }
     Ok(found)
 }
@@ -128,8 +128,8 @@ pub async fn ask_states(
         let unnamed = policy.name.is_some() && inventory.server_name.is_none();
         if changing.contains(&policy.server) && (stops || unnamed) {
             let permit = api.admit().await;
-            inventory.tell(api.state(permit, &policy.server).await);
-            inventory.doubt_twin(|id| policies.iter().any(|policy| policy.server == *id));
+            inventory.add_server_info(api.state(permit, &policy.server).await);
+            inventory.doubt_second_policy(|id| policies.iter().any(|policy| policy.server == *id));
         }
     }
 }
