@@ -98,6 +98,19 @@ impl ServerHistory {
         }
     }
 
+    /// Returns the ids that the trail has for snapshots of this server.
+    pub fn known_ids(&self) -> impl Iterator<Item = &SnapshotId> {
+        let listed = self.completed.iter().chain(&self.vanished);
+        let listed = listed.map(|(id, _)| id);
+        let foreign = self.foreign.iter().map(|(id, _)| id);
+        let made = self.made.iter().map(|made| &made.id);
+        let open = match &self.open {
+            Some(PendingOp::Create { id, .. }) => id.as_ref(),
+            _ => None,
+        };
+        listed.chain(foreign).chain(made).chain(open)
+    }
+
     fn knows(&self, id: &SnapshotId) -> bool {
         let listed = [&self.completed, &self.vanished].into_iter().flatten();
         let mut listed = listed.map(|(known, _)| known);

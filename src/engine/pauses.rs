@@ -97,6 +97,9 @@ impl<A: SnapshotApi> Engine<A> {
         if server.is_some() && self.all_paused().is_some() {
             return Err(PauseError::AllPaused);
         }
+        if let Some(server) = &server {
+            self.owners.forget(server);
+        }
         let (paused, ended) = self.to_resume(server.as_ref());
         if !paused && ended.is_empty() {
             let nothing = true;

@@ -1,5 +1,5 @@
-//! Which server each completed own snapshot belongs to, by the trail (I1). A listing that shows it as
-//! another server's is not believed: that server's rotation would delete it.
+//! The server of each snapshot, by the trail (I1). A listing that shows it as another server's is
+//! not believed: that server's rotation would count it as its own, or delete it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -16,8 +16,8 @@ pub(super) struct SnapshotOwners(Mutex<HashMap<SnapshotId, ServerId>>);
 impl SnapshotOwners {
     pub(super) fn of(histories: &BTreeMap<ServerId, ServerHistory>) -> Self {
         let owners = histories.iter().flat_map(|(server, history)| {
-            let completed = history.completed.iter();
-            completed.map(|(id, _)| (id.clone(), server.clone()))
+            let ids = history.known_ids();
+            ids.map(|id| (id.clone(), server.clone()))
         });
         Self(Mutex::new(owners.collect()))
     }
@@ -26,15 +26,12 @@ impl SnapshotOwners {
     pub(super) fn apply(&self, server: &ServerId, fact: &ServerEvent) {
         let mut owners = lock(&self.0);
         match fact {
-            ServerEvent::SnapshotCompleted { id, .. }
-            | ServerEvent::SnapshotFound {
-                id, foreign: false, ..
-            } => {
-                owners.insert(id.clone(), server.clone());
+            ServerEvent::CreateResult { id: Some(id), .. }
+            | ServerEvent::SnapshotCompleted { id, .. }
+            | ServerEvent::SnapshotFound { id, .. } => {
+                owners.entry(id.clone()).or_insert_with(|| server.clone());
             }
-            ServerEvent::DeleteConfirmed { id } | ServerEvent::SnapshotGone { id, .. }
-                if owners.get(id) == Some(server) =>
-            {
+            ServerEvent::DeleteConfirmed { id } if owners.get(id) == Some(server) => {
                 owners.remove(id);
             }
             ServerEvent::ServerIdChanged { from } => {
@@ -44,6 +41,11 @@ impl SnapshotOwners {
             }
             _ => {}
         }
+    }
+
+    /// Forgets the snapshots of a server that an operator resumes.
+    pub(super) fn forget(&self, server: &ServerId) {
+        lock(&self.0).retain(|_, owner| owner != server);
     }
 
     /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy.
@@ -60,7 +62,7 @@ impl SnapshotOwners {
         });
         if let Some((name, id, owner)) = stranger {
             inventory.doubt.get_or_insert(format!(
-                "it shows {name} (id {id}), which is a snapshot of server {owner}"
+                "it shows {name} (id {id}), which is a snapshot of server {owner}: look at it at the provider; if it is not, run snaprotate resume --server {owner}"
             ));
         }
     }

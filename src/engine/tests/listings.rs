@@ -305,3 +305,23 @@ async fn i1_a_snapshot_that_is_listed_as_another_servers_is_not_deleted_there() 
     assert_eq!(deleted, []);
     running.ends().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn i19_a_create_without_an_answer_adopts_no_snapshot_of_another_server() {
+    let scene = Scene::new([1, 2]);
+    scene.provider.script(|what| match what {
+        What::Create(1) => Reply::Says(500),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.made(), [2].into());
+    // Both servers' snapshots have the same name.
+    scene.provider.move_to(1, 101);
+    scene.pass(10 * MINUTE).await;
+    let results = scene.events("create_result");
+    let of_one = results.iter().filter(|result| result["server"] == 1);
+    let adopted: Vec<_> = of_one.filter(|result| result["id"] == 101).collect();
+    assert!(adopted.is_empty(), "{adopted:?}");
+    running.ends().await;
+}
