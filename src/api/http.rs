@@ -20,7 +20,7 @@ use super::token::{Token, TokenSource};
 use super::{ApiError, client};
 use crate::clock::Clock;
 
-/// [`SnapshotApi`] over HTTP.
+/// [`SnapshotApi`](super::SnapshotApi) over HTTP.
 #[derive(Debug)]
 pub struct HttpApi {
     /// Keeps connections; for GETs.

@@ -179,17 +179,7 @@ fn complete(world: &mut TestProvider) -> SnapshotId {
     let Step::Create { name, .. } = world.recorded() else {
         panic!("{:?}", world.recorded());
     };
-    world.intend_create(&name);
-    let id = world.make(&name, Status::Completed);
-    world.record(&ServerEvent::CreateResult {
-        snapshot: name,
-        outcome: Outcome::Done,
-        id: Some(id.clone()),
-        server_name: None,
-        looked_for: false,
-        hindrance: None,
-        said: None,
-    });
+    let id = world.create(&name, Status::Completed);
     let step = world.recorded();
     let Step::Wait { reason, .. } = &step else {
         panic!("{step:?}");
@@ -234,17 +224,7 @@ fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_comp
     let Step::Create { name, .. } = world.recorded() else {
         panic!("{:?}", world.recorded());
     };
-    world.intend_create(&name);
-    let made = world.make(&name, Status::Completed);
-    world.record(&ServerEvent::CreateResult {
-        snapshot: name.clone(),
-        outcome: Outcome::Done,
-        id: Some(made.clone()),
-        server_name: None,
-        looked_for: false,
-        hindrance: None,
-        said: None,
-    });
+    let made = world.create(&name, Status::Completed);
     world.recorded();
     world.pass(WEEK);
     let row = world.snapshots.iter().position(|s| s.id == made);

@@ -66,18 +66,7 @@ pub(in crate::core) fn hold(world: &mut TestProvider) {
 }
 
 pub(in crate::core) fn create(world: &mut TestProvider, status: Status) -> SnapshotId {
-    world.intend_create(NAME);
-    let id = world.make(NAME, status);
-    world.record(&ServerEvent::CreateResult {
-        snapshot: NAME.to_owned(),
-        outcome: Outcome::Done,
-        id: Some(id.clone()),
-        server_name: None,
-        looked_for: false,
-        hindrance: None,
-        said: None,
-    });
-    id
+    world.create(NAME, status)
 }
 
 pub(in crate::core) fn complete(world: &mut TestProvider, id: &SnapshotId) {

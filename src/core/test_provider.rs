@@ -288,6 +288,22 @@ impl TestProvider {
         id
     }
 
+    /// Creates the snapshot as the engine does; the provider answers at once.
+    pub(super) fn create(&mut self, name: &str, status: Status) -> SnapshotId {
+        self.intend_create(name);
+        let id = self.make(name, status);
+        self.record(&ServerEvent::CreateResult {
+            snapshot: name.to_owned(),
+            outcome: Outcome::Done,
+            id: Some(id.clone()),
+            server_name: None,
+            looked_for: false,
+            hindrance: None,
+            said: None,
+        });
+        id
+    }
+
     /// Performs steps until nothing more happens. Every create ends with `status`.
     pub(super) fn settle(&mut self, status: &Status) -> Step {
         // A second listing of what was completed follows.
@@ -297,17 +313,7 @@ impl TestProvider {
                 Step::Record(fact) => self.record(&fact),
                 Step::Create { name, .. } => {
                     assert!(self.snapshots.len() < 5, "I10: {:?}", self.log);
-                    self.intend_create(&name);
-                    let id = Some(self.make(&name, status.clone()));
-                    self.record(&ServerEvent::CreateResult {
-                        snapshot: name,
-                        outcome: Outcome::Done,
-                        id,
-                        server_name: None,
-                        looked_for: false,
-                        hindrance: None,
-                        said: None,
-                    });
+                    self.create(&name, status.clone());
                 }
                 Step::Delete {
                     id,
