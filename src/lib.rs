@@ -33,8 +33,8 @@
 //! - [`alerts`]: the alerts that each receiver has been sent, and its next message.
 //! - [`clock`]: the only clock; [`child`]: external programs; `logged`: values in the log's form.
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers.
-//!   - The decision: `decide`, with rule 1 (doubt); `pause_rule`: rule 0; `open_call_rules`: rules 2
-//!     and 3 (open calls, snapshots in progress); `due_rules` and `make_room`: rules 4 to 6 (due,
+//!   - The decision: `decide`, with rule 1 (doubt); `pause_rule`: rule 0; `open_call_rules`: rules
+//!     2 and 3 (open calls, snapshots in progress); `due_rules` and `make_room`: rules 4 to 6 (due,
 //!     surplus, rest); `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_expression`: their times; `name_pattern`: their names; `policy`
 //!     decides which names are own; `slot_log`, `slot_queries`, `settled_slots` and
@@ -44,26 +44,27 @@
 //!     `rotation_terms`: deletions after an edit.
 //!   - Around a create: `hook_lease` (I18); `server_stop`, `server_start`, `server_downtime`,
 //!     `stopped_alert` and `start_at_shutdown` (I20); `power_state`.
-//!   - A provider that errs: `provider_mismatch`, `alternate_ids`, `server_identity`; an answered id
-//!     that can't be: `engine::call_outcome`; a listing of another server's snapshots:
+//!   - A provider that errs: `provider_mismatch`, `alternate_ids`, `server_identity`; an answered
+//!     id that can't be: `engine::call_outcome`; a listing of another server's snapshots:
 //!     `engine::snapshot_owners`.
-//!   - A refused call: `api::error` (its kind), `api::retry_after` and `api::rate_limit` (the pace),
-//!     `engine::call_outcome`, `apply_create` (whether it counts), `retry_backoff` (when again).
+//!   - A refused call: `api::error` (its kind), `api::retry_after` and `api::rate_limit` (the
+//!     pace), `engine::call_outcome`, `apply_create` (whether it counts), `retry_backoff` (when
+//!     again).
 //!   - People: `operator_order`, `operator_resume`; `alert_rules` and `alert_kind`: each server's
 //!     alerts.
 //!   - State: `event` is what the trail records, at a `clock_reading`; `apply`, `apply_create` and
-//!     `apply_power` turn it into a `server_history`, with its `snapshot_log`; `inventory` is what a
-//!     listing shows.
-//!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`; `forecast`,
-//!     `forecast_simulation`, `recovery_points`. For `init`: `pattern_detection`,
+//!     `apply_power` turn it into a `server_history`, with its `snapshot_log`; `inventory` is what
+//!     a listing shows.
+//!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
+//!     `forecast`, `forecast_simulation`, `recovery_points`. For `init`: `pattern_detection`,
 //!     `pattern_inference`.
 //!   - Values: `snapshot`, `id`; `sanitize` makes foreign text safe to print.
 //!   - For the proof: `deliberate_breaks`, `deliberate_break_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!
 //! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults), the switch of
-//! `core::deliberate_breaks` (deliberate violations that `sim` must detect) and `api::fuzz_entry` (answers
-//! without a network).
+//! `core::deliberate_breaks` (deliberate violations that `sim` must detect) and `api::fuzz_entry`
+//! (answers without a network).
 
 pub mod alerts;
 pub mod api;

@@ -64,8 +64,8 @@ pub(super) struct PolicyContext<'a> {
 }
 
 impl PolicyContext<'_> {
-    /// Reads one file and reports its problems. Returns `None` if it can't be used; if lenient, only
-    /// if the file or its server's id can't be read.
+    /// Reads one file and reports its problems. Returns `None` if it can't be used; if lenient,
+    /// only if the file or its server's id can't be read.
     pub(super) fn policy(&mut self, path: &Path, log: &mut Diagnostics) -> Option<Policy> {
         let source = file_source::read(
             path,

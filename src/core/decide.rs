@@ -2,9 +2,9 @@
 //!
 //! The first rule that applies gives the step: held, doubt, open intent, under way, due, surplus,
 //! idle (docs/design.md, "The rules"). The caller performs the step, records it, lists again and
-//! calls again. This file has rule 1, `pause_rule.rs` rule 0, `open_call_rules.rs` rules 2 and 3, `due_rules.rs`
-//! and `make_room.rs` rules 4 to 6. `hook_lease.rs` and `server_start.rs` take precedence over all
-//! rules.
+//! calls again. This file has rule 1, `pause_rule.rs` rule 0, `open_call_rules.rs` rules 2 and 3,
+//! `due_rules.rs` and `make_room.rs` rules 4 to 6. `hook_lease.rs` and `server_start.rs` take
+//! precedence over all rules.
 
 use std::collections::BTreeSet;
 

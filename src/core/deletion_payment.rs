@@ -3,11 +3,12 @@
 //!
 //! A completed own snapshot is deleted only if it is paid for:
 //!
-//! - by a newer one of the same rotation that the rotation created itself and saw completed, in two
-//!   listings at least and in the last one, under the requested name, the answered or found id, and a date that agrees. Each pays once, and only
-//!   if a snapshot was beyond `keep` when it was completed. Snapshots that a growing rotation made
-//!   can't pay later. A prune-first is paid for by a promised snapshot: no second promise is given
-//!   before the first is kept (`make_room.rs`);
+//! - by a newer one of the same rotation that the rotation created itself and saw completed, in at
+//!   least two listings and in the last one, under the requested name, the answered or found id,
+//!   and a date that agrees. Each pays once, and only if a snapshot was beyond `keep` when it was
+//!   completed. Snapshots that a growing rotation made can't pay later. A prune-first is paid for
+//!   by a promised snapshot: no second promise is given before the first is kept
+//!   (`payment_rules.rs`);
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!
@@ -192,8 +193,8 @@ impl DecisionContext<'_> {
 
 /// Returns true if the payer is listed, completed, and newer than its victim by date and slot.
 ///
-/// If a slot has two copies, the rotation's own pays for the other. A copy that the rotation did not
-/// make can't displace one that it made.
+/// If a slot has two copies, the rotation's own pays for the other. A copy that the rotation did
+/// not make can't displace one that it made.
 fn stands_for(
     payer: &SnapshotId,
     own: &OwnSnapshot<'_>,

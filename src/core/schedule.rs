@@ -2,8 +2,8 @@
 //!
 //! The cron expression is walked in plain local time, where no hour is missing or doubled. Each
 //! local time is then placed in the zone: one in the spring gap at the first instant after it, one
-//! in the autumn fold at its first pass (docs/design.md, "Time"). A list such as `15,45 2 * * *`, or
-//! a step, therefore also runs once a slot.
+//! in the autumn fold at its first pass (docs/design.md, "Time"). A list such as `15,45 2 * * *`,
+//! or a step, therefore also runs once a slot.
 
 use std::sync::{Mutex, PoisonError};
 

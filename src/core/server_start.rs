@@ -198,8 +198,7 @@ impl OwedStart<'_> {
         if self.making().is_none() {
             let slot = self.history.slot(&self.downtime.rotation, name);
             let over = slot.is_none_or(|note| note.ending.is_some());
-            // A create that was not done may be repeated while the server is stopped. With hooks it
-            // may not, since a hold is for one create.
+            // A failed create may be repeated while the server is stopped; with hooks it may not.
             let hooked = self.rotation().is_some_and(|r| r.hooks.is_some());
             if self.downtime.created && (over || hooked || !self.downtime.stopped) {
                 return Some(format!("{name} is finished"));
@@ -233,8 +232,8 @@ impl OwedStart<'_> {
         longest.max(self.downtime.longest).unwrap_or_default()
     }
 
-    /// Returns true if a refused stop may have taken effect for too long, and nothing shows that the
-    /// server runs.
+    /// Returns true if a refused stop may have taken effect for too long, and nothing shows that
+    /// the server runs.
     pub(super) fn is_blind(&self) -> bool {
         let unseen = self.downtime.is_doubtful() && self.downtime.active.is_none();
         unseen && self.lasts() >= self.longest()

@@ -1,4 +1,4 @@
-//! What a server's history knows of its rotations and their slots.
+//! Reads and writes the slot records in a server's history.
 
 use super::event::SlotOutcome;
 use super::rotation_terms::Fnv;

@@ -1,5 +1,5 @@
-//! The alerts of a server that a rotation stops: it is down for too long, or ran while its snapshot was
-//! made.
+//! The alerts of a server that a rotation stops: it is down for too long, or ran while its snapshot
+//! was made.
 
 use super::decide::Step;
 use super::event::{AlertKind, Outcome, ServerEvent};

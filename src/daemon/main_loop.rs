@@ -252,8 +252,9 @@ impl Daemon {
     }
 }
 
-/// Waits for the engine's work to end, for one request timeout, [`LAST_WORK`] and [`MARGIN`]. A call that is still
-/// open then has its intent in the trail, and the next start looks for its effect (I6).
+/// Waits for the engine's work to end, for one request timeout, [`LAST_WORK`] and [`MARGIN`]. A
+/// call that is still open then has its intent in the trail, and the next start looks for its
+/// effect (I6).
 pub(super) async fn ended_in_time<T: Default>(
     service: &Service,
     mut work: JoinHandle<T>,

@@ -4,11 +4,12 @@
 //!   two looks.
 //! - `work_queue`: when each server's loop runs; a server at rest costs no task.
 //! - `shared_listing`: one listing for all servers that wait for one, with few requests.
-//! - `server_listing`: the listing of one server; `listing_confirmation`: which listings are accepted,
-//!   and which need a second one that agrees; `snapshot_owners`: whose snapshots they may show.
+//! - `server_listing`: the listing of one server; `listing_confirmation`: which listings are
+//!   accepted, and which need a second one that agrees; `snapshot_owners`: whose snapshots they may
+//!   show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
-//! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `call_outcome`: what its
-//!   answer shows; `requeue`: when its server's loop goes on.
+//! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `call_outcome`: what
+//!   its answer shows; `requeue`: when its server's loop goes on.
 //! - `missing_trail_hold`: no creates for a while if there are own snapshots but no trail.
 //! - `hook_leases`: a rotation's hooks around its create, and the release; `power_cycle`: the stop
 //!   and the start of a server around its create.

@@ -78,7 +78,8 @@ pub(super) struct Lies {
     /// Those that the rotation deletes as never completed: once gone they pay for nothing.
     pub(super) unmade: BTreeSet<u64>,
     pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
-    /// How often a listing showed a snapshot completed, by its true id. A true listing counts twice.
+    /// How often a listing showed a snapshot completed, by its true id. A true listing counts
+    /// twice.
     pub(super) shown_completed: BTreeMap<u64, u32>,
     /// The number of payments when the last prune-first was sent, by server.
     pub(super) promised: BTreeMap<u64, usize>,

@@ -4,19 +4,20 @@
 //! and all of it follows from the seed:
 //!
 //! - `world_setup`: the servers, their policies and the rates of faults;
-//! - `true_state`: the true snapshots; `provider`, `effects`: how calls, time and people change them;
+//! - `true_state`: the true snapshots; `provider`, `effects`: how calls, time and people change
+//!   them;
 //! - `faulty_api`: the provider's calls as the engine uses them; `call_faults`: their faults;
-//! - `director`, `director_state`, `disturbances`: processes that start, die and start again; clocks,
-//!   disks, reloads, people;
+//! - `director`, `director_state`, `disturbances`: processes that start, die and start again;
+//!   clocks, disks, reloads, people;
 //! - `judge`, `mutation_judge`: the invariants, checked against the provider's truth at every
 //!   mutation; `deletable`: the snapshots that may be deleted;
 //! - `hook_ledger`: the servers that are truly held; `hook_faults`: a runner that fails;
 //! - `machines`: the servers that truly run; `power_faults`: power calls that fail; `power_judge`:
 //!   I20;
-//! - `lies`, `lying_provider`, `lying_listing`: a provider that lies; `deletion_budget`: the erosion
-//!   bound by what it truly holds;
-//! - `operator_orders`, `operator_wishes`: orders and pauses; `crash`, `process_deaths`: the points at
-//!   which a process dies;
+//! - `lies`, `lying_provider`, `lying_listing`: a provider that lies; `deletion_budget`: the
+//!   erosion bound by what it truly holds;
+//! - `operator_orders`, `operator_wishes`: orders and pauses; `crash`, `process_deaths`: the points
+//!   at which a process dies;
 //! - `final_checks`: the checks after the faults have stopped.
 //!
 //! [`crash_points`] draws nothing: it kills a few short stories (`scenario`) at every possible

@@ -1,4 +1,4 @@
-//! What operators have asked for, and what must hold because of it.
+//! The orders of operators so far, and the rules that follow from them.
 
 use super::rng::Rng;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What the provider truly holds, and the changes that are scheduled.
+//! The provider's true state, and the changes that are scheduled.
 
 use super::ids;
 use crate::api::{ApiError, ErrorKind, PowerAction};
