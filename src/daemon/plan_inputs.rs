@@ -110,27 +110,26 @@ pub async fn ask_states(
     histories: &Histories,
     now: ClockReading,
 ) {
+    let depends = |policy: &Arc<Policy>| {
+        let mut rotations = policy.rotations.iter();
+        let named = inventories.get(&policy.server);
+        let unnamed = named.is_some_and(|inventory| inventory.server_name.is_none());
+        rotations.any(|rotation| rotation.stop.is_some()) || (policy.name.is_some() && unnamed)
+    };
+    let depending = policies.iter().filter(|policy| depends(policy)).cloned();
+    let depending: Vec<_> = depending.collect();
     let changes = |plan: &Plan| {
         let mut steps = plan.steps.iter();
         steps.any(|step| matches!(step.do_, PlannedAction::Create | PlannedAction::Stop))
     };
-    let planned = plans(policies, rules, inventories, histories, now);
-    let changing = planned.servers.iter().filter(|plan| changes(plan));
-    let changing: BTreeSet<_> = changing.map(|plan| plan.id.clone()).collect();
-    for policy in policies {
-        let Some(inventory) = inventories.get_mut(&policy.server) else {
+    let planned = plans(&depending, rules, inventories, histories, now);
+    for plan in planned.servers.iter().filter(|plan| changes(plan)) {
+        let Some(inventory) = inventories.get_mut(&plan.id) else {
             continue;
         };
-        let stops = policy
-            .rotations
-            .iter()
-            .any(|rotation| rotation.stop.is_some());
-        let unnamed = policy.name.is_some() && inventory.server_name.is_none();
-        if changing.contains(&policy.server) && (stops || unnamed) {
-            let permit = api.admit().await;
-            inventory.add_server_info(api.state(permit, &policy.server).await);
-            inventory.doubt_second_policy(|id| policies.iter().any(|policy| policy.server == *id));
-        }
+        let permit = api.admit().await;
+        inventory.add_server_info(api.state(permit, &plan.id).await);
+        inventory.doubt_second_policy(|id| policies.iter().any(|policy| policy.server == *id));
     }
 }
 

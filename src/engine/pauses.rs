@@ -97,8 +97,10 @@ impl<A: SnapshotApi> Engine<A> {
         if server.is_some() && self.all_paused().is_some() {
             return Err(PauseError::AllPaused);
         }
-        if let Some(server) = &server {
-            self.owners.forget(server);
+        if let Some(server) = &server
+            && let Some(seen) = &lock(&self.seat(server)).seen
+        {
+            self.owners.give_up(server, &seen.rows);
         }
         let (paused, ended) = self.to_resume(server.as_ref());
         if !paused && ended.is_empty() {

@@ -1,14 +1,14 @@
 //! The server of each snapshot, by the trail (I1). A listing that shows it as another server's is
 //! not believed: that server's rotation would count it as its own, or delete it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use super::lock;
 use crate::core::decide::Inventory;
-use crate::core::event::ServerEvent;
+use crate::core::event::{Outcome, ServerEvent};
 use crate::core::server_history::ServerHistory;
-use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The owners, by snapshot.
 pub(super) struct SnapshotOwners(Mutex<HashMap<SnapshotId, ServerId>>);
@@ -26,7 +26,12 @@ impl SnapshotOwners {
     pub(super) fn apply(&self, server: &ServerId, fact: &ServerEvent) {
         let mut owners = lock(&self.0);
         match fact {
-            ServerEvent::CreateResult { id: Some(id), .. }
+            // An id that was answered otherwise can't be relied on.
+            ServerEvent::CreateResult {
+                id: Some(id),
+                outcome: Outcome::Done,
+                ..
+            }
             | ServerEvent::SnapshotCompleted { id, .. }
             | ServerEvent::SnapshotFound { id, .. } => {
                 owners.entry(id.clone()).or_insert_with(|| server.clone());
@@ -43,9 +48,11 @@ impl SnapshotOwners {
         }
     }
 
-    /// Forgets the snapshots of a server that an operator resumes.
-    pub(super) fn forget(&self, server: &ServerId) {
-        lock(&self.0).retain(|_, owner| owner != server);
+    /// Gives up the snapshots of a server that its last accepted listing does not show: an operator
+    /// resumes it.
+    pub(super) fn give_up(&self, server: &ServerId, listed: &[Snapshot]) {
+        let shown: BTreeSet<_> = listed.iter().map(|row| &row.id).collect();
+        lock(&self.0).retain(|id, owner| owner != server || shown.contains(id));
     }
 
     /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy.

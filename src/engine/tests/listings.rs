@@ -303,6 +303,23 @@ async fn i1_a_snapshot_that_is_listed_as_another_servers_is_not_deleted_there() 
     );
     let deleted = scene.provider.times(|what| *what == What::Delete(104));
     assert_eq!(deleted, []);
+    // That server has recorded it as gone meanwhile.
+    assert_eq!(scene.events("snapshot_gone").len(), 1);
+    assert_eq!(scene.events("recovered").len(), 0);
+    // A resume of that server gives up only the one that it has no more.
+    let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
+    resumed.expect("nothing stands against it");
+    let left = (105..110).find(|id| scene.provider.owner(*id) == Some(2));
+    let left = left.expect("one that server 2 has made");
+    scene.provider.move_to(1, left);
+    scene.pass(10 * MINUTE).await;
+    let raised = scene.events("alert_raised");
+    let told = raised.iter().filter(|alert| alert["server"] == 1);
+    let told: Vec<_> = told.map(|alert| alert["reason"].to_string()).collect();
+    assert!(
+        told.iter().any(|why| why.contains(&format!("(id {left})"))),
+        "{told:?}"
+    );
     running.ends().await;
 }
 

@@ -161,6 +161,15 @@ impl Provider {
         }
     }
 
+    /// Returns the server that this snapshot is listed under.
+    pub(super) fn owner(&self, id: u64) -> Option<u64> {
+        let state = lock(&self.state);
+        let id = SnapshotId::from(id);
+        let mut servers = state.snapshots.iter();
+        let owner = servers.find(|(_, rows)| rows.iter().any(|row| row.id == id));
+        owner.map(|(server, _)| *server)
+    }
+
     /// Lists this snapshot as another server's from now on.
     pub(super) fn move_to(&self, server: u64, id: u64) {
         let mut state = lock(&self.state);
