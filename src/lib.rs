@@ -62,7 +62,7 @@
 //!   - For the proof: `deliberate_breaks`, `deliberate_break_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!
-//! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults), the switch of
+//! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults),
 //! `core::deliberate_breaks` (deliberate violations that `sim` must detect) and `api::fuzz_entry`
 //! (answers without a network).
 

@@ -29,12 +29,15 @@ pub enum Crash {
 }
 
 /// Faults to inject, counters, and the contents.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 #[derive(Default)]
 pub struct DiskState {
     /// Bytes that still fit; `None`: unlimited.
     pub room: Option<usize>,
     /// Number of syncs that fail, and drop what they should have written, as on Linux.
     pub failing_syncs: u32,
+    /// True: syncs report success and write nothing.
+    pub no_sync: bool,
     /// True: truncations fail.
     pub no_truncate: bool,
     /// True: overwrites fail.
@@ -284,6 +287,9 @@ impl Disk for MemoryDisk {
         let mut inner = self.set();
         inner.change()?;
         inner.syncs += 1;
+        if inner.no_sync {
+            return Ok(());
+        }
         let fails = inner.failing_syncs > 0;
         inner.failing_syncs = inner.failing_syncs.saturating_sub(1);
         if fails {

@@ -13,7 +13,6 @@ use super::head::HEAD;
 use super::reader::{ChainChecker, FoldedState, LineReader, file_name, scan};
 use super::record::{Entry, GlobalEvent, LineWriter};
 use super::witness::TrailPosition;
-use crate::core::deliberate_breaks::Break;
 
 /// State of the file after its last valid record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,12 +100,7 @@ impl Writer {
         let path = self.path();
         let done = (self.disk.append(&path, &bytes))
             .map_err(TrailError::disk("append", &path))
-            .and_then(|()| {
-                if Break::TrailNotSynced.on() {
-                    return Ok(());
-                }
-                self.sync(&path)
-            });
+            .and_then(|()| self.sync(&path));
         if let Err(error) = done {
             // A second sync might succeed without having written anything. What this one left is
             // therefore cut off, at once if possible, and the caller sends it again.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
-use super::deliberate_breaks::Break;
 use super::due_rules::LONG_WAIT;
 use super::event::{AlertKind, ServerEvent, SlotOutcome};
 use super::make_room::disagree;
@@ -177,12 +176,10 @@ impl DecisionContext<'_> {
             ran.map(|(name, ran)| ((AlertKind::ServerRan, name.clone()), ran.why.to_string())),
         );
         self.shrinking(&mut alerts);
-        if !Break::SilentFailure.on() {
-            for (index, rotation) in self.policy.rotations.iter().enumerate() {
-                self.fruitless_slots(&rotation.name, &mut alerts);
-                self.waiting_slot(rotation, &mut alerts);
-                self.forgotten_slot(index, &mut alerts);
-            }
+        for (index, rotation) in self.policy.rotations.iter().enumerate() {
+            self.fruitless_slots(&rotation.name, &mut alerts);
+            self.waiting_slot(rotation, &mut alerts);
+            self.forgotten_slot(index, &mut alerts);
         }
         alerts
     }

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::deliberate_breaks::Break;
+#[cfg(feature = "proof")]
+use super::deliberate_break_input::{broken_history, broken_input};
 use super::event::{ClockReading, ServerEvent, SlotOutcome};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
 use super::rotation_terms::{RotationTerms, TermsHash};
@@ -95,13 +96,7 @@ pub fn decide(
     now: ClockReading,
 ) -> Step {
     #[cfg(feature = "proof")]
-    if let Some((inventory, history)) =
-        super::deliberate_break_input::blinded(policy, inventory, history)
-    {
-        return decided(&DecisionContext::of(
-            policy, &inventory, &history, rules, now,
-        ));
-    }
+    let (inventory, history) = &broken_input(policy, inventory, history, now);
     decided(&DecisionContext::of(policy, inventory, history, rules, now))
 }
 
@@ -118,6 +113,8 @@ pub fn decide_in_hold(
     rules: &Rules,
     now: ClockReading,
 ) -> Step {
+    #[cfg(feature = "proof")]
+    let (inventory, history) = &broken_input(policy, inventory, history, now);
     let server = DecisionContext::of(policy, inventory, history, rules, now);
     let owed = server.owed().or_else(|| server.held());
     let first = owed.or_else(|| server.doubt());
@@ -131,6 +128,8 @@ pub fn release(
     rules: &Rules,
     now: ClockReading,
 ) -> Option<Step> {
+    #[cfg(feature = "proof")]
+    let history = &broken_history(history);
     history.hold.as_ref()?;
     let nothing = Inventory::empty(now.mono);
     DecisionContext::of(policy, &nothing, history, rules, now).release()
@@ -207,9 +206,7 @@ impl DecisionContext<'_> {
         if let Some(reason) = self.unreliable() {
             return blocked(reason);
         }
-        if let Some(last) = self.clock_behind()
-            && !Break::ClockTrusted.on()
-        {
+        if let Some(last) = self.clock_behind() {
             return blocked(put_right(last));
         }
         // I4: only a listing that was requested after the last answer justifies a change.
@@ -217,7 +214,6 @@ impl DecisionContext<'_> {
             .history
             .last_answer
             .is_some_and(|answer| self.inventory.requested < answer)
-            && !Break::StaleListingReused.on()
         {
             return Some(self.poll("the listing is older than the last mutation"));
         }
@@ -226,9 +222,7 @@ impl DecisionContext<'_> {
 
     /// Returns why the listing is unreliable or shows another server (I11).
     pub(super) fn unreliable(&self) -> Option<String> {
-        if let Some(doubt) = &self.inventory.doubt
-            && !Break::ShortListingTrusted.on()
-        {
+        if let Some(doubt) = &self.inventory.doubt {
             return Some(format!("the listing can't be relied on: {doubt}"));
         }
         let reported = self

@@ -1,7 +1,11 @@
 //! Deliberate violations of the rules. The proof shows that its checks detect each of them.
 //!
-//! Only the feature `proof` contains the switch. Without it, `Break::on` is `false` at compile
-//! time, and no release contains any of this.
+//! The rules themselves contain no switch. A rule is broken by giving it a false input:
+//! `deliberate_break_input.rs` alters what a decision is told of the listing and of the history, and
+//! the simulation alters policies, settings, the disk and answers. Only the feature `proof` contains
+//! any of this.
+
+use std::cell::Cell;
 
 /// A rule to violate on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,31 +120,26 @@ impl Break {
     ];
 
     /// Returns true if the break does harm only with a provider that gives wrong answers.
-    #[cfg(feature = "proof")]
     pub fn needs_lies(self) -> bool {
         self >= Self::UnpaidDeleted
     }
 
     /// Returns true if this rule is broken on this thread.
-    #[cfg(not(feature = "proof"))]
-    pub(crate) const fn on(self) -> bool {
-        false
-    }
-
-    /// Returns true if this rule is broken on this thread.
-    #[cfg(feature = "proof")]
     pub(crate) fn on(self) -> bool {
-        BROKEN.get() == Some(self)
+        broken() == Some(self)
     }
 }
 
-#[cfg(feature = "proof")]
 thread_local! {
-    pub(super) static BROKEN: std::cell::Cell<Option<Break>> = const { std::cell::Cell::new(None) };
+    static BROKEN: Cell<Option<Break>> = const { Cell::new(None) };
+}
+
+/// Returns the rule that is broken on this thread.
+pub(super) fn broken() -> Option<Break> {
+    BROKEN.get()
 }
 
 /// Breaks this rule on this thread, or restores all rules.
-#[cfg(feature = "proof")]
 pub fn set(broken: Option<Break>) {
     BROKEN.set(broken);
 }

@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
-use super::deliberate_breaks::Break;
 use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
@@ -159,7 +158,7 @@ impl DecisionContext<'_> {
             // reaches it again.
             None => self.history.passed(&rotation.name, slot.at),
         };
-        if over && !Break::TrailForgotten.on() {
+        if over {
             return RotationDemand::Nothing;
         }
         if let Some(there) = self.of_slot(index, slot, |s| s.status == Status::Completed) {
@@ -327,9 +326,6 @@ impl DecisionContext<'_> {
 
     fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> RotationDemand {
         let (name, slot_at) = (rotation.name.clone(), slot.at);
-        if Break::SlotsLost.on() {
-            return RotationDemand::Nothing;
-        }
         if rotation.within_catch_up(slot, self.now.wall) {
             return RotationDemand::Step(Step::Record(ServerEvent::SlotDue {
                 rotation: name,

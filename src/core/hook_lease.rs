@@ -9,7 +9,6 @@ use jiff::SignedDuration;
 
 use super::apply_create::FailedTry;
 use super::decide::{DecisionContext, Step};
-use super::deliberate_breaks::Break;
 use super::event::{HookKind, HookOutcome, RecordedAt, ServerEvent};
 use super::policy::{Hooks, ReleaseWhen, Rotation};
 use super::server_history::{HookLease, PendingOp, ServerHistory};
@@ -78,9 +77,6 @@ impl ServerHistory {
                 reason,
                 ..
             } => {
-                if Break::AfterRunOnce.on() {
-                    self.hold = None;
-                }
                 if let Some(hold) = &mut self.hold {
                     hold.failures += 1;
                     hold.last = Some(at);
@@ -134,10 +130,7 @@ impl DecisionContext<'_> {
     /// listing.
     pub(super) fn release(&self) -> Option<Step> {
         let hold = self.history.hold.as_deref()?;
-        if self.until_next_try(hold).is_some()
-            || self.starts_first(hold)
-            || (hold.created && Break::HoldForgotten.on())
-        {
+        if self.until_next_try(hold).is_some() || self.starts_first(hold) {
             return None;
         }
         let reason = self.why_released(hold)?;

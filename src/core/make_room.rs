@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
 use super::deletion_payment::PaidBy;
-use super::deliberate_breaks::Break;
 use super::due_rules::RotationDemand;
 use super::event::SlotOutcome;
 use super::policy::{OwnSlot, Rotation, WhenFull};
@@ -24,7 +23,7 @@ impl DecisionContext<'_> {
             return due;
         }
         let owned = self.owned();
-        let full = self.inventory.snapshots.len() >= self.rules.limit && !Break::NoRoomCheck.on();
+        let full = self.inventory.snapshots.len() >= self.rules.limit;
         // I19: a listing may report a good snapshot as failed. A recent failed one stays while its
         // place is not needed, and a failed one that the rotation did not make needs the same
         // payment as a completed one.

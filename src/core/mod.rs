@@ -14,6 +14,7 @@ pub mod decide;
 mod deletion_payment;
 #[cfg(feature = "proof")]
 mod deliberate_break_input;
+#[cfg(feature = "proof")]
 pub mod deliberate_breaks;
 pub mod dry_run;
 mod dry_run_effects;

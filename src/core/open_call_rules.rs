@@ -4,7 +4,6 @@
 use jiff::SignedDuration;
 
 use super::decide::{DecisionContext, Step, ended};
-use super::deliberate_breaks::Break;
 use super::event::{Outcome, RecordedAt, ServerEvent, SlotOutcome};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -30,10 +29,7 @@ impl DecisionContext<'_> {
                         Some(found.id.clone()),
                     ))),
                     // I9: not sent again while the earlier create may still take effect.
-                    (None, _)
-                        if self.over_for(*since) < self.rules.settle_window
-                            && !Break::NoSettleWindow.on() =>
-                    {
+                    (None, _) if self.over_for(*since) < self.rules.settle_window => {
                         Some(self.poll(&format!("it is not known yet whether {name} was made")))
                     }
                     (None, Some(id)) => Some(Step::Record(ServerEvent::SnapshotFailed {
@@ -44,7 +40,6 @@ impl DecisionContext<'_> {
                     (None, None) => Some(Step::Record(create_result(name, Outcome::Failed, None))),
                 }
             }
-            PendingOp::Delete { .. } if Break::OpenDeleteForgotten.on() => None,
             // The process that sent it has ended, and the answer is lost (I12: not sent again).
             PendingOp::Restore { id, .. } => Some(Step::Record(ServerEvent::RestoreResult {
                 id: id.clone(),
@@ -127,12 +122,7 @@ impl DecisionContext<'_> {
             let rotation = &self.policy.rotations[place.rotation];
             let note = self.history.slot(&rotation.name, &snapshot.name);
             let unsettled = note.filter(|note| note.ending.is_none());
-            let status = match &snapshot.status {
-                Status::InProgress if Break::InProgressCounts.on() => &Status::Completed,
-                Status::InProgress if Break::PruneBeforeCompletion.on() => continue,
-                status => status,
-            };
-            match status {
+            match &snapshot.status {
                 Status::InProgress | Status::Unknown(_) if !self.stuck(snapshot) => {
                     return Some(self.poll(&format!("{} is in progress", snapshot.name)));
                 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::decide::{DecisionContext, Step};
-use super::deliberate_breaks::Break;
 use super::inventory::Inventory;
 use super::payment::{Payer, PruneFirstPromise};
 use super::retention::OwnSnapshot;
@@ -95,11 +94,10 @@ impl DecisionContext<'_> {
         let Some(last) = self.history.prune_first.as_deref() else {
             return true;
         };
-        let allowed = match &last.kept_by {
+        match &last.kept_by {
             None => last.victim == own.snapshot.id,
             Some(payer) => payer.id == own.snapshot.id || !self.is_promise_broken(),
-        };
-        allowed || Break::NoErosionGuard.on()
+        }
     }
 
     /// Returns true if the snapshot that was made after the last prune-first is listed as anything

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::deliberate_breaks::Break;
 use super::name_pattern::Pattern;
 use super::schedule::{Schedule, Slot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
@@ -167,7 +166,7 @@ impl Policy {
     /// Returns the rotation and slot of an own name. `None` if the name is foreign.
     pub fn place(&self, name: &str) -> Option<OwnSlot> {
         let mut rotations = self.rotations.iter().enumerate();
-        let own = rotations.find_map(|(rotation, r)| {
+        rotations.find_map(|(rotation, r)| {
             r.all_patterns().find_map(|(pattern, coarse)| {
                 let local = pattern.parse(name)?;
                 Some(OwnSlot {
@@ -176,17 +175,7 @@ impl Policy {
                     coarse,
                 })
             })
-        });
-        if own.is_none() && Break::ForeignAsOwn.on() {
-            let (rotation, local) = (0, jiff::civil::DateTime::MIN);
-            let coarse = false;
-            return Some(OwnSlot {
-                rotation,
-                local,
-                coarse,
-            });
-        }
-        own
+        })
     }
 
     /// Returns the rotation's name of an own name. `None` if the name is foreign.
@@ -197,13 +186,12 @@ impl Policy {
 
     /// Returns true if the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
-        !Break::ProtectionIgnored.on()
-            && (self.protects_id(&snapshot.id)
-                || snapshot
-                    .uuid
-                    .as_ref()
-                    .is_some_and(|id| self.protects_id(id))
-                || self.protected_names.contains(&snapshot.name))
+        self.protects_id(&snapshot.id)
+            || snapshot
+                .uuid
+                .as_ref()
+                .is_some_and(|id| self.protects_id(id))
+            || self.protected_names.contains(&snapshot.name)
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::deliberate_breaks::Break;
 use super::policy::{OwnSlot, Policy, Rotation};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -40,7 +39,6 @@ impl OwnSnapshot<'_> {
 
     fn completed(&self) -> bool {
         self.snapshot.status == Status::Completed
-            || (Break::InProgressCounts.on() && matches!(self.snapshot.status, Status::InProgress))
     }
 
     /// Returns true if it is unprotected (I1) and has a reliable date (I11).
@@ -115,8 +113,7 @@ fn next_spare<'a>(
 ) -> Option<(OwnSnapshot<'a>, SurplusReason)> {
     let counted = in_age_order(owned, OwnSnapshot::counts);
     let newest = newest_completed(owned);
-    let spare =
-        |own: &OwnSnapshot<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
+    let spare = |own: &OwnSnapshot<'_>| Some(own.snapshot.id.clone()) != newest;
     let copy = counted.iter().enumerate().find(|(index, own)| {
         counted[index + 1..]
             .iter()
@@ -132,7 +129,7 @@ fn next_spare<'a>(
             .filter(|other| other.place.rotation == rotation);
         let slots: BTreeSet<_> = held.map(|other| other.place).collect();
         let keep = policy.rotations[rotation].keep;
-        slots.len() > keep.saturating_sub(usize::from(Break::KeepOneLess.on()))
+        slots.len() > keep
     });
     // I2: the newest own completed snapshot stays, whatever `keep` is.
     if let Some(own) = beyond.filter(|own| spare(own)) {
@@ -177,7 +174,7 @@ pub fn prune_first<'a>(
     owned: &[OwnSnapshot<'a>],
     rotation: usize,
 ) -> Option<Result<OwnSnapshot<'a>, [OwnSnapshot<'a>; 2]>> {
-    if completed(owned).count() <= policy.min_completed && !Break::NoMinimum.on() {
+    if completed(owned).count() <= policy.min_completed {
         return None;
     }
     let counted = in_age_order(owned, OwnSnapshot::counts);
@@ -202,8 +199,7 @@ pub fn prune_first<'a>(
         rotation
     };
     let newest = newest_completed(owned);
-    let may_go =
-        |own: &OwnSnapshot<'_>| Some(own.snapshot.id.clone()) != newest || Break::NoFloor.on();
+    let may_go = |own: &OwnSnapshot<'_>| Some(own.snapshot.id.clone()) != newest;
     oldest(owned, from).filter(|found| match found {
         Ok(own) => may_go(own),
         Err(_) => true,
@@ -216,9 +212,6 @@ fn in_age_order<'a>(
 ) -> Vec<OwnSnapshot<'a>> {
     let mut found: Vec<_> = owned.iter().filter(|own| wanted(own)).copied().collect();
     found.sort_by_key(OwnSnapshot::age);
-    if Break::OldestByName.on() {
-        found.sort_by_key(|own| &own.snapshot.name);
-    }
     found
 }
 

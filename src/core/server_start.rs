@@ -5,7 +5,6 @@
 use jiff::SignedDuration;
 
 use super::decide::{DecisionContext, Step};
-use super::deliberate_breaks::Break;
 use super::event::{AlertKind, ClockReading, ServerEvent};
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
 use super::power_state::PowerState;
@@ -34,11 +33,10 @@ pub fn owed(
     state: Option<&PowerState>,
     now: ClockReading,
 ) -> Option<Step> {
+    #[cfg(feature = "proof")]
+    let history = &super::deliberate_break_input::broken_history(history);
     let owed = OwedStart::of(policy, history, rules, state, now)?;
     let downtime = owed.downtime;
-    if downtime.created && Break::StartForgotten.on() {
-        return None;
-    }
     let unanswered = downtime.unanswered().map(Step::Record);
     unanswered
         .or_else(|| owed.confirmed())
@@ -324,7 +322,6 @@ impl DecisionContext<'_> {
                     },
                 }
             }
-            _ if Break::StartForgotten.on() && downtime.created => step,
             _ if downtime.starts > 0 && self.rules.count_all && downtime.is_out_of_starts() => {
                 Step::Blocked {
                     reason: "the server was stopped, and has not been seen active since".to_owned(),

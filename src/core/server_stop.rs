@@ -1,7 +1,6 @@
 //! The stop of a server before its snapshot: when it is due, and what forbids it (I20).
 
 use super::decide::{DecisionContext, Step, ended};
-use super::deliberate_breaks::Break;
 use super::due_rules::RotationDemand;
 use super::event::{ServerEvent, SlotOutcome};
 use super::policy::Rotation;
@@ -15,10 +14,7 @@ impl DecisionContext<'_> {
     /// Returns the record that the slot gets no snapshot, because the server is neither stopped nor
     /// can be stopped, or the request for its state. Called before room is made.
     pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
-        rotation
-            .stop
-            .as_ref()
-            .filter(|_| !Break::StopLeftOut.on())?;
+        rotation.stop.as_ref()?;
         if self.history.is_down() {
             return None;
         }
@@ -66,7 +62,7 @@ impl DecisionContext<'_> {
             }
         }
         let runs = self.inventory.state == Some(PowerState::Active);
-        if rotation.stop.is_none() || !runs || Break::StopLeftOut.on() {
+        if rotation.stop.is_none() || !runs {
             return None;
         }
         let note = self.history.slot(&rotation.name, name)?;

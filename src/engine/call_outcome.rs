@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use crate::api::{ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, StatusCell};
 use crate::audit::Details;
-use crate::core::deliberate_breaks::Break;
 use crate::core::event::Outcome;
 use crate::core::sanitize::printable;
 use crate::core::snapshot::SnapshotId;
@@ -38,7 +37,6 @@ pub(super) fn judge_create_answer(
 pub(super) fn outcome(error: &ApiError, missing: Outcome) -> Outcome {
     match error.kind {
         ErrorKind::Later | ErrorKind::Account => Outcome::Later,
-        ErrorKind::Unknown if Break::BlindRetry.on() => Outcome::Later,
         ErrorKind::Unknown => Outcome::Unknown,
         ErrorKind::Missing => missing,
         ErrorKind::Refused => Outcome::Failed,

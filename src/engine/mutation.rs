@@ -14,7 +14,6 @@ use super::{Engine, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Permit, SnapshotApi};
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
-use crate::core::deliberate_breaks::Break;
 use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -40,7 +39,6 @@ impl<A: SnapshotApi> Engine<A> {
         if let Some(rotation) = policy.rotation(rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
             && !down
-            && !Break::BeforeLeftOut.on()
         {
             let hooks = (rotation, hooks);
             return Box::pin(self.act_in_hold(policy, seat, inventory, step, hooks)).await;

@@ -39,12 +39,6 @@ impl<A: SnapshotApi> Engine<A> {
         server: &ServerId,
         seat: &Mutex<ServerRuntime>,
     ) -> Result<Inventory, Option<ApiError>> {
-        #[cfg(feature = "proof")]
-        if crate::core::deliberate_breaks::Break::StaleListingReused.on()
-            && let Some(reused) = lock(seat).reused.take()
-        {
-            return Ok(*reused);
-        }
         for _ in 1..MOST_ASKED {
             let inventory = self.ask(server, seat).await?;
             if lock(seat).believes(&inventory) {

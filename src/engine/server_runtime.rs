@@ -96,9 +96,6 @@ pub(super) struct ServerRuntime {
     /// Number of orders so far, and the order that waits.
     pub(super) orders: u64,
     pub(super) order: Option<Box<PendingOrder>>,
-    /// The listing that a deliberate break uses twice.
-    #[cfg(feature = "proof")]
-    pub(super) reused: Option<Box<Inventory>>,
 }
 
 pub(super) type SharedRuntime = Arc<Mutex<ServerRuntime>>;
@@ -108,12 +105,6 @@ impl ServerRuntime {
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         (self.failures, self.own_failures) = (0, 0);
         self.unlisted = None;
-        #[cfg(feature = "proof")]
-        if inventory.doubt.is_none()
-            && crate::core::deliberate_breaks::Break::StaleListingReused.on()
-        {
-            self.reused = Some(Box::new(inventory.clone()));
-        }
         let Self {
             listed, history, ..
         } = self;

@@ -16,6 +16,7 @@ use super::hook_ledger::HookLedger;
 use super::lies::Lies;
 use super::provider::World;
 use super::rng::Rng;
+use super::rule_breaks::{altered_policy, altered_settings};
 use super::world_setup::WorldSetup;
 use super::{
     SimulationOptions, SimulationReport, audit_dir, final_checks, power_faults, state_dir,
@@ -170,7 +171,7 @@ impl Director {
     }
 
     pub(super) fn rules(&self) -> Rules {
-        self.world().setting.rules.clone()
+        altered_settings(self.world().setting.rules.clone())
     }
 
     pub(super) fn policies(&self) -> Vec<Arc<Policy>> {
@@ -181,7 +182,7 @@ impl Director {
             let Some(chosen) = chosen else { continue };
             let (policy, view) = world.setting.wanted[index][*chosen].clone();
             world.in_force.insert(index as u64 + 1, view);
-            policies.push(policy);
+            policies.push(altered_policy(policy));
         }
         policies
     }

@@ -1,5 +1,6 @@
 //! The provider as the engine meets it: its calls, with every fault.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
@@ -7,6 +8,7 @@ use jiff::SignedDuration;
 use super::call_faults::MutationCourse;
 use super::crash::CrashPhase;
 use super::provider::World;
+use super::rule_breaks::altered_error;
 use super::true_state::{TimedChange, error};
 use super::world_setup::CALL;
 use super::{ids, power_faults};
@@ -14,6 +16,7 @@ use crate::api::{
     ApiError, CreatedSnapshot, ErrorKind, Limiter, Listing, NewSnapshot, Permit, PowerAction,
     RateSettings, SnapshotApi,
 };
+use crate::core::deliberate_breaks::Break;
 use crate::core::power_state::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
@@ -21,6 +24,8 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 pub(super) struct FaultyApi {
     pub(super) world: Arc<Mutex<World>>,
     pub(super) limiter: Limiter,
+    /// Listings that a deliberately broken client uses twice.
+    kept: Mutex<BTreeMap<Option<ServerId>, Listing>>,
 }
 
 impl FaultyApi {
@@ -32,6 +37,20 @@ impl FaultyApi {
                 per_second: 0.0,
                 burst: 1,
             }),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Returns a listing from before the last mutation, if that rule is broken.
+    fn kept_listing(&self, server: Option<&ServerId>) -> Option<Listing> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.remove(&server.cloned())
+    }
+
+    fn keep_listing(&self, server: Option<ServerId>, listing: &Listing) {
+        if Break::StaleListingReused.on() {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.insert(server, listing.clone());
         }
     }
 
@@ -81,6 +100,7 @@ impl FaultyApi {
             world.judge.answered(server, now);
             let answer = world.answers.remove(&course.call);
             let answer = course.error.map_or(answer, |error| Some(Err(error)));
+            let answer = answer.map(|answer| answer.map_err(altered_error));
             let answer = answer.unwrap_or_else(|| Err(error(ErrorKind::Unknown, Some(500))));
             world.tell(|| format!("answer   server {server}: {answer:?}"));
             (answer, dies)
@@ -100,6 +120,9 @@ impl SnapshotApi for FaultyApi {
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         self.alive().await;
+        if let Some(kept) = self.kept_listing(server.as_ref()) {
+            return Ok(kept);
+        }
         let _pass = self.limiter.admit().await;
         self.dies(CrashPhase::BeforeListing).await;
         let (kind, requested, time) = {
@@ -140,6 +163,9 @@ impl SnapshotApi for FaultyApi {
         self.dies(CrashPhase::InListing).await;
         self.wait(time / 2).await;
         self.dies(CrashPhase::AfterListing).await;
+        if let Ok(listing) = &answer {
+            self.keep_listing(server, listing);
+        }
         answer
     }
 

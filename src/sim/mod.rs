@@ -18,6 +18,7 @@
 //!   erosion bound by what it truly holds;
 //! - `operator_orders`, `operator_wishes`: orders and pauses; `crash`, `process_deaths`: the points
 //!   at which a process dies;
+//! - `rule_breaks`: policies, settings and answers under a deliberately broken rule;
 //! - `final_checks`: the checks after the faults have stopped.
 //!
 //! [`crash_points`] draws nothing: it kills a few short stories (`scenario`) at every possible
@@ -52,6 +53,7 @@ mod power_judge;
 mod process_deaths;
 mod provider;
 mod rng;
+mod rule_breaks;
 mod scenario;
 mod slot_outcome;
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::true_state::{TimedChange, TrueServer, TrueSnapshot};
 use super::world_setup::{JudgedPolicy, WorldSetup};
 use crate::api::{ApiError, CreatedSnapshot};
 use crate::audit::memory_disk::MemoryDisk;
+use crate::core::deliberate_breaks::Break;
 
 /// How long past states are kept for the judge; longer than any listing is stale.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
@@ -72,6 +73,7 @@ impl World {
     pub(super) fn new(setting: WorldSetup, rng: Rng, disk: MemoryDisk, story: bool) -> Self {
         let died = Arc::new(Notify::new());
         disk.set().died = Some(Arc::clone(&died));
+        disk.set().no_sync = Break::TrailNotSynced.on();
         let mut world = Self {
             rng,
             base: setting.start,
