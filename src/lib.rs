@@ -37,10 +37,10 @@
 //!     2 and 3 (open calls, snapshots in progress); `due_rules` and `make_room`: rules 4 to 6 (due,
 //!     surplus, rest); `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_expression`: their times; `name_pattern`: their names; `policy`
-//!     decides which names are own; `slot_log`, `slot_queries`, `settled_slots` and
+//!     decides which names are own; `rotation_log`, `slot_records`, `settled_slots` and
 //!     `settled_ranges`: their ends; `snapshot_lateness`.
 //!   - Deletions: `retention`: which and in what order; `deletion_payment`, `payment` and
-//!     `payment_rules`: what pays for them (I19); `shrink_grace`, `announced_deletes` and
+//!     `payment_rules`: what pays for them (I19); `shrink_grace`, `unpaid_deletes` and
 //!     `rotation_terms`: deletions after an edit.
 //!   - Around a create: `hook_lease` (I18); `server_stop`, `server_start`, `server_downtime`,
 //!     `stopped_alert` and `start_at_shutdown` (I20); `power_state`.

@@ -7,9 +7,9 @@ use super::apply_create::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
 use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
 use super::payment::{Payer, PruneFirstPromise};
+use super::rotation_log::CareReason;
 use super::rotation_terms::TermsHash;
 use super::server_history::{PendingOp, ServerHistory};
-use super::slot_log::CareReason;
 
 impl ServerHistory {
     /// Applies one event. `grace` is added to the wait for an intent that an earlier process left

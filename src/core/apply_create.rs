@@ -1,8 +1,8 @@
 //! Applies the results of creates to a history: the provider's answer, or a try that made nothing.
 
 use super::event::{Outcome, RecordedAt, TransientRefusal};
+use super::rotation_log::SlotFailure;
 use super::server_history::{PendingOp, ServerHistory};
-use super::slot_log::SlotFailure;
 use super::snapshot::SnapshotId;
 
 /// How a try that made nothing counts.

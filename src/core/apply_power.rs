@@ -3,9 +3,9 @@
 use super::apply_create::FailedTry;
 use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
 use super::power_state::PowerState;
+use super::rotation_log::SlotFailure;
 use super::server_downtime::Downtime;
 use super::server_history::ServerHistory;
-use super::slot_log::SlotFailure;
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {

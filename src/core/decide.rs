@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::deliberate_break_input::{broken_history, broken_input};
 use super::event::{ClockReading, ServerEvent, SlotOutcome};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
+use super::rotation_log::SlotRecord;
 use super::rotation_terms::{RotationTerms, TermsHash};
 use super::server_history::ServerHistory;
-use super::slot_log::SlotRecord;
 use super::snapshot::{Snapshot, SnapshotId};
 
 pub use super::inventory::Inventory;

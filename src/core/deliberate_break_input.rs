@@ -10,10 +10,10 @@ use super::event::{ClockReading, SlotOutcome};
 use super::inventory::Inventory;
 use super::payment::{Payer, Payment};
 use super::policy::Policy;
+use super::rotation_log::RotationLog;
 use super::rotation_terms::Fnv;
 use super::server_history::{PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::settled_ranges::SettledRanges;
-use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Returns the inventory and the history as a decision under the broken rule sees them.

@@ -7,8 +7,8 @@ use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
 use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
+use super::rotation_log::{CareReason, SlotRecord};
 use super::schedule::Slot;
-use super::slot_log::{CareReason, SlotRecord};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// A slot raises an alert after waiting this long on refusals that don't count as attempts.

@@ -4,7 +4,6 @@
 mod alert_kind;
 mod alert_rules;
 mod alternate_ids;
-mod announced_deletes;
 mod apply;
 mod apply_create;
 mod apply_power;
@@ -44,6 +43,7 @@ pub mod recovery_points;
 pub mod retention;
 pub mod retention_verdict;
 pub mod retry_backoff;
+pub mod rotation_log;
 pub mod rotation_terms;
 pub mod sanitize;
 pub mod schedule;
@@ -55,13 +55,13 @@ mod server_stop;
 mod settled_ranges;
 pub mod settled_slots;
 mod shrink_grace;
-pub mod slot_log;
-mod slot_queries;
+mod slot_records;
 pub mod snapshot;
 pub mod snapshot_lateness;
 mod snapshot_log;
 pub mod start_at_shutdown;
 mod stopped_alert;
+mod unpaid_deletes;
 
 #[cfg(test)]
 mod regression_tests;

@@ -6,8 +6,8 @@ use super::decide::{DecisionContext, Step};
 use super::inventory::Inventory;
 use super::payment::{Payer, PruneFirstPromise};
 use super::retention::OwnSnapshot;
+use super::rotation_log::RotationLog;
 use super::server_history::ServerHistory;
-use super::slot_log::RotationLog;
 use super::snapshot::{SnapshotId, Status};
 
 impl ServerHistory {

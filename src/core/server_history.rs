@@ -9,9 +9,9 @@ use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::inventory::Inventory;
 use super::payment::PruneFirstPromise;
 use super::policy::{Policy, Rules};
+use super::rotation_log::RotationLog;
 use super::server_downtime::Downtime;
 use super::server_identity::ServerIdentity;
-use super::slot_log::RotationLog;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Number of failed runs of `after` from which on a person must release the server.

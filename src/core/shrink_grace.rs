@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::announced_deletes::AnnouncedDeletes;
 use super::clock_reading::ClockReading;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
@@ -14,6 +13,7 @@ use super::rotation_terms::TermsHash;
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
+use super::unpaid_deletes::UnpaidDeletes;
 
 impl ServerHistory {
     /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that
@@ -42,12 +42,12 @@ impl DecisionContext<'_> {
         })
     }
 
-    fn shrink_of(&self, rotation: &Rotation) -> Option<&AnnouncedDeletes> {
+    fn shrink_of(&self, rotation: &Rotation) -> Option<&UnpaidDeletes> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
     /// Returns the rest of the grace.
-    fn left(&self, shrink: &AnnouncedDeletes) -> SignedDuration {
+    fn left(&self, shrink: &UnpaidDeletes) -> SignedDuration {
         let grace = self.rules.shrink_grace;
         shrink
             .since

@@ -10,8 +10,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
-use super::contract_canary::ContractCanary;
 use super::reload::{self, ReadConfig};
+use super::response_drift::ContractCanary;
 use super::signals::{Signal, Signals};
 use super::startup::{ABOUT, REFUSED, Service, prepare};
 use super::systemd::{Systemd, describe, watchdog_period};

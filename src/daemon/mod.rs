@@ -7,12 +7,11 @@
 //! - `plan_inputs`: what a run would do, from GETs and reads only.
 //! - `tick_source`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
 //!   systemd.
-//! - `contract_canary`: the daily comparison of the provider's answers with their learned shape.
+//! - `response_drift`: the daily comparison of the provider's answers with their learned shape.
 //! - `witness`: signed checkpoints of the trail, kept elsewhere.
 //! - `lock`: the single writer; `locked_disk`: the trail's disk behind the lock; `logging`: log
 //!   output.
 
-pub mod contract_canary;
 pub mod lock;
 mod locked_disk;
 pub mod logging;
@@ -20,6 +19,7 @@ mod main_loop;
 mod once;
 pub mod plan_inputs;
 mod reload;
+pub mod response_drift;
 mod signals;
 mod single_command;
 mod startup;

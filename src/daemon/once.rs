@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
-use super::contract_canary::ContractCanary;
 use super::main_loop::{broken, ended_in_time};
+use super::response_drift::ContractCanary;
 use super::signals::{Signal, Signals};
 use super::startup::{Service, prepare};
 use crate::clock::Clock;

@@ -55,7 +55,7 @@ pub use alert_notifications::{tell_wide, wide_alert};
 pub use once_report::UnsettledSlot;
 pub use pauses::{OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;
-pub use runtime_view::{EngineCounters, ServerSnapshot};
+pub use runtime_view::{EngineCounters, ServerStateView};
 pub use server_runtime::{AcceptedListing, ListingFailure};
 pub use shared_listing::observe_once;
 

@@ -19,7 +19,7 @@ use crate::core::snapshot::ServerId;
 
 /// State of one server.
 #[derive(Clone, Copy, Debug)]
-pub struct ServerSnapshot<'a> {
+pub struct ServerStateView<'a> {
     /// The server's policy in force.
     pub policy: &'a Policy,
     /// The rules for every server.
@@ -97,7 +97,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub fn known<T>(
         &self,
         server: &ServerId,
-        look: impl FnOnce(ServerSnapshot<'_>) -> T,
+        look: impl FnOnce(ServerStateView<'_>) -> T,
     ) -> Option<T> {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server)?;
@@ -105,7 +105,7 @@ impl<A: SnapshotApi> Engine<A> {
         let seat = lock(&seat);
         let now = self.clock.now();
         let asked = seat.asked.map(|at| SignedDuration::from_secs(at.into()));
-        Some(look(ServerSnapshot {
+        Some(look(ServerStateView {
             policy,
             rules: &wanted.rules,
             history: &seat.history,

@@ -8,7 +8,7 @@ use crate::core::operator_order;
 use crate::core::retry_backoff::time_to_next_attempt;
 use crate::core::sanitize::utc;
 use crate::core::server_history::PendingOp;
-use crate::engine::{AcceptedListing, ServerSnapshot};
+use crate::engine::{AcceptedListing, ServerStateView};
 
 /// Reason for every server while the account's alert stands.
 const TOKEN_REFUSED: &str =
@@ -16,7 +16,7 @@ const TOKEN_REFUSED: &str =
 
 /// Returns the server's activity, and its reason if the activity alone doesn't say enough.
 pub(super) fn state(
-    known: ServerSnapshot<'_>,
+    known: ServerStateView<'_>,
     refused: bool,
     snapshots: &[SnapshotView],
     rotations: &[RotationView],
@@ -64,7 +64,7 @@ pub(super) fn state(
 }
 
 /// Returns a text about the open mutation, by the last listing.
-fn begun(known: ServerSnapshot<'_>, open: &PendingOp) -> String {
+fn begun(known: ServerStateView<'_>, open: &PendingOp) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     match open {
         PendingOp::Create {
@@ -100,7 +100,7 @@ fn lacks(seen: Option<&AcceptedListing>, open: &PendingOp) -> bool {
 }
 
 /// Returns why the server can't be listed now, or for how long the provider hasn't answered.
-pub(super) fn unlisted(known: ServerSnapshot<'_>) -> Option<String> {
+pub(super) fn unlisted(known: ServerStateView<'_>) -> Option<String> {
     let slow = known
         .asked
         .filter(|time| *time >= known.rules.request_timeout);
@@ -121,8 +121,8 @@ pub(super) fn unlisted(known: ServerSnapshot<'_>) -> Option<String> {
 }
 
 /// Returns the failed attempts of an unsettled slot, and the time of the next one.
-fn attempts(known: ServerSnapshot<'_>) -> Option<String> {
-    let ServerSnapshot {
+fn attempts(known: ServerStateView<'_>) -> Option<String> {
+    let ServerStateView {
         policy,
         rules,
         history,

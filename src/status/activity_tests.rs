@@ -49,8 +49,8 @@ fn known<'a>(
     rules: &'a Rules,
     history: &'a ServerHistory,
     seen: &'a AcceptedListing,
-) -> ServerSnapshot<'a> {
-    ServerSnapshot {
+) -> ServerStateView<'a> {
+    ServerStateView {
         policy,
         rules,
         history,
@@ -144,7 +144,7 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
             requested: now().mono,
         };
         let known = known(&policy, &rules, &history, &seen);
-        let view = crate::status::collect::view(known, false);
+        let view = crate::status::view_builder::view(known, false);
         let last = view.rotations[0].last.as_ref().expect("a slot");
         assert_eq!(last.snapshot, shown, "{name}");
     }
@@ -200,7 +200,7 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
         at: now().wall,
         requested: now().mono,
     };
-    let view = crate::status::collect::view(known(&after, &rules, &history, &seen), false);
+    let view = crate::status::view_builder::view(known(&after, &rules, &history, &seen), false);
     assert_eq!(view.state, Activity::Resting);
     let last = view.rotations[0].last.as_ref().expect("a slot");
     assert_eq!(last.ending.as_deref(), Some("completed"));

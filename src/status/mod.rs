@@ -1,6 +1,6 @@
 //! The state of the running service for readers, and the requests that it accepts.
 //!
-//! - `view`: the state as a value, the JSON of `status --json`. `collect` builds it; `activity`
+//! - `view`: the state as a value, the JSON of `status --json`. `view_builder` builds it; `activity`
 //!   derives each server's activity.
 //! - `terminal_text`: the state for a terminal. `state_text` has the words for states, slots and
 //!   times; `line_wrap` wraps lines.
@@ -14,7 +14,6 @@
 //! - `http_server`: serves both listeners, with limits on time.
 
 mod activity;
-mod collect;
 mod connection_limit;
 mod control_client;
 pub mod control_routes;
@@ -32,6 +31,7 @@ mod state_text;
 mod terminal_text;
 pub mod upcoming_changes;
 mod view;
+mod view_builder;
 
 pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
 pub use control_socket::{ControlSocket, socket};

@@ -23,7 +23,7 @@ use crate::core::plan::NextChanges;
 use crate::core::policy::{Policy, Rules};
 use crate::core::sanitize::local;
 use crate::core::snapshot::ServerId;
-use crate::engine::{Engine, EngineCounters, ServerSnapshot};
+use crate::engine::{Engine, EngineCounters, ServerStateView};
 
 /// Time for which all requests get the same view.
 const FRESH: Duration = Duration::from_secs(1);
@@ -176,8 +176,8 @@ impl<A: SnapshotApi> PageModel<A> {
 }
 
 /// Returns a text about the next step, by the last accepted listing.
-fn decision(known: ServerSnapshot<'_>, zone: &TimeZone) -> String {
-    let ServerSnapshot {
+fn decision(known: ServerStateView<'_>, zone: &TimeZone) -> String {
+    let ServerStateView {
         policy,
         rules,
         history,

@@ -116,7 +116,7 @@ fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
     let policy = test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
     for history in [one, all] {
         let next = decision(
-            ServerSnapshot {
+            ServerStateView {
                 policy: &policy,
                 rules: &test_provider::rules(),
                 history: &history,

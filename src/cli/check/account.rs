@@ -12,7 +12,7 @@ use crate::api::{ApiError, ApiSettings, HttpApi, SnapshotApi as _};
 use crate::config::Config;
 use crate::core::policy::Policy;
 use crate::core::power_state::PowerState;
-use crate::daemon::contract_canary::learnt;
+use crate::daemon::response_drift::learnt;
 
 /// Servers without a policy that a finding names, at most.
 const NAMED: usize = 5;

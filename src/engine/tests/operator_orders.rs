@@ -9,7 +9,7 @@ use super::support::{MINUTE, Scene, TODAY};
 use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::engine::{OrderOutcome, ServerSnapshot};
+use crate::engine::{OrderOutcome, ServerStateView};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
@@ -273,7 +273,7 @@ async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
     // then no more.
     assert_eq!(scene.provider.asked().len() - before, 4);
     for server in [1, 2] {
-        let seen = |known: ServerSnapshot<'_>| known.seen.is_some();
+        let seen = |known: ServerStateView<'_>| known.seen.is_some();
         assert_eq!(
             scene.engine.known(&ServerId::from(server), seen),
             Some(true)

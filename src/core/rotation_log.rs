@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::announced_deletes::AnnouncedDeletes;
 use super::event::{RecordedAt, SlotOutcome};
 use super::payment::{Payer, Payment};
 use super::rotation_terms::TermsHash;
 use super::settled_ranges::SettledRanges;
 use super::snapshot::SnapshotId;
+use super::unpaid_deletes::UnpaidDeletes;
 
 /// Number of spent payments that are kept, in case a listing shows the deleted snapshot again.
 const MOST_SPENT: usize = 2;
@@ -40,13 +40,13 @@ pub struct SlotRecord {
     #[serde(skip)]
     pub own_tries: u32,
     /// Number of creates sent for it, without those that were refused for now (I9).
-    #[serde(default, skip_serializing_if = "super::announced_deletes::is_zero")]
+    #[serde(default, skip_serializing_if = "super::unpaid_deletes::is_zero")]
     pub intents: u32,
     /// Time of the last create's intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
     /// Number of stops of the server sent for it, without refused ones (I20).
-    #[serde(default, skip_serializing_if = "super::announced_deletes::is_zero")]
+    #[serde(default, skip_serializing_if = "super::unpaid_deletes::is_zero")]
     pub stops: u32,
     /// True if slots before it passed without a note of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -106,7 +106,7 @@ pub(super) struct RotationLog {
     pub(super) payments: Vec<Payment>,
     /// Deletes that need no payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) shrink: Option<Box<AnnouncedDeletes>>,
+    pub(super) shrink: Option<Box<UnpaidDeletes>>,
     pub(super) slots: Vec<SlotRecord>,
     /// The slots that ended before those.
     #[serde(default, skip_serializing_if = "SettledRanges::is_empty")]
@@ -142,7 +142,7 @@ impl RotationLog {
     /// deletes that an operator agreed to under the previous terms.
     pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: RecordedAt) {
         let found = self.shrink.take().map(|shrink| shrink.found);
-        let shrink = AnnouncedDeletes {
+        let shrink = UnpaidDeletes {
             announced: ids.iter().cloned().collect(),
             since: Some(at),
             found: found.unwrap_or_default(),
@@ -171,7 +171,7 @@ impl RotationLog {
     /// Agrees to everything that waits for an operator.
     pub(super) fn agree(&mut self) {
         if let Some(shrink) = &mut self.shrink {
-            let AnnouncedDeletes {
+            let UnpaidDeletes {
                 announced,
                 found,
                 agreed,
@@ -189,7 +189,7 @@ impl RotationLog {
         let Some(shrink) = &mut self.shrink else {
             return;
         };
-        let AnnouncedDeletes {
+        let UnpaidDeletes {
             announced,
             found,
             agreed,

@@ -1,9 +1,9 @@
 //! Reads and writes the slot records in a server's history.
 
 use super::event::SlotOutcome;
+use super::rotation_log::{CareReason, RotationLog, SlotFailure, SlotRecord};
 use super::rotation_terms::Fnv;
 use super::server_history::ServerHistory;
-use super::slot_log::{CareReason, RotationLog, SlotFailure, SlotRecord};
 use super::snapshot::SnapshotId;
 use jiff::Timestamp;
 

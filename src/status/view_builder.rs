@@ -14,12 +14,12 @@ use crate::core::event::{AlertKind, RaisedAlert, SlotOutcome};
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
 use crate::core::retention_verdict::verdicts;
+use crate::core::rotation_log::SlotRecord;
 use crate::core::schedule::Slot;
 use crate::core::server_history::PendingOp;
 use crate::core::settled_slots::unrecorded_due_slot;
-use crate::core::slot_log::SlotRecord;
 use crate::core::snapshot::Status;
-use crate::engine::{AcceptedListing, Engine, ServerSnapshot};
+use crate::engine::{AcceptedListing, Engine, ServerStateView};
 
 /// Future slots that are searched for one that isn't settled.
 const MOST_SETTLED: usize = 32;
@@ -68,7 +68,7 @@ impl FleetView {
     }
 }
 
-fn standing(known: ServerSnapshot<'_>) -> impl Iterator<Item = AlertView> {
+fn standing(known: ServerStateView<'_>) -> impl Iterator<Item = AlertView> {
     let server = Some(known.policy.server.clone());
     let alerts = known.history.alerts.iter();
     alerts.map(
@@ -82,8 +82,8 @@ fn standing(known: ServerSnapshot<'_>) -> impl Iterator<Item = AlertView> {
     )
 }
 
-pub(super) fn view(known: ServerSnapshot<'_>, refused: bool) -> ServerView {
-    let ServerSnapshot {
+pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
+    let ServerStateView {
         policy,
         rules,
         history,
@@ -146,7 +146,7 @@ pub(super) fn view(known: ServerSnapshot<'_>, refused: bool) -> ServerView {
 }
 
 fn rotation(
-    known: ServerSnapshot<'_>,
+    known: ServerStateView<'_>,
     rotation: &Rotation,
     due: Option<Slot>,
     snapshots: &[SnapshotView],
@@ -190,7 +190,7 @@ fn rotation(
 
 /// Returns the next slot that isn't settled. After an edit of its time a slot's name may be settled
 /// already.
-fn next(known: ServerSnapshot<'_>, rotation: &Rotation) -> Option<NextSlot> {
+fn next(known: ServerStateView<'_>, rotation: &Rotation) -> Option<NextSlot> {
     let slots = std::iter::successors(rotation.next_slot(known.now.wall), |(_, at)| {
         rotation.next_slot(*at)
     });
@@ -206,7 +206,7 @@ fn next(known: ServerSnapshot<'_>, rotation: &Rotation) -> Option<NextSlot> {
 
 /// Returns the name of a slot's snapshot. If none has the slot's name, one of a former pattern may
 /// stand for it.
-fn settled_by(known: ServerSnapshot<'_>, rotation: &Rotation, note: &SlotRecord) -> String {
+fn settled_by(known: ServerStateView<'_>, rotation: &Rotation, note: &SlotRecord) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     let there = |name: &String| rows.iter().any(|row| row.name == *name);
     if there(&note.name) {
