@@ -31,7 +31,7 @@
 //! - [`audit`]: the trail: its format, and what holds after a failure; `witness`: its checkpoints.
 //! - [`sandbox`]: the stand-in of the API for the demo and tests; shares no rule with `core`.
 //! - [`alerts`]: the alerts that each receiver has been sent, and its next message.
-//! - [`clock`]: the only clock; [`child`]: external programs; `logged`: values in the log's form.
+//! - [`clock`]: the only clock; [`child`]: external programs; `logged`: ids in the log's form.
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers.
 //!   - The decision: `decide`, with rule 1 (doubt); `pause_rule`: rule 0; `open_call_rules`: rules
 //!     2 and 3 (open calls, snapshots in progress); `due_rules` and `make_room`: rules 4 to 6 (due,

@@ -1,21 +1,22 @@
-//! Values in the form that the log writes.
+//! Ids in the form that the log writes.
 
 use tracing::Value;
 
-use crate::core::snapshot::ServerId;
+use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// Returns a JSON number or text as a log value.
-pub(crate) fn json(value: &serde_json::Value) -> Option<Box<dyn Value>> {
-    let number = value
-        .as_u64()
-        .map(|number| Box::new(number) as Box<dyn Value>);
-    number.or_else(|| Some(Box::new(value.as_str()?.to_owned())))
+/// Returns a server's id as a log value; an integer stays one in a JSON log.
+pub(crate) fn id(id: &ServerId) -> Box<dyn Value> {
+    value(id.number(), id.text())
 }
 
-/// Returns an id as a log value; an integer stays one in a JSON log.
-pub(crate) fn id(id: &ServerId) -> Box<dyn Value> {
-    match (id.number(), id.text()) {
-        (Some(number), _) => Box::new(number),
-        (None, text) => Box::new(text.unwrap_or_default().to_owned()),
+/// Returns a snapshot's id as a log value.
+pub(crate) fn snapshot_id(id: &SnapshotId) -> Box<dyn Value> {
+    value(id.number(), id.text())
+}
+
+fn value(number: Option<u64>, text: Option<&str>) -> Box<dyn Value> {
+    match number {
+        Some(number) => Box::new(number),
+        None => Box::new(text.unwrap_or_default().to_owned()),
     }
 }

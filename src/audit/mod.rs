@@ -56,6 +56,7 @@ pub mod memory_disk;
 mod open;
 mod reader;
 mod record;
+mod record_fields;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -68,6 +69,7 @@ pub use error::TrailError;
 pub use file_query::{files_since, ids_of, records, tail, was_begun};
 pub use open::OpenedTrail;
 pub use record::{Details, Entry, Event, GlobalEvent, StandingAlert, WitnessedPoint};
+pub use record_fields::RecordFields;
 pub use trail::Trail;
 #[cfg(feature = "proof")]
 pub use verify::verify_on;

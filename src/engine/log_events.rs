@@ -2,7 +2,7 @@
 
 use tracing::{info, warn};
 
-use crate::audit::{Details, GlobalEvent};
+use crate::audit::{Details, GlobalEvent, RecordFields};
 use crate::core::event::{HookOutcome, Outcome, ServerEvent};
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
@@ -19,15 +19,9 @@ pub(super) fn fact(
     let called = policy.map(Policy::called);
     let file = policy.filter(|_| fact.is_by_policy());
     let file = file.map(|policy| policy.file.as_str());
-    let value = serde_json::to_value(fact).unwrap_or_default();
-    let text = |key: &str| value.get(key).and_then(|v| v.as_str()).map(str::to_owned);
-    let listed = |key: &str| {
-        let all = value.get(key)?.as_array().filter(|all| !all.is_empty())?;
-        let one = |one: &serde_json::Value| one.as_str().map_or(one.to_string(), str::to_owned);
-        Some(all.iter().map(one).collect::<Vec<_>>().join(", "))
-    };
-    let event = text("event").unwrap_or_default();
-    let id = value.get("id").and_then(logged::json);
+    let fields = RecordFields::of_event(fact);
+    let listed = |all: Vec<String>| (!all.is_empty()).then(|| all.join(", "));
+    let shrinks = fields.shrinks.iter().map(ToString::to_string);
     let bad = matches!(
         fact,
         ServerEvent::Blocked { .. }
@@ -63,21 +57,22 @@ pub(super) fn fact(
                 server = logged::id(server),
                 server_name = called,
                 policy = file,
-                rotation = text("rotation"),
-                snapshot = text("snapshot"),
-                id,
-                snapshots = listed("snapshots"),
-                shrinks = listed("shrinks"),
-                alert = text("alert"),
-                about = text("about"),
-                outcome = text("outcome"),
-                hook = text("hook"),
-                reason = text("reason"),
-                by = text("by"),
+                rotation = fields.rotation,
+                snapshot = fields.snapshot,
+                id = fields.id.as_ref().map(logged::snapshot_id),
+                snapshots = listed(fields.snapshots),
+                shrinks = listed(shrinks.collect()),
+                alert = fields.alert,
+                about = fields.about,
+                outcome = fields.outcome,
+                hook = fields.hook,
+                reason = fields.reason,
+                by = fields.by,
                 status = extra.status,
                 error = extra.error,
                 duration_ms = extra.duration_ms,
-                "{event}"
+                "{}",
+                fields.event
             )
         };
     }

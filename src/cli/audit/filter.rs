@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::snapshot_names::{RecordFields, SnapshotNames};
-use crate::audit::Record;
+use super::snapshot_names::SnapshotNames;
+use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// All events of the trail.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::snapshot_names::RecordFields;
+use crate::audit::RecordFields;
 use crate::audit::records;
 use crate::cli::{note, server_argument};
 use crate::core::policy::Policy;

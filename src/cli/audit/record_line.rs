@@ -9,8 +9,8 @@ use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Map, Value};
 
 use super::filter::went_wrong;
-use super::snapshot_names::{RecordFields, SnapshotNames};
-use crate::audit::Record;
+use super::snapshot_names::SnapshotNames;
+use crate::audit::{Record, RecordFields};
 use crate::cli::server_argument;
 use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
@@ -157,14 +157,7 @@ impl LineFormat {
 
     /// Returns the text after the event's word.
     fn rest(&self, record: &Record, said: &RecordFields, known: &SnapshotNames) -> String {
-        let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
-        let text = |key: &str| {
-            fields
-                .get(key)?
-                .as_str()
-                .map(|text| printable(text, TEXT_SHOWN))
-        };
-        let own_server = record.server.clone().map(|id| id.to_string());
+        let text = |text: &Option<String>| Some(printable(text.as_deref()?, TEXT_SHOWN));
         let name = known
             .name(record.server.as_ref(), said)
             .map(|name| printable(name, NAME_SHOWN));
@@ -175,31 +168,27 @@ impl LineFormat {
                 name => format!("{name} (id {id})"),
             };
         }
-        let mut parts = Vec::new();
-        if record.event.starts_with("alert_") {
-            parts.extend(text("alert"));
-            // An alert about the server itself: the line already names the server.
-            parts.extend(text("about").filter(|about| Some(about) != own_server.as_ref()));
-            what = std::mem::take(&mut parts).join(" ");
+        let is_alert = record.event.starts_with("alert_");
+        if is_alert {
+            let subject = said.subject(record.server.as_ref());
+            let subject = subject.map(|subject| printable(subject, TEXT_SHOWN));
+            let words: Vec<_> = text(&said.alert).into_iter().chain(subject).collect();
+            what = words.join(" ");
         }
-        if let Some(hook) = text("hook") {
+        if let Some(hook) = text(&said.hook) {
             what = format!("{hook} for {what}");
         }
-        parts.extend(text("outcome"));
-        let status = fields.get("status").and_then(Value::as_u64);
-        parts.extend(status.map(|status| format!("HTTP {status}")));
-        parts.extend(text("error"));
-        let ordered = said
-            .by
-            .as_ref()
-            .filter(|_| record.event.ends_with("_intent"));
-        parts.extend(match ordered {
+        let mut parts = Vec::new();
+        parts.extend(text(&said.outcome));
+        parts.extend(said.status.map(|status| format!("HTTP {status}")));
+        parts.extend(text(&said.error));
+        let ordered_by = said.ordered_by(&record.event);
+        parts.extend(match ordered_by {
             Some(by) => Some(format!("by order of {}", printable(by, NAME_SHOWN))),
-            None => text("reason"),
+            None => text(&said.reason),
         });
         if record.event == "snapshot_found" {
-            let foreign = fields.get("foreign").is_some();
-            parts.push(if foreign {
+            parts.push(if said.foreign {
                 "foreign: the rotation never changes it".to_owned()
             } else {
                 "listed as completed; from now on it is identified by this name and id".to_owned()
@@ -215,19 +204,16 @@ impl LineFormat {
             );
         }
         parts.extend(self.origin(record, said, known));
+        let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
         for (key, value) in &fields {
-            let alert =
-                record.event.starts_with("alert_") && matches!(key.as_str(), "alert" | "about");
             // Most answers give the name that the line already shows.
-            let named = key == "server_name"
-                && record
-                    .server
-                    .as_ref()
-                    .and_then(|id| self.names.get(id))
-                    .map(String::as_str)
-                    == value.as_str();
-            let told = alert || named || (key == "by" && ordered.is_some());
-            if !told && !SAID_ELSEWHERE.contains(&key.as_str()) {
+            let is_shown = match key.as_str() {
+                "alert" | "about" => is_alert,
+                "by" => ordered_by.is_some(),
+                "server_name" => self.shows_name(record, said),
+                key => SAID_ELSEWHERE.contains(&key),
+            };
+            if !is_shown {
                 parts.extend(other(key, value));
             }
         }
@@ -237,6 +223,12 @@ impl LineFormat {
             (true, _) => parts,
             (_, true) => what,
         }
+    }
+
+    /// Returns true if the line names the server as the record does.
+    fn shows_name(&self, record: &Record, said: &RecordFields) -> bool {
+        let shown = record.server.as_ref().and_then(|id| self.names.get(id));
+        shown.is_some() && shown == said.server_name.as_ref()
     }
 
     /// Returns the rotation, and for an intent or a new rotation the policy. Records of earlier

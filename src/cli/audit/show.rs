@@ -10,9 +10,10 @@ use jiff::tz::TimeZone;
 
 use super::filter::{EVENTS, Filter, GROUPS, SnapshotQuery};
 use super::record_line::LineFormat;
-use super::snapshot_names::{RecordFields, SnapshotNames};
+use super::snapshot_names::SnapshotNames;
 use super::time::{self, RangeEnd};
 use super::{lost, no_trail, not_found};
+use crate::audit::RecordFields;
 use crate::audit::{Record, TrailError, files_since, ids_of, records, was_begun};
 use crate::cli::output::SafeJson;
 use crate::cli::server_argument::ServerArgument;

@@ -3,90 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
-use crate::audit::Record;
+use crate::audit::RecordFields;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// Snapshots stored for each server, at most, so that memory stays bounded whatever the trail
 /// holds. Deleted ones are removed, so this is far more than a server holds.
 const REMEMBERED: usize = 64;
-
-/// The fields of a record that are used here. All are empty if one has another type than the trail
-/// writes.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RecordFields {
-    pub(super) snapshot: Option<String>,
-    pub(super) id: Option<SnapshotId>,
-    pub(super) rotation: Option<String>,
-    pub(super) policy: Option<String>,
-    pub(super) server_name: Option<String>,
-    pub(super) about: Option<String>,
-    pub(super) alert: Option<String>,
-    pub(super) outcome: Option<String>,
-    pub(super) reason: Option<String>,
-    pub(super) paused: bool,
-    pub(super) by: Option<String>,
-    pub(super) deletes: Vec<String>,
-    history: Option<CheckpointFields>,
-}
-
-/// The part of a server's checkpoint that is used.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CheckpointFields {
-    rotations: Vec<RotationFields>,
-}
-
-#[derive(Debug, Deserialize)]
-struct RotationFields {
-    name: String,
-    #[serde(default)]
-    slots: Vec<SlotFields>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SlotFields {
-    name: String,
-}
-
-impl RecordFields {
-    pub(super) fn of(record: &Record) -> Self {
-        serde_json::from_str(&record.json).unwrap_or_default()
-    }
-
-    /// Returns every rotation that the record names.
-    pub(super) fn rotations(&self) -> impl Iterator<Item = &str> {
-        let earlier = self.history.iter().flat_map(|history| &history.rotations);
-        let earlier = earlier.map(|rotation| rotation.name.as_str());
-        let own = self.rotation.as_deref().into_iter();
-        own.chain(self.about_rotation()).chain(earlier)
-    }
-
-    /// Returns every snapshot that the record names.
-    pub(super) fn snapshots(&self) -> impl Iterator<Item = &str> {
-        let earlier = self.history.iter().flat_map(|history| &history.rotations);
-        let slots = earlier.flat_map(|rotation| &rotation.slots);
-        let own = self.snapshot.as_deref().into_iter();
-        own.chain(slots.map(|slot| slot.name.as_str()))
-    }
-
-    /// Returns the rotation that an alert is about, if it is about one.
-    pub(super) fn about_rotation(&self) -> Option<&str> {
-        let alert = self.alert.as_deref()?;
-        matches!(
-            alert,
-            "slot_failed"
-                | "overdue"
-                | "slot_waiting"
-                | "hook_failed"
-                | "server_stopped"
-                | "server_ran"
-        )
-        .then_some(self.about.as_deref())?
-    }
-}
 
 /// The snapshots of each server, and the name that its policy had last.
 #[derive(Debug, Default)]
@@ -109,16 +31,14 @@ impl SnapshotNames {
         if let Some(policy) = &said.policy {
             self.policies.insert(server.clone(), policy.clone());
         }
-        for rotation in said.history.iter().flat_map(|history| &history.rotations) {
-            for slot in &rotation.slots {
-                self.note(server.clone(), &slot.name, Some(&rotation.name), None);
-            }
+        for (rotation, snapshot) in said.earlier_slots() {
+            self.note(server.clone(), snapshot, Some(rotation), None);
         }
         if let Some(name) = &said.snapshot {
             self.note(
                 server.clone(),
                 name,
-                said.rotation.as_ref(),
+                said.rotation.as_deref(),
                 said.id.clone(),
             );
         }
@@ -128,11 +48,11 @@ impl SnapshotNames {
         &mut self,
         server: ServerId,
         name: &str,
-        rotation: Option<&String>,
+        rotation: Option<&str>,
         id: Option<SnapshotId>,
     ) {
         let all = self.snapshots.entry(server).or_default();
-        let rotation = rotation.cloned().or_else(|| {
+        let rotation = rotation.map(str::to_owned).or_else(|| {
             all.iter()
                 .rev()
                 .find(|one| one.name == name)?

@@ -4,30 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
-use serde_json::{Map, Value};
 
 use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
-use crate::audit::Record;
+use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::SnapshotId;
 use crate::status::page_model::ServerPageData;
 use crate::status::view::{FleetView, ServerView};
-
-/// Fields of a record that are shown, in this order.
-const TOLD: [&str; 13] = [
-    "hook",
-    "snapshot",
-    "rotation",
-    "policy",
-    "alert",
-    "about",
-    "outcome",
-    "status",
-    "error",
-    "by",
-    "reason",
-    "problems",
-    "duration_ms",
-];
 
 pub(super) fn trail(
     detail: &ServerPageData,
@@ -80,55 +62,46 @@ fn names(records: &[Record], server: &ServerView) -> BTreeMap<SnapshotId, String
     let listed = server.snapshots.iter();
     let listed = listed.map(|s| (s.id.clone(), s.name.clone()));
     let told = records.iter().filter_map(|record| {
-        let fields = fields(record);
-        let name = fields.get("snapshot")?.as_str()?;
-        let id = serde_json::from_value(fields.get("id")?.clone());
-        Some((id.ok()?, name.to_owned()))
+        let said = RecordFields::of(record);
+        Some((said.id?, said.snapshot?))
     });
     listed.chain(told).collect()
 }
 
-fn fields(record: &Record) -> Map<String, Value> {
-    serde_json::from_str(&record.json).unwrap_or_default()
-}
-
 /// Returns a record's details; `names` gives the name of a snapshot of which it has only the id.
 pub(super) fn about(record: &Record, names: &BTreeMap<SnapshotId, String>) -> String {
-    let fields = fields(record);
-    let id = fields.get("id").cloned();
-    let id: Option<SnapshotId> = id.and_then(|id| serde_json::from_value(id).ok());
-    let by_id = id
-        .filter(|_| !fields.contains_key("snapshot"))
-        .map(|id| match names.get(&id) {
-            Some(name) => format!("{} (id {id})", shown(name, NAME_SHOWN)),
-            None => format!("id {id}"),
-        });
-    let server = record.server.clone().map(|id| id.to_string());
-    let ordered =
-        record.event.ends_with("_intent") && fields.get("by").is_some_and(Value::is_string);
-    let told = TOLD.iter().filter_map(|key| {
-        let text = match fields.get(*key)? {
-            Value::Null => return None,
-            Value::String(text) if *key == "about" && Some(text) == server.as_ref() => return None,
-            // For an order the person who gave it is the reason.
-            Value::String(_) if *key == "reason" && ordered => return None,
-            Value::String(text) if text.is_empty() => return None,
-            Value::String(text) => shown(text, REASON_SHOWN),
-            other => shown(&other.to_string(), REASON_SHOWN),
-        };
-        Some(match *key {
-            "rotation" => format!("rotation {text}"),
-            "policy" => format!("policy {text}.toml"),
-            "by" if ordered => format!("by order of {text}"),
-            "by" => format!("by {text}"),
-            "status" => format!("HTTP {text}"),
-            "duration_ms" => format!("{text} ms"),
-            _ => text,
-        })
+    let said = RecordFields::of(record);
+    let by_id = said.id.as_ref().filter(|_| said.snapshot.is_none());
+    let by_id = by_id.map(|id| match names.get(id) {
+        Some(name) => format!("{} (id {id})", shown(name, NAME_SHOWN)),
+        None => format!("id {id}"),
     });
-    by_id
-        .into_iter()
-        .chain(told)
-        .collect::<Vec<_>>()
-        .join(" · ")
+    let text = |text: Option<&str>| {
+        let text = text.filter(|text| !text.is_empty())?;
+        Some(shown(text, REASON_SHOWN))
+    };
+    let ordered_by = said.ordered_by(&record.event);
+    // For an order the person who gave it is the reason.
+    let reason = said.reason.as_deref().filter(|_| ordered_by.is_none());
+    let by = match ordered_by {
+        Some(by) => text(Some(by)).map(|by| format!("by order of {by}")),
+        None => text(said.by.as_deref()).map(|by| format!("by {by}")),
+    };
+    let parts = [
+        by_id,
+        text(said.hook.as_deref()),
+        text(said.snapshot.as_deref()),
+        text(said.rotation.as_deref()).map(|rotation| format!("rotation {rotation}")),
+        text(said.policy.as_deref()).map(|policy| format!("policy {policy}.toml")),
+        text(said.alert.as_deref()),
+        text(said.subject(record.server.as_ref())),
+        text(said.outcome.as_deref()),
+        said.status.map(|status| format!("HTTP {status}")),
+        text(said.error.as_deref()),
+        by,
+        text(reason),
+        text(Some(&said.problems.join("; "))),
+        said.duration_ms.map(|time| format!("{time} ms")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
