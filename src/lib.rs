@@ -17,13 +17,13 @@
 //! I20.
 //!
 //! - [`cli`]: one file per command; `main` parses, runs and returns the exit code.
-//! - [`daemon`]: the process: lock, signals, systemd, startup, reload, main loop; `witness` signs
-//!   checkpoints of the trail.
+//! - [`daemon`]: the process: lock, signals, systemd, startup, reload, main loop;
+//!   `witness_publisher` signs checkpoints of the trail.
 //! - [`status`]: the view of the running service, and the requests that it accepts.
-//! - [`engine`]: performs steps. `work_queue` runs each server's `server_loop`; `shared_listing`
-//!   and `listing_confirmation` list; `mutation`, `hook_leases` and `power_cycle` act;
-//!   `account_health` and `trail_health` stop mutations; `operator_orders` and `pauses` serve the
-//!   operator.
+//! - [`engine`]: performs steps. `loop_scheduler` runs each server's `server_loop`;
+//!   `shared_listing` and `listing_confirmation` list; `mutation`, `hooked_create` and
+//!   `power_cycle` act; `account_health` and `trail_health` stop mutations; `order_execution` and
+//!   `pauses` serve the operator.
 //! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
 //! - [`notify`]: delivers alerts to receivers without delaying the engine.
 //! - [`config`]: TOML files into validated settings, with all problems in one report.
@@ -33,33 +33,34 @@
 //! - [`alerts`]: the alerts that each receiver has been sent, and its next message.
 //! - [`clock`]: the only clock; [`child`]: external programs; `logged`: ids in the log's form.
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers.
-//!   - The decision: `decide`, with rule 1 (doubt); `pause_rule`: rule 0; `open_call_rules`: rules
-//!     2 and 3 (open calls, snapshots in progress); `due_rules` and `make_room`: rules 4 to 6 (due,
-//!     surplus, rest); `retry_backoff`: when a slot is tried again.
-//!   - Slots: `schedule` and `cron_expression`: their times; `name_pattern`: their names; `policy`
-//!     decides which names are own; `rotation_log`, `slot_records`, `settled_slots` and
-//!     `settled_ranges`: their ends; `snapshot_lateness`.
+//!   - The decision: `decide`, with rule 1 (doubt); `pause_and_restore_rule`: rule 0;
+//!     `unconfirmed_call_rules`: rules 2 and 3 (open calls, snapshots in progress);
+//!     `due_and_surplus_rules` and `create_or_prune`: rules 4 to 6 (due, surplus, rest);
+//!     `retry_backoff`: when a slot is tried again.
+//!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`
+//!     decides which names are own; `rotation_state`, `slot_record`, `slot_record_access`,
+//!     `newest_slot_completion` and `ended_slot_ranges`: their ends; `slot_delay_text`.
 //!   - Deletions: `retention`: which and in what order; `deletion_payment`, `payment` and
-//!     `payment_rules`: what pays for them (I19); `shrink_grace`, `unpaid_deletes` and
-//!     `rotation_terms`: deletions after an edit.
-//!   - Around a create: `hook_lease` (I18); `server_stop`, `server_start`, `server_downtime`,
-//!     `stopped_alert` and `start_at_shutdown` (I20); `power_state`.
-//!   - A provider that errs: `provider_mismatch`, `alternate_ids`, `server_identity`; an answered
-//!     id that can't be: `engine::call_outcome`; a listing of another server's snapshots:
+//!     `payment_ledger`: what pays for them (I19); `shrink_grace`, `shrink_candidates` and
+//!     `recorded_settings`: deletions after an edit.
+//!   - Around a create: `hook_hold` (I18); `server_stop`, `server_start`, `downtime_state`,
+//!     `downtime_alerts` and `start_at_shutdown` (I20); `server_info`.
+//!   - A provider that errs: `provider_mismatch`, `server_alias_rules`, `server_aliases`; an
+//!     answered id that can't be: `engine::call_outcome`; a listing of another server's snapshots:
 //!     `engine::snapshot_owners`.
 //!   - A refused call: `api::error` (its kind), `api::retry_after` and `api::rate_limit` (the
-//!     pace), `engine::call_outcome`, `apply_create` (whether it counts), `retry_backoff` (when
-//!     again).
+//!     pace), `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff`
+//!     (when again).
 //!   - People: `operator_order`, `operator_resume`; `alert_rules` and `alert_kind`: each server's
 //!     alerts.
-//!   - State: `event` is what the trail records, at a `clock_reading`; `apply`, `apply_create` and
-//!     `apply_power` turn it into a `server_history`, with its `snapshot_log`; `inventory` is what
-//!     a listing shows.
+//!   - State: `event` is what the trail records, at a `clock_reading`; `apply`,
+//!     `apply_create_outcome` and `apply_power` turn it into a `server_history`, with its
+//!     `known_snapshots`; `inventory` is what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
-//!     `forecast`, `forecast_simulation`, `recovery_points`. For `init`: `pattern_detection`,
-//!     `pattern_inference`.
+//!     `forecast`, `forecast_simulation`, `recovery_points`. For `init`: `name_pattern_detection`,
+//!     `dated_name`.
 //!   - Values: `snapshot`, `id`; `sanitize` makes foreign text safe to print.
-//!   - For the proof: `deliberate_breaks`, `deliberate_break_input`; for tests: `test_provider`.
+//!   - For the proof: `deliberate_breaks`, `falsified_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!
 //! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults),

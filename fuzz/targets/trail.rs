@@ -102,7 +102,7 @@ fn goes_on(disk: &MemoryDisk) {
     for (server, history) in &opened.histories {
         assert!(*server == SERVER || again.histories.get(server) == Some(history));
     }
-    assert_eq!(again.wide_alerts.len(), opened.wide_alerts.len() + 1);
+    assert_eq!(again.global_alerts.len(), opened.global_alerts.len() + 1);
 }
 
 /// Checks that a valid trail is never reported as intact after a change.
@@ -241,8 +241,8 @@ fn night(time: &str) -> Vec<Entry> {
         about: word("of the fuzzing"),
         reason: word("401"),
     };
-    let facts = facts.map(|fact| (Some(SERVER), Event::Fact(fact)));
-    let all = facts.into_iter().chain([(None, Event::Wide(alert))]);
+    let facts = facts.map(|fact| (Some(SERVER), Event::Server(fact)));
+    let all = facts.into_iter().chain([(None, Event::Global(alert))]);
     let entry = |(server, event)| Entry {
         time,
         server,

@@ -54,8 +54,8 @@ pub use proxy::Proxy;
 pub use rate_limit::{Limiter, Permit, RateSettings, StatusCell};
 pub use token::{TokenSource, secret};
 
-use crate::core::power_state::ServerInfo;
 use crate::core::sanitize::printable;
+use crate::core::server_info::ServerInfo;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The provider's API, as far as rotation needs it.

@@ -6,8 +6,8 @@ use super::error::{ApiError, Call};
 use super::http::HttpApi;
 use super::lenient_json::ServerRow;
 use super::rate_limit::Permit;
-use crate::core::power_state::{PowerState, ServerInfo};
 use crate::core::sanitize::printable;
+use crate::core::server_info::{PowerState, ServerInfo};
 use crate::core::snapshot::ServerId;
 
 /// Characters of an error that are shown with a server's state, at most.

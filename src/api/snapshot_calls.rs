@@ -8,7 +8,7 @@ use super::rate_limit::Permit;
 use super::response_shape::ShapeSampler;
 use super::wire::{CreateBody, ListingBuilder};
 use super::{CreatedSnapshot, Listing, NewSnapshot, SnapshotApi, wire};
-use crate::core::power_state::ServerInfo;
+use crate::core::server_info::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};

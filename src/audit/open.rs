@@ -25,7 +25,7 @@ pub struct OpenedTrail {
     /// Since when every server is paused.
     pub paused: Option<Timestamp>,
     /// Standing alerts of the account or the host, by alert and subject, with reason and start.
-    pub wide_alerts: BTreeMap<(String, String), RaisedAlert>,
+    pub global_alerts: BTreeMap<(String, String), RaisedAlert>,
     /// Damage that was found. The trail records it by itself, before the first append.
     pub notices: Vec<GlobalEvent>,
     /// True if this start found that records may be lost: no create for a settle window.
@@ -102,7 +102,7 @@ pub(super) fn open(
     let opened = OpenedTrail {
         histories: said.histories,
         paused: said.paused,
-        wide_alerts: said.alerts,
+        global_alerts: said.alerts,
         notices: writer.notices.clone(),
         hold_creates,
         hold_since: if hold_creates { Some(now) } else { said.lost },

@@ -161,11 +161,11 @@ impl FoldedState {
         };
         self.newest = Some(front.time);
         let Some(server) = front.server.clone() else {
-            let wide = serde_json::from_slice(line).map_err(unknown)?;
-            if let GlobalEvent::Witnessed { record, .. } = wide {
+            let event = serde_json::from_slice(line).map_err(unknown)?;
+            if let GlobalEvent::Witnessed { record, .. } = event {
                 self.sealed = Some((front.time, WitnessedPoint::covers(record, front.seq)));
             }
-            self.wide(front.time, wide);
+            self.global(front.time, event);
             return Ok(());
         };
         if front.event == "checkpoint" {
@@ -175,20 +175,20 @@ impl FoldedState {
             return Ok(());
         }
         match serde_json::from_slice::<ServerEvent>(line) {
-            Ok(fact) => {
+            Ok(event) => {
                 let at = RecordedAt {
                     wall: front.time,
                     mono: None,
                 };
-                let past = match &fact {
+                let past = match &event {
                     ServerEvent::ServerIdChanged { from } => self.histories.remove(from),
                     _ => None,
                 };
                 let history = self.histories.entry(server).or_default();
                 if let Some(past) = past {
-                    history.succeed(past);
+                    history.adopt(past);
                 }
-                history.apply(&fact, at, grace);
+                history.apply(&event, at, grace);
                 Ok(())
             }
             // Alerts of a server are server events; other global events may name a server for the
@@ -201,7 +201,7 @@ impl FoldedState {
         }
     }
 
-    fn wide(&mut self, time: Timestamp, event: GlobalEvent) {
+    fn global(&mut self, time: Timestamp, event: GlobalEvent) {
         if event.is_loss() {
             self.lost = Some(time);
         }

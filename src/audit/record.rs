@@ -46,9 +46,9 @@ pub struct Details {
 #[serde(untagged)]
 pub enum Event {
     /// An event of one server; decisions follow from it.
-    Fact(ServerEvent),
+    Server(ServerEvent),
     /// An event of the process, the configuration, the account or the trail itself.
-    Wide(GlobalEvent),
+    Global(GlobalEvent),
 }
 
 /// Events that do not belong to one server's history.
@@ -172,11 +172,11 @@ impl GlobalEvent {
 
 impl Entry {
     /// Returns an entry of no single server, without details.
-    pub fn wide(time: Timestamp, wide: GlobalEvent) -> Self {
+    pub fn global(time: Timestamp, event: GlobalEvent) -> Self {
         Self {
             time,
             server: None,
-            event: Event::Wide(wide),
+            event: Event::Global(event),
             extra: Details::default(),
         }
     }
@@ -185,12 +185,12 @@ impl Entry {
     pub(super) fn placed(&self) -> Result<(), TrailError> {
         let alert = matches!(
             self.event,
-            Event::Wide(GlobalEvent::AlertRaised { .. } | GlobalEvent::AlertCleared { .. })
+            Event::Global(GlobalEvent::AlertRaised { .. } | GlobalEvent::AlertCleared { .. })
         );
         let right = match (&self.event, self.server.clone()) {
-            (Event::Fact(_), server) => server.is_some(),
-            (Event::Wide(GlobalEvent::Checkpoint { .. }), _) => false,
-            (Event::Wide(_), server) => server.is_none() || !alert,
+            (Event::Server(_), server) => server.is_some(),
+            (Event::Global(GlobalEvent::Checkpoint { .. }), _) => false,
+            (Event::Global(_), server) => server.is_none() || !alert,
         };
         if right {
             return Ok(());
@@ -247,7 +247,7 @@ impl LineWriter<'_> {
         self.line(time, "checkpoint", Some(server), &fields);
     }
 
-    pub(super) fn wide(&mut self, time: Timestamp, event: &GlobalEvent) {
+    pub(super) fn global(&mut self, time: Timestamp, event: &GlobalEvent) {
         let (word, fields) = split(&json(event));
         self.line(time, &word, None, &fields);
     }

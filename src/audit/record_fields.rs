@@ -6,8 +6,8 @@ use super::Record;
 use crate::core::event::ServerEvent;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// The fields of a record that readers use, under the trail's names. All are empty if one has another
-/// type than the trail writes.
+/// The fields of a record that readers use, under the trail's names. All are empty if one has
+/// another type than the trail writes.
 #[expect(
     missing_docs,
     reason = "the fields have the names that the trail gives them"
@@ -75,8 +75,8 @@ impl RecordFields {
         self.by.as_deref().filter(|_| event.ends_with("_intent"))
     }
 
-    /// Returns the rotation or the like that an alert is about. `None` for an alert about the server
-    /// itself.
+    /// Returns the rotation or the like that an alert is about. `None` for an alert about the
+    /// server itself.
     pub fn subject(&self, server: Option<&ServerId>) -> Option<&str> {
         let server = server.map(ToString::to_string);
         self.about

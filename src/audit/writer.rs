@@ -91,7 +91,7 @@ impl Writer {
             bytes: Vec::new(),
         };
         for notice in &self.notices {
-            lines.wide(first.time, notice);
+            lines.global(first.time, notice);
         }
         for entry in entries {
             lines.entry(entry);
@@ -249,7 +249,7 @@ impl Writer {
             link: self.link,
             bytes: Vec::new(),
         };
-        lines.wide(time, &state.checkpoint());
+        lines.global(time, &state.checkpoint());
         let notices = &self.notices;
         let mut len = 0;
         let disk = &mut *self.disk;
@@ -265,7 +265,7 @@ impl Writer {
             }
             // Part of the new file and not appended later: the file alone would hide the loss.
             for notice in notices {
-                lines.wide(time, notice);
+                lines.global(time, notice);
             }
             len += lines.bytes.len() as u64;
             disk.append(&temporary, &lines.bytes)?;

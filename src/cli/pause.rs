@@ -7,7 +7,7 @@ use super::{
     Cli, Exit, absolute, block_on, caller, control_socket, printable_name, say, server_argument,
 };
 use crate::config::{self, Environment};
-use crate::daemon::{CommandError, alone};
+use crate::daemon::{CommandError, run_exclusive};
 use crate::engine::PauseResult;
 use crate::status::control_routes::ServerQuery;
 use crate::status::{self, NoAnswer};
@@ -112,7 +112,7 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<PauseResult, CommandError
     let policy = policy.map(|policy| policy.map(|policy| policy.server.clone()));
     let by = caller();
     let command = if pause { "pause" } else { "resume" };
-    let work = alone(config, command, async |engine| {
+    let work = run_exclusive(config, command, async |engine| {
         let by_id = named.and_then(|named| named.parse().ok());
         let by_id = by_id.filter(|id| engine.owes_release(id));
         let server = match (policy, by_id) {

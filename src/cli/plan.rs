@@ -13,7 +13,7 @@ use crate::core::decide::Inventory;
 use crate::core::plan::PlannedAction;
 use crate::core::policy::Policy;
 use crate::core::server_history::ServerHistory;
-use crate::daemon::{CommandError, api_settings, plan_inputs};
+use crate::daemon::{CommandError, api_settings, read_only_plan};
 
 /// What to plan.
 #[derive(Debug, clap::Args)]
@@ -34,16 +34,16 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let settings = api_settings(&config.api);
     let api = HttpApi::new(&settings, clock.clone()).map_err(CommandError::Settings)?;
     // The user may not be allowed to read the trail. The listing alone gives most of the plan.
-    let histories = plan_inputs::histories(&config, clock.now().wall).unwrap_or_else(|error| {
+    let histories = read_only_plan::histories(&config, clock.now().wall).unwrap_or_else(|error| {
         tracing::warn!(%error, "the trail can't be read: this plan assumes that there is none");
         BTreeMap::new()
     });
     let plans = block_on(async {
-        let mut inventories = plan_inputs::inventories(&api, &clock, &policies)
+        let mut inventories = read_only_plan::inventories(&api, &clock, &policies)
             .await
             .map_err(|error| unread(&error, &settings))?;
         let now = clock.now();
-        plan_inputs::ask_states(
+        read_only_plan::ask_states(
             &api,
             &policies,
             &config.rules,
@@ -72,14 +72,14 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
                 note(&doubt);
             }
             if let Some((seen, history)) =
-                inventory.zip(plan_inputs::told_of(&histories, &policy.server))
+                inventory.zip(read_only_plan::history_of(&histories, &policy.server))
             {
                 for line in disowned(policy, seen, history) {
                     note(&line);
                 }
             }
         }
-        Ok(plan_inputs::plans(
+        Ok(read_only_plan::plans(
             &policies,
             &config.rules,
             &inventories,

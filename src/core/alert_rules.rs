@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::create_or_prune::disagree;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
-use super::due_rules::LONG_WAIT;
+use super::due_and_surplus_rules::LONG_WAIT;
 use super::event::{AlertKind, ServerEvent, SlotOutcome};
-use super::make_room::disagree;
 use super::policy::Rotation;
 use super::retention;
 use super::sanitize::utc;
@@ -171,7 +171,8 @@ impl DecisionContext<'_> {
         alerts.extend(self.stuck_hold());
         alerts.extend(self.stopped_for_long());
         let stopping = self.policy.rotations.iter().filter(|r| r.stop.is_some());
-        let ran = stopping.filter_map(|r| Some((&r.name, self.history.ran(&r.name)?)));
+        let ran =
+            stopping.filter_map(|r| Some((&r.name, self.history.ran_during_snapshot(&r.name)?)));
         alerts.extend(
             ran.map(|(name, ran)| ((AlertKind::ServerRan, name.clone()), ran.why.to_string())),
         );

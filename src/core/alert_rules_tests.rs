@@ -23,9 +23,9 @@ pub(super) fn facts(world: &mut TestProvider) -> (Vec<ServerEvent>, Step) {
     let mut facts = Vec::new();
     for _ in 0..100 {
         match world.step() {
-            Step::Record(fact) => {
-                world.record(&fact);
-                facts.push(fact);
+            Step::Record(event) => {
+                world.record(&event);
+                facts.push(event);
             }
             step => return (facts, step),
         }
@@ -42,7 +42,7 @@ fn a_block_is_recorded_once_for_each_reason_with_its_alert_and_its_end() {
         let (facts, step) = facts(&mut world);
         let words: Vec<_> = facts
             .iter()
-            .map(|fact| match fact {
+            .map(|event| match event {
                 ServerEvent::Blocked { .. } => "blocked",
                 ServerEvent::Recovered { .. } => "recovered",
                 ServerEvent::AlertRaised { alert, .. } if *alert == AlertKind::Blocked => "raised",

@@ -3,18 +3,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::apply_create::{CreateOutcome, FailedTry};
+use super::apply_create_outcome::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
 use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
 use super::payment::{Payer, PruneFirstPromise};
-use super::rotation_log::CareReason;
-use super::rotation_terms::TermsHash;
+use super::recorded_settings::TermsHash;
+use super::rotation_state::CareReason;
 use super::server_history::{PendingOp, ServerHistory};
 
 impl ServerHistory {
     /// Applies one event. `grace` is added to the wait for an intent that an earlier process left
     /// unanswered: its call may have run for the whole `request_timeout`.
-    pub fn apply(&mut self, fact: &ServerEvent, at: RecordedAt, grace: SignedDuration) {
+    pub fn apply(&mut self, event: &ServerEvent, at: RecordedAt, grace: SignedDuration) {
         let after_call = RecordedAt {
             wall: at.wall.saturating_add(grace).unwrap_or(at.wall),
             mono: at.mono,
@@ -22,7 +22,7 @@ impl ServerHistory {
         // The trail goes on before the end of the pause: a clock that was ahead recorded that end.
         let ahead = |end: Timestamp| end.duration_since(at.wall) > CLOCK_TOLERANCE;
         self.last_pause.take_if(|pause| ahead(pause.until));
-        match fact {
+        match event {
             ServerEvent::RotationAdded {
                 rotation,
                 terms,
@@ -360,7 +360,7 @@ impl ServerHistory {
                 self.alerts.remove(&(*alert, about.clone()));
             }
             ServerEvent::HookStarted { .. } | ServerEvent::HookFinished { .. } => {
-                self.apply_hook_event(fact, at);
+                self.apply_hook_event(event, at);
             }
             ServerEvent::StopIntent { .. }
             | ServerEvent::StopResult { .. }
@@ -369,7 +369,7 @@ impl ServerHistory {
             | ServerEvent::StartIntent { .. }
             | ServerEvent::StartResult { .. }
             | ServerEvent::ServerRan { .. }
-            | ServerEvent::StartConfirmed { .. } => self.apply_power_event(fact, at, after_call),
+            | ServerEvent::StartConfirmed { .. } => self.apply_power_event(event, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
             ServerEvent::Resumed { .. } => self.apply_resume(at),
             ServerEvent::RestoreIntent { id, .. } => {

@@ -1,22 +1,22 @@
 //! Applies power calls and the server's states to its history.
 
-use super::apply_create::FailedTry;
+use super::apply_create_outcome::FailedTry;
+use super::downtime_state::Downtime;
 use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
-use super::power_state::PowerState;
-use super::rotation_log::SlotFailure;
-use super::server_downtime::Downtime;
+use super::rotation_state::SlotFailure;
 use super::server_history::ServerHistory;
+use super::server_info::PowerState;
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {
     /// Applies an event of a power call or of the server's state.
     pub(super) fn apply_power_event(
         &mut self,
-        fact: &ServerEvent,
+        event: &ServerEvent,
         at: RecordedAt,
         after_call: RecordedAt,
     ) {
-        match fact {
+        match event {
             ServerEvent::StopIntent {
                 rotation,
                 snapshot,

@@ -74,8 +74,8 @@ fn deleted(id: u64, outcome: Outcome) -> ServerEvent {
 
 fn folded(facts: &[(ServerEvent, RecordedAt)]) -> ServerHistory {
     let mut history = ServerHistory::default();
-    for (fact, at) in facts {
-        history.apply(fact, *at, GRACE);
+    for (event, at) in facts {
+        history.apply(event, *at, GRACE);
     }
     history
 }
@@ -373,7 +373,7 @@ fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_
         (vec![went.clone(), blocked], false),
         (vec![went, added], false),
     ] {
-        let facts: Vec<_> = facts.into_iter().map(|fact| (fact, at(0))).collect();
+        let facts: Vec<_> = facts.into_iter().map(|event| (event, at(0))).collect();
         assert_eq!(folded(&facts).gone(), gone, "{facts:?}");
     }
 }

@@ -2,21 +2,21 @@
 //!
 //! The first rule that applies gives the step: held, doubt, open intent, under way, due, surplus,
 //! idle (docs/design.md, "The rules"). The caller performs the step, records it, lists again and
-//! calls again. This file has rule 1, `pause_rule.rs` rule 0, `open_call_rules.rs` rules 2 and 3,
-//! `due_rules.rs` and `make_room.rs` rules 4 to 6. `hook_lease.rs` and `server_start.rs` take
-//! precedence over all rules.
+//! calls again. This file has rule 1, `pause_and_restore_rule.rs` rule 0,
+//! `unconfirmed_call_rules.rs` rules 2 and 3, `due_and_surplus_rules.rs` and `create_or_prune.rs`
+//! rules 4 to 6. `hook_hold.rs` and `server_start.rs` take precedence over all rules.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-#[cfg(feature = "proof")]
-use super::deliberate_break_input::{broken_history, broken_input};
 use super::event::{ClockReading, ServerEvent, SlotOutcome};
+#[cfg(feature = "proof")]
+use super::falsified_input::{broken_history, broken_input};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
-use super::rotation_log::SlotRecord;
-use super::rotation_terms::{RotationTerms, TermsHash};
+use super::recorded_settings::{RotationTerms, TermsHash};
 use super::server_history::ServerHistory;
+use super::slot_record::SlotRecord;
 use super::snapshot::{Snapshot, SnapshotId};
 
 pub use super::inventory::Inventory;
@@ -101,7 +101,7 @@ pub fn decide(
 }
 
 fn decided(server: &DecisionContext<'_>) -> Step {
-    let owed = server.release().or_else(|| server.owed());
+    let owed = server.release().or_else(|| server.owed_power_step());
     owed.unwrap_or_else(|| server.in_time_for_after(server.in_downtime(server.by_rules())))
 }
 
@@ -116,7 +116,7 @@ pub fn decide_in_hold(
     #[cfg(feature = "proof")]
     let (inventory, history) = &broken_input(policy, inventory, history, now);
     let server = DecisionContext::of(policy, inventory, history, rules, now);
-    let owed = server.owed().or_else(|| server.held());
+    let owed = server.owed_power_step().or_else(|| server.held());
     let first = owed.or_else(|| server.doubt());
     first.unwrap_or_else(|| server.wanted())
 }
@@ -181,7 +181,7 @@ impl DecisionContext<'_> {
     /// Rules 2 to 6.
     fn wanted(&self) -> Step {
         self.care()
-            .or_else(|| self.identified())
+            .or_else(|| self.missing_identity_record())
             .or_else(|| self.open_intent())
             .or_else(|| self.under_way())
             .or_else(|| self.findings())

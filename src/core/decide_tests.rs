@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::event::Outcome;
-use crate::core::open_call_rules::create_result;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
+use crate::core::unconfirmed_call_rules::create_result;
 
 #[test]
 fn i8_nothing_is_pruned_before_the_new_one_is_completed() {
@@ -233,8 +233,8 @@ fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
 fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
     for status in [DONE, Status::Failed] {
         let mut world = TestProvider::weekly(3).holding(&old_weeklies());
-        while let Step::Record(fact) = world.step() {
-            world.record(&fact);
+        while let Step::Record(event) = world.step() {
+            world.record(&event);
         }
         world.intend_create("weekly-2026-11-22");
         world.record(&create_result("weekly-2026-11-22", Outcome::Unknown, None));

@@ -8,7 +8,7 @@
 //!   and a date that agrees. Each pays once, and only if a snapshot was beyond `keep` when it was
 //!   completed. Snapshots that a growing rotation made can't pay later. A prune-first is paid for
 //!   by a promised snapshot: no second promise is given before the first is kept
-//!   (`payment_rules.rs`);
+//!   (`payment_ledger.rs`);
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!

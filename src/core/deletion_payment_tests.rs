@@ -63,10 +63,10 @@ fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation
     });
     world.pass(world.rules.settle_window + MINUTE);
     while world.history.open.is_some() {
-        let Step::Record(fact) = world.step() else {
+        let Step::Record(event) = world.step() else {
             panic!("{:?}", world.step());
         };
-        world.record(&fact);
+        world.record(&event);
     }
     assert_eq!(world.history.lapsed.len(), 1);
     world.make(name, Status::Completed);

@@ -12,10 +12,10 @@ use super::decide::{DecisionContext, Inventory, Step, decide};
 use super::event::{ClockReading, ServerEvent};
 use super::plan::{Plan, PlannedAction, PlannedStep};
 use super::policy::{Policy, Rules};
-use super::power_state::PowerState;
 use super::retention_verdict::{SnapshotVerdict, verdicts, whole_seconds};
 use super::sanitize::utc;
 use super::server_history::{PendingOp, ServerHistory};
+use super::server_info::PowerState;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Looks after which a plan that does not come to rest is cut off.
@@ -128,7 +128,7 @@ impl DryRun<'_> {
         self.observe();
         let (policy, rules) = (self.policy, self.rules);
         match decide(policy, &self.inventory, &self.history, rules, self.now) {
-            Step::Record(fact) => self.record(&fact),
+            Step::Record(event) => self.record(&event),
             Step::Create {
                 rotation,
                 name,
@@ -290,11 +290,11 @@ impl DryRun<'_> {
         self.history.observe_state(state, self.now);
     }
 
-    pub(super) fn record(&mut self, fact: &ServerEvent) {
+    pub(super) fn record(&mut self, event: &ServerEvent) {
         let grace = self.rules.request_timeout;
-        self.history.apply(fact, self.now.into(), grace);
+        self.history.apply(event, self.now.into(), grace);
         // A second listing would show the same.
-        if matches!(fact, ServerEvent::SnapshotCompleted { .. }) {
+        if matches!(event, ServerEvent::SnapshotCompleted { .. }) {
             self.inventory.requested = self.now.mono + SignedDuration::from_nanos(1);
         }
     }

@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use super::dry_run::DryRun;
 use super::event::{HookKind, HookOutcome, Outcome, ServerEvent};
 use super::plan::PlannedAction;
-use super::power_state::PowerState;
 use super::retention_verdict::{RetentionVerdict, whole_seconds};
+use super::server_info::PowerState;
 use super::snapshot::SnapshotId;
 
 impl DryRun<'_> {

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::rotation_terms::RotationTerms;
-use super::server_identity::ServerIdentity;
+use super::recorded_settings::RotationTerms;
+use super::server_aliases::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
 pub use super::alert_kind::{AlertKind, RaisedAlert};

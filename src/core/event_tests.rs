@@ -5,16 +5,16 @@ use super::*;
 #[test]
 fn whose_policy_it_was_is_told_of_intents_and_of_what_comes_under_care_alone() {
     let named = |json: &str| {
-        let fact: ServerEvent = serde_json::from_str(json).expect("a fact");
-        fact.is_by_policy()
+        let event: ServerEvent = serde_json::from_str(json).expect("a event");
+        event.is_by_policy()
     };
-    for fact in [
+    for event in [
         r#"{"event":"rotation_added","rotation":"weekly"}"#,
         r#"{"event":"create_intent","snapshot":"w-1","known":[],"reason":""}"#,
         r#"{"event":"delete_intent","snapshot":"w-1","id":1,"reason":""}"#,
         r#"{"event":"restore_intent","snapshot":"w-1","id":1}"#,
     ] {
-        assert!(named(fact), "{fact}");
+        assert!(named(event), "{event}");
     }
     assert!(!named(r#"{"event":"delete_confirmed","id":1}"#));
     assert!(!named(r#"{"event":"server_removed"}"#));

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
-use super::forecast_simulation::live;
+use super::forecast_simulation::simulate;
 pub use super::forecast_simulation::{ForecastEvent, SnapshotLifetime};
 use super::policy::{Policy, Rules};
 use super::recovery_points::{RecoveryAges, recovery};
@@ -70,7 +70,7 @@ pub fn forecast(policy: &Policy, rules: &Rules, from: Timestamp, days: u32) -> F
     let zone = zone.map_or(TimeZone::UTC, |first| first.schedule.zone().clone());
     let ends = day_ends(&zone, from, days);
     let until = ends.last().map_or(from, |(_, end)| *end);
-    let (lives, events) = live(policy, rules, from, until);
+    let (lives, events) = simulate(policy, rules, from, until);
     let of = |rotation: Option<&str>| {
         let lives = lives.iter();
         let lives = lives.filter(|life| rotation.is_none_or(|name| life.rotation == name));

@@ -65,7 +65,7 @@ impl SnapshotLifetime {
 }
 
 /// Runs the simulation, and returns the snapshots and events between `from` and `until`.
-pub(super) fn live(
+pub(super) fn simulate(
     policy: &Policy,
     rules: &Rules,
     from: Timestamp,

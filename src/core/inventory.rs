@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::power_state::{PowerState, ServerInfo};
+use super::server_info::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
 
 /// A server's listing at one instant.

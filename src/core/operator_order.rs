@@ -8,12 +8,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide::{DecisionContext, Inventory, put_right};
+use super::downtime_state::Downtime;
 use super::event::ClockReading;
 use super::name_pattern;
 use super::policy::{Policy, Rules};
 use super::sanitize::{printable, utc};
-use super::server_downtime::Downtime;
-use super::server_history::{HookLease, PendingOp, ServerHistory};
+use super::server_history::{HookHold, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// Characters of a name that a message shows.
@@ -78,8 +78,8 @@ pub fn begun(open: &PendingOp, rows: &[Snapshot]) -> String {
 }
 
 /// Describes the snapshot for which hooks hold the server, and since when.
-pub fn holding(hold: &HookLease) -> String {
-    let HookLease {
+pub fn holding(hold: &HookHold) -> String {
+    let HookHold {
         rotation, snapshot, ..
     } = hold;
     let since = hold.since.wall;

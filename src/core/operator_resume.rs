@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::downtime_state::Downtime;
 use super::event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::payment::Payer;
 use super::policy::Rules;
 use super::sanitize::counted;
-use super::server_downtime::Downtime;
 use super::server_history::{PastPause, ServerHistory};
 
 impl ServerHistory {
@@ -113,10 +113,12 @@ impl ServerHistory {
     /// Returns the deletes to which a `resume` agrees, one line per rotation.
     fn agreement(&self, agrees: bool) -> impl Iterator<Item = String> {
         self.rotations.iter().filter_map(move |notes| {
-            let named = notes.to_agree().map(|id| match self.called(&id) {
-                None | Some("") => format!("id {id}"),
-                Some(name) => format!("{name} (id {id})"),
-            });
+            let named = notes
+                .to_agree()
+                .map(|id| match self.completed_snapshot_name(&id) {
+                    None | Some("") => format!("id {id}"),
+                    Some(name) => format!("{name} (id {id})"),
+                });
             let named: Vec<_> = named.collect();
             if named.is_empty() {
                 return None;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::{DecisionContext, Step};
 use super::event::{RecordedAt, ServerEvent};
 use super::operator_order::NAME_SHOWN;
-use super::rotation_terms::Fnv;
+use super::recorded_settings::Fnv;
 use super::sanitize::{printable, utc};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
@@ -70,7 +70,9 @@ impl DecisionContext<'_> {
     /// Returns the record of a known snapshot that is listed under another name.
     fn renaming(&self) -> Option<Step> {
         let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
-        let before = self.was_foreign(&row.id).or(self.history.called(&row.id));
+        let before = self
+            .was_foreign(&row.id)
+            .or(self.history.completed_snapshot_name(&row.id));
         let before = before.filter(|name| !name.is_empty());
         Some(Step::Record(ServerEvent::SnapshotRenamed {
             snapshot: row.name.clone(),

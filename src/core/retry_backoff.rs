@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 
 use super::event::{ClockReading, SlotOutcome};
 use super::policy::Rules;
-use super::rotation_log::SlotRecord;
-use super::rotation_terms::Fnv;
+use super::recorded_settings::Fnv;
 use super::sanitize::counted;
+use super::slot_record::SlotRecord;
 use super::snapshot::ServerId;
 
 pub(super) const IN_PAUSE: &str = "it passed during a pause";

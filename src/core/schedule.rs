@@ -12,8 +12,8 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use super::cron_expression;
-pub use super::cron_expression::ScheduleError;
+use super::cron_parse;
+pub use super::cron_parse::ScheduleError;
 
 /// One scheduled instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Schedule {
     /// Parses a cron expression of five fields, of six with seconds first, or a word such as
     /// `@daily`.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
-        let cron = cron_expression::read(expression)?;
+        let cron = cron_parse::read(expression)?;
         let mut schedule = Self {
             text: expression.into(),
             cron,

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::downtime_state::Downtime;
 use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::inventory::Inventory;
 use super::payment::PruneFirstPromise;
 use super::policy::{Policy, Rules};
-use super::rotation_log::RotationLog;
-use super::server_downtime::Downtime;
-use super::server_identity::ServerIdentity;
+use super::rotation_state::RotationState;
+use super::server_aliases::ServerIdentity;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Number of failed runs of `after` from which on a person must release the server.
@@ -114,7 +114,7 @@ pub struct UnfinishedSnapshot {
 
 /// A server that a rotation's `before` holds for a snapshot; `after` is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HookLease {
+pub struct HookHold {
     /// The rotation with the hooks.
     pub rotation: String,
     /// The snapshot that the server is held for.
@@ -133,7 +133,7 @@ pub struct HookLease {
     pub last: Option<RecordedAt>,
 }
 
-impl HookLease {
+impl HookHold {
     /// Returns true if only a person can release the server.
     pub fn needs_operator(&self) -> bool {
         self.failures >= HOPELESS
@@ -175,7 +175,7 @@ pub struct ServerHistory {
     pub open: Option<PendingOp>,
     /// The hold that is not released yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Box<HookLease>>,
+    pub hold: Option<Box<HookHold>>,
     /// The downtime of a server that a rotation stopped and that was not seen active since (I20).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime: Option<Box<Downtime>>,
@@ -239,7 +239,7 @@ pub struct ServerHistory {
     #[serde(skip)]
     pub seen: BTreeMap<SnapshotId, SignedDuration>,
     /// The rotations, found by name; there are few.
-    pub(super) rotations: Vec<RotationLog>,
+    pub(super) rotations: Vec<RotationState>,
 }
 
 /// Serializes alerts as rows, since JSON keys can't have two parts.

@@ -1,16 +1,16 @@
-//! Rules for stopping a server for its snapshot, and for the start that it is owed (I20).
+//! The start that is owed to a server that was stopped for its snapshot: when it is due (I20).
 //!
 //! The start needs no listing, so it takes precedence over the rules that do.
 
 use jiff::SignedDuration;
 
 use super::decide::{DecisionContext, Step};
+use super::downtime_state::Downtime;
 use super::event::{AlertKind, ClockReading, ServerEvent};
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
-use super::power_state::PowerState;
 use super::retry_backoff::backoff;
-use super::server_downtime::Downtime;
 use super::server_history::{PendingOp, ServerHistory};
+use super::server_info::PowerState;
 use super::snapshot::Status;
 
 /// Everything that determines the owed step of a downtime; no listing is needed.
@@ -26,7 +26,7 @@ pub(super) struct OwedStart<'a> {
 
 /// Returns the due power call, or the record of a state that was seen. `None` if nothing is due or
 /// the rules decide.
-pub fn owed(
+pub fn next_power_step(
     policy: Option<&Policy>,
     history: &ServerHistory,
     rules: &Rules,
@@ -34,7 +34,7 @@ pub fn owed(
     now: ClockReading,
 ) -> Option<Step> {
     #[cfg(feature = "proof")]
-    let history = &super::deliberate_break_input::broken_history(history);
+    let history = &super::falsified_input::broken_history(history);
     let owed = OwedStart::of(policy, history, rules, state, now)?;
     let downtime = owed.downtime;
     let unanswered = downtime.unanswered().map(Step::Record);
@@ -288,9 +288,9 @@ impl Rules {
 impl DecisionContext<'_> {
     /// Returns the step owed to a server that the rotation stopped. It takes precedence over the
     /// rules.
-    pub(super) fn owed(&self) -> Option<Step> {
+    pub(super) fn owed_power_step(&self) -> Option<Step> {
         let state = self.inventory.state.as_ref();
-        owed(Some(self.policy), self.history, self.rules, state, self.now)
+        next_power_step(Some(self.policy), self.history, self.rules, state, self.now)
     }
 
     /// Restricts the step while the rotation keeps the server stopped. Nothing else begins, and a
@@ -390,7 +390,7 @@ impl DecisionContext<'_> {
 }
 
 #[cfg(test)]
-#[path = "server_downtime_tests.rs"]
+#[path = "downtime_state_tests.rs"]
 mod downtime_tests;
 #[cfg(test)]
 #[path = "server_start_tests.rs"]

@@ -4,12 +4,12 @@ use super::downtime_tests::{
     NAME, alert, complete, create, intend_stop, is_stop, runs, start, starts, stop, stop_answered,
     stop_server, world,
 };
-use super::owed;
+use super::next_power_step;
 use crate::core::decide::Step;
 use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
-use crate::core::hook_lease::tests as hooked;
+use crate::core::hook_hold::tests as hooked;
 use crate::core::operator_order::{Order, objection};
-use crate::core::power_state::PowerState;
+use crate::core::server_info::PowerState;
 use crate::core::snapshot::Status;
 use crate::core::start_at_shutdown::{ShutdownStep, at_end};
 use crate::core::test_provider::{DONE, MINUTE, TestProvider};
@@ -141,7 +141,7 @@ fn the_start_is_owed_without_a_policy_and_without_a_listing() {
     let mut world = world();
     stop(&mut world);
     let stopped = Some(&PowerState::Stopped);
-    let step = owed(None, &world.history, &world.rules, stopped, world.now);
+    let step = next_power_step(None, &world.history, &world.rules, stopped, world.now);
     let Some(Step::Record(raised @ ServerEvent::AlertRaised { .. })) = step else {
         panic!("{step:?}");
     };
@@ -152,7 +152,7 @@ fn the_start_is_owed_without_a_policy_and_without_a_listing() {
         now,
         ..
     } = &world;
-    let step = owed(None, history, rules, stopped, *now);
+    let step = next_power_step(None, history, rules, stopped, *now);
     assert!(step.is_some_and(|step| starts(&step) == Some(false)));
     let end = at_end(None, history, &PowerState::Stopped, *now);
     assert!(matches!(end, ShutdownStep::Start(step) if starts(&step) == Some(false)));
@@ -304,7 +304,7 @@ fn i20_an_edit_shortens_no_watch_for_a_stop_that_may_still_take_effect() {
         let step = |world: &TestProvider| {
             let policy = policy_stays.then_some(&world.policy);
             let active = Some(&PowerState::Active);
-            owed(policy, &world.history, &world.rules, active, world.now)
+            next_power_step(policy, &world.history, &world.rules, active, world.now)
         };
         // Beyond the settle window, and within the longest downtime of the policy before.
         let _still = runs(&mut world);

@@ -1,11 +1,11 @@
 //! The stop of a server before its snapshot: when it is due, and what forbids it (I20).
 
 use super::decide::{DecisionContext, Step, ended};
-use super::due_rules::RotationDemand;
+use super::due_and_surplus_rules::RotationDemand;
 use super::event::{ServerEvent, SlotOutcome};
 use super::policy::Rotation;
-use super::power_state::PowerState;
 use super::sanitize::printable;
+use super::server_info::PowerState;
 
 /// As much of a foreign word as a message repeats.
 const WORD_SHOWN: usize = 40;

@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock_reading::ClockReading;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
+use super::recorded_settings::TermsHash;
 use super::retention::{self, OwnSnapshot, SurplusReason};
-use super::rotation_terms::TermsHash;
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
+use super::shrink_candidates::ShrinkCandidates;
 use super::snapshot::{SnapshotId, Status};
-use super::unpaid_deletes::UnpaidDeletes;
 
 impl ServerHistory {
     /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that
@@ -42,12 +42,12 @@ impl DecisionContext<'_> {
         })
     }
 
-    fn shrink_of(&self, rotation: &Rotation) -> Option<&UnpaidDeletes> {
+    fn shrink_of(&self, rotation: &Rotation) -> Option<&ShrinkCandidates> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
     /// Returns the rest of the grace.
-    fn left(&self, shrink: &UnpaidDeletes) -> SignedDuration {
+    fn left(&self, shrink: &ShrinkCandidates) -> SignedDuration {
         let grace = self.rules.shrink_grace;
         shrink
             .since
@@ -73,7 +73,7 @@ impl DecisionContext<'_> {
         owned: &[OwnSnapshot<'_>],
     ) -> Option<String> {
         if let Some(Err(odd)) = retention::oldest(owned, own.place.rotation) {
-            return Some(super::make_room::disagree(&odd));
+            return Some(super::create_or_prune::disagree(&odd));
         }
         if self.paid(own, why, owned).is_some() {
             return None;

@@ -5,8 +5,8 @@ use jiff::SignedDuration;
 use super::*;
 use crate::core::decide::Inventory;
 use crate::core::event::{AlertKind, Outcome, RecordedAt, TransientRefusal};
+use crate::core::newest_slot_completion::all_settled;
 use crate::core::policy::FormerPattern;
-use crate::core::settled_slots::all_settled;
 use crate::core::test_provider::*;
 
 #[test]
@@ -130,7 +130,7 @@ fn once_counts_its_own_tries_alone() {
     world.recorded();
     for _ in 0..4 {
         world.intend_create(name);
-        let fact = ServerEvent::CreateResult {
+        let event = ServerEvent::CreateResult {
             snapshot: name.to_owned(),
             outcome: Outcome::Later,
             id: None,
@@ -144,7 +144,7 @@ fn once_counts_its_own_tries_alone() {
             wall: world.now.wall,
             mono: None,
         };
-        world.history.apply(&fact, at, SignedDuration::ZERO);
+        world.history.apply(&event, at, SignedDuration::ZERO);
     }
     world.rules.count_all = true;
     world.pass(MINUTE);

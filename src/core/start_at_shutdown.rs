@@ -3,11 +3,11 @@
 use jiff::SignedDuration;
 
 use super::decide::Step;
+use super::downtime_state::Downtime;
 use super::event::{ClockReading, ServerEvent};
 use super::policy::Policy;
-use super::power_state::PowerState;
-use super::server_downtime::Downtime;
 use super::server_history::{PendingOp, ServerHistory};
+use super::server_info::PowerState;
 use super::server_start::lasts;
 
 /// How long an accepted start is waited for, at the end of the service, before it is sent again.

@@ -11,10 +11,10 @@ use super::decide::{Inventory, Step, decide};
 use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
 use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
-use super::power_state::PowerState;
-use super::rotation_terms::Fnv;
+use super::recorded_settings::Fnv;
 use super::schedule::Schedule;
 use super::server_history::{ServerHistory, UnfinishedSnapshot};
+use super::server_info::PowerState;
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -224,16 +224,16 @@ impl TestProvider {
         )
     }
 
-    pub(super) fn record(&mut self, fact: &ServerEvent) {
+    pub(super) fn record(&mut self, event: &ServerEvent) {
         self.history
-            .apply(fact, self.now.into(), self.rules.request_timeout);
+            .apply(event, self.now.into(), self.rules.request_timeout);
     }
 
     /// Writes all records, and returns the step that is left.
     pub(super) fn recorded(&mut self) -> Step {
         for _ in 0..100 {
             match self.step() {
-                Step::Record(fact) => self.record(&fact),
+                Step::Record(event) => self.record(&event),
                 step => return step,
             }
         }
@@ -310,7 +310,7 @@ impl TestProvider {
         let ended = |s: &Snapshot| matches!(s.status, Status::Completed | Status::Failed);
         for _ in 0..200 {
             match self.step() {
-                Step::Record(fact) => self.record(&fact),
+                Step::Record(event) => self.record(&event),
                 Step::Create { name, .. } => {
                     assert!(self.snapshots.len() < 5, "I10: {:?}", self.log);
                     self.create(&name, status.clone());

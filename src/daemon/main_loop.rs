@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
 use super::reload::{self, ReadConfig};
-use super::response_drift::ContractCanary;
+use super::response_drift::ResponseDriftCheck;
 use super::signals::{Signal, Signals};
 use super::startup::{ABOUT, REFUSED, Service, prepare};
 use super::systemd::{Systemd, describe, watchdog_period};
@@ -82,7 +82,7 @@ struct Daemon {
 impl Daemon {
     async fn run(mut self, mut signals: Signals) -> Result<(), CommandError> {
         let engine = Arc::clone(&self.service.engine);
-        let mut canary = ContractCanary::default();
+        let mut canary = ResponseDriftCheck::default();
         // Before the engine starts, so that its first listing is sampled.
         canary.look(&self.service).await;
         let until = self.stop.clone();

@@ -4,11 +4,11 @@
 //! - `main_loop`: the daemon's select loop; `once`: one run over what is due now.
 //! - `single_command`: one change while no service runs.
 //! - `reload`: a new set of files, put in force as a whole or refused.
-//! - `plan_inputs`: what a run would do, from GETs and reads only.
+//! - `read_only_plan`: what a run would do, from GETs and reads only.
 //! - `tick_source`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
 //!   systemd.
 //! - `response_drift`: the daily comparison of the provider's answers with their learned shape.
-//! - `witness`: signed checkpoints of the trail, kept elsewhere.
+//! - `witness_publisher`: signed checkpoints of the trail, kept elsewhere.
 //! - `lock`: the single writer; `locked_disk`: the trail's disk behind the lock; `logging`: log
 //!   output.
 
@@ -17,7 +17,7 @@ mod locked_disk;
 pub mod logging;
 mod main_loop;
 mod once;
-pub mod plan_inputs;
+pub mod read_only_plan;
 mod reload;
 pub mod response_drift;
 mod signals;
@@ -25,12 +25,12 @@ mod single_command;
 mod startup;
 mod systemd;
 mod tick_source;
-mod witness;
+mod witness_publisher;
 
 pub use main_loop::{listen, serve};
 pub use once::once;
 pub use signals::{Signal, Signals};
-pub use single_command::alone;
+pub use single_command::run_exclusive;
 pub use startup::{api_settings, means};
 
 use crate::audit::TrailError;

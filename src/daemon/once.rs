@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
 use super::main_loop::{broken, ended_in_time};
-use super::response_drift::ContractCanary;
+use super::response_drift::ResponseDriftCheck;
 use super::signals::{Signal, Signals};
 use super::startup::{Service, prepare};
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
     config.rules.count_all = true;
     let service = prepare(config, "once", clock).await?;
     let stop = CancellationToken::new();
-    let mut canary = ContractCanary::default();
+    let mut canary = ResponseDriftCheck::default();
     canary.look(&service).await;
     let engine = Arc::clone(&service.engine);
     let until = stop.clone();

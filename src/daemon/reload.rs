@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError};
 use jiff::Timestamp;
 use tokio::task::JoinError;
 
-use super::plan_inputs;
+use super::read_only_plan;
 use super::startup::{ABOUT, REFUSED, Service, cleared, loaded};
 use crate::api::SnapshotApi as _;
 use crate::audit::GlobalEvent;
@@ -73,7 +73,7 @@ pub(super) fn read(service: &Service) -> impl Future<Output = ReadConfig> + use<
             Err(error) => return ReadConfig::broken(&error),
         };
         let mut said = removed(&old, &new);
-        let changes = plan_inputs::changes(&api, &clock, &old, &new);
+        let changes = read_only_plan::changes(&api, &clock, &old, &new);
         // An API that does not answer must not keep a new set, which may protect more, from being
         // used.
         match tokio::time::timeout(old.api.request_timeout, changes).await {
@@ -108,7 +108,7 @@ pub(super) async fn apply(
         events.push(cleared());
     }
     let engine = Arc::clone(&service.engine);
-    let _quiet = engine.reloading();
+    let _quiet = engine.begin_policy_swap();
     // The trail must say what the change does before it does it. If that can't be recorded, the old
     // set stays.
     if let Err(error) = service.record(events).await {

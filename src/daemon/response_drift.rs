@@ -28,11 +28,11 @@ const LONGEST: u64 = 1 << 20;
 
 /// Compares the first listing of each day.
 #[derive(Debug, Default)]
-pub(super) struct ContractCanary {
+pub(super) struct ResponseDriftCheck {
     day: Option<Date>,
 }
 
-impl ContractCanary {
+impl ResponseDriftCheck {
     /// Requests the day's sample, and compares it once a listing has been sampled.
     pub(super) async fn look(&mut self, service: &Service) {
         let now = service.clock.now().wall;
@@ -56,7 +56,7 @@ impl ContractCanary {
         };
         let engine = Arc::clone(&service.engine);
         if !changes.is_empty() {
-            let told = engine.tell_wide(GlobalEvent::ProviderChanged { changes });
+            let told = engine.record_global_event(GlobalEvent::ProviderChanged { changes });
             if let Err(error) = told.await {
                 tracing::warn!(%error, "the changes of the provider's answers can't be recorded");
             }

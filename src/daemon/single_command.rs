@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 
 /// Runs `work` with an engine over the trail, under the name `command`, and ends.
-pub async fn alone<T>(
+pub async fn run_exclusive<T>(
     config: Config,
     command: &str,
     work: impl AsyncFnOnce(Arc<Engine<HttpApi>>) -> T,

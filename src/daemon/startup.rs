@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::lock::StateLock;
 use super::locked_disk::LockedDisk;
-use super::witness::{self, Witness};
+use super::witness_publisher::{self, Witness};
 use super::{CommandError, logging};
 use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
@@ -15,7 +15,7 @@ use crate::audit::{Entry, GlobalEvent, OpenedTrail, StandingAlert, Trail, TrailE
 use crate::clock::Clock;
 use crate::config::{Api, Config, Environment};
 use crate::core::event::RaisedAlert;
-use crate::engine::{Engine, tell_wide, wide_alert};
+use crate::engine::{Engine, global_alert, queue_global_alert};
 use crate::hooks::{self, RunnerLauncher};
 use crate::notify::{DeliveryContext, Notifier};
 
@@ -69,10 +69,10 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     };
     let mut events = vec![started];
     let last = opened.last.unwrap_or(now);
-    let stood = opened.wide_alerts.clone().into_iter();
+    let stood = opened.global_alerts.clone().into_iter();
     let mut standing: Vec<_> = stood
         .map(|((alert, about), standing)| {
-            wide_alert(StandingAlert {
+            global_alert(StandingAlert {
                 alert,
                 about,
                 standing,
@@ -83,7 +83,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     if matches!(command, "run" | "once") {
         events.push(loaded(&config, Vec::new()));
         let refused = (REFUSED.to_owned(), ABOUT.to_owned());
-        if opened.wide_alerts.remove(&refused).is_some() {
+        if opened.global_alerts.remove(&refused).is_some() {
             events.push(cleared());
         }
     }
@@ -92,8 +92,11 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         remind(&opened);
     }
     let sealed = opened.sealed.take();
-    let failed = (witness::FAILED.to_owned(), witness::ABOUT.to_owned());
-    let failed = opened.wide_alerts.contains_key(&failed);
+    let failed = (
+        witness_publisher::FAILED.to_owned(),
+        witness_publisher::ABOUT.to_owned(),
+    );
+    let failed = opened.global_alerts.contains_key(&failed);
     let engine = Engine::new(
         Arc::clone(&api),
         trail.clone(),
@@ -114,7 +117,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     let notifier = Notifier::start(&config.receivers, &means, &clock, &standing, last);
     engine.tap(notifier.tap());
     for event in &events {
-        tell_wide(&notifier.tap(), event, now);
+        queue_global_alert(&notifier.tap(), event, now);
     }
     let witness = Witness::new(
         &config,
@@ -155,7 +158,7 @@ impl Service {
     /// Records events that concern no single server.
     pub(super) async fn record(&self, events: Vec<GlobalEvent>) -> Result<(), TrailError> {
         let time = self.clock.now().wall;
-        let entry = |event| Entry::wide(time, event);
+        let entry = |event| Entry::global(time, event);
         let written = self.trail.append(events.into_iter().map(entry).collect());
         let written = written.await;
         self.engine.note_written(written.as_ref().err(), time);
@@ -165,8 +168,8 @@ impl Service {
     /// Applies the receivers of the files in force.
     pub(super) fn renotify(&mut self) {
         let (engine, now) = (&self.engine, self.clock.now().wall);
-        let wide = engine.account_alerts().into_iter().map(wide_alert);
-        let standing: Vec<Alert> = wide.chain(engine.standing()).collect();
+        let of_account = engine.account_alerts().into_iter().map(global_alert);
+        let standing: Vec<Alert> = of_account.chain(engine.standing()).collect();
         let means = means(&self.config);
         let receivers = &self.config.receivers;
         self.notifier.reload(receivers, &means, &standing, now);
@@ -183,8 +186,8 @@ impl Service {
     }
 
     /// Queues the change of an alert that concerns no single server.
-    pub(super) fn tell(&self, wide: &GlobalEvent) {
-        tell_wide(&self.notifier.tap(), wide, self.clock.now().wall);
+    pub(super) fn tell(&self, event: &GlobalEvent) {
+        queue_global_alert(&self.notifier.tap(), event, self.clock.now().wall);
     }
 
     /// Delivers pending messages, records the end, and returns once every record is written.
@@ -203,7 +206,7 @@ impl Service {
 
 /// Logs the alerts that still stand. They were logged when they were raised, which may be long ago.
 fn remind(opened: &OpenedTrail) {
-    for ((alert, about), standing) in &opened.wide_alerts {
+    for ((alert, about), standing) in &opened.global_alerts {
         let reason = &standing.reason;
         tracing::warn!(%alert, %about, %reason, "alert_standing");
     }
@@ -226,11 +229,11 @@ fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
     let key = (LOST.to_owned(), about.to_owned());
     if opened.hold_creates {
         let reason = format!("{}; run snaprotate audit verify", found.join("; "));
-        let standing = RaisedAlert::raised(&reason, now, opened.wide_alerts.get(&key));
-        opened.wide_alerts.insert(key, standing);
+        let standing = RaisedAlert::raised(&reason, now, opened.global_alerts.get(&key));
+        opened.global_alerts.insert(key, standing);
         return Some(GlobalEvent::raised(LOST, about, reason));
     }
-    opened.wide_alerts.remove(&key)?;
+    opened.global_alerts.remove(&key)?;
     Some(GlobalEvent::cleared(LOST, about))
 }
 

@@ -71,7 +71,7 @@ impl MutationPermit<'_> {
 
     /// Records that the provider accepted the token. Returns the event to record, if the alert
     /// clears.
-    pub(super) fn taken(&self) -> Option<GlobalEvent> {
+    pub(super) fn record_token_accepted(&self) -> Option<GlobalEvent> {
         let mut state = lock(&self.account.0);
         // A mutation that was sent before the rejection says nothing about the token now.
         if !self.trial {
@@ -320,40 +320,43 @@ impl<A: SnapshotApi> Engine<A> {
     pub async fn set_alert(&self, alert: &str, about: &str, reason: Option<String>) {
         let at = self.clock.now().wall;
         if let Some(change) = self.account.host(alert, about, reason, at) {
-            self.record_wide(change).await;
+            self.note_global_event(change).await;
         }
     }
 
     /// Records an event that concerns no single server. Fails if the trail can't be written.
-    pub async fn tell_wide(&self, wide: GlobalEvent) -> Result<(), TrailError> {
-        self.try_wide(wide).await.map(|_| ())
+    pub async fn record_global_event(&self, event: GlobalEvent) -> Result<(), TrailError> {
+        self.record_global_event_at(event).await.map(|_| ())
     }
 
-    /// Like [`Self::tell_wide`], for callers that don't need the result.
-    pub(super) async fn record_wide(&self, wide: GlobalEvent) {
-        let _said = self.try_wide(wide).await;
+    /// Like [`Self::record_global_event`], for callers that don't need the result.
+    pub(super) async fn note_global_event(&self, event: GlobalEvent) {
+        let _said = self.record_global_event_at(event).await;
     }
 
     /// Records an event that concerns no single server and returns its time.
-    pub(super) async fn try_wide(&self, wide: GlobalEvent) -> Result<Timestamp, TrailError> {
+    pub(super) async fn record_global_event_at(
+        &self,
+        event: GlobalEvent,
+    ) -> Result<Timestamp, TrailError> {
         // A pause or its end applies only once it is recorded, so it is logged after the write.
         let pause = matches!(
-            wide,
+            event,
             GlobalEvent::Paused { .. } | GlobalEvent::Resumed { .. }
         )
-        .then(|| wide.clone());
+        .then(|| event.clone());
         if pause.is_none() {
-            super::log_events::wide(&wide);
+            super::log_events::log_global_event(&event);
         }
         let time = self.clock.now().wall;
         // An alert stands even if the trail can't record it.
-        self.tap_wide(&wide, time);
-        let entry = Entry::wide(time, wide);
+        self.queue_global_event(&event, time);
+        let entry = Entry::global(time, event);
         let written = self.trail.append(vec![entry]).await;
         self.note_written(written.as_ref().err(), time);
         written?;
         if let Some(pause) = pause {
-            super::log_events::wide(&pause);
+            super::log_events::log_global_event(&pause);
         }
         Ok(time)
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use super::requeue::Requeue;
+use super::turn_outcome::Requeue;
 use super::{Engine, PolicySet, ServerRuntime, lock};
 use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;
@@ -18,13 +18,13 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn renamed(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         wanted: &PolicySet,
     ) -> Option<Requeue> {
         let poll = wanted.rules.poll_interval;
         if wanted.policies.contains_key(server) {
             let from = lock(&self.other_ids).get(server).cloned()?;
-            if wanted.policies.contains_key(&from) || !lock(seat).history.is_new() {
+            if wanted.policies.contains_key(&from) || !lock(runtime).history.is_new() {
                 return None;
             }
             // The old id's own loop hands over, since it may be at work now.
@@ -32,11 +32,11 @@ impl<A: SnapshotApi> Engine<A> {
             self.wake();
             return Some(Requeue::After(poll));
         }
-        let heir = lock(seat).history.other_id().cloned()?;
-        if !wanted.policies.contains_key(&heir) || lock(seat).history.is_new() {
+        let heir = lock(runtime).history.other_id().cloned()?;
+        if !wanted.policies.contains_key(&heir) || lock(runtime).history.is_new() {
             return None;
         }
-        let heirs = self.seat(&heir);
+        let heirs = self.runtime(&heir);
         if !lock(&heirs).history.is_new() {
             return None;
         }
@@ -55,13 +55,13 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Keeps the map of second ids up to date, and moves a server's state to its new id.
-    pub(super) fn succeed(
+    pub(super) fn move_state_to_new_id(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
-        fact: &ServerEvent,
+        runtime: &Mutex<ServerRuntime>,
+        event: &ServerEvent,
     ) {
-        match fact {
+        match event {
             ServerEvent::ServerIdentified(identity) => {
                 if let Some(other) = &identity.other_id {
                     lock(&self.other_ids).insert(other.clone(), server.clone());
@@ -72,16 +72,16 @@ impl<A: SnapshotApi> Engine<A> {
                 other_ids.remove(server);
                 other_ids.insert(from.clone(), server.clone());
                 drop(other_ids);
-                let Some(past) = lock(&self.seats).remove(from) else {
+                let Some(past) = lock(&self.runtimes).remove(from) else {
                     return;
                 };
                 let past = std::mem::take(&mut *lock(&past));
                 self.tap_succession(from, server, &past);
-                let mut seat = lock(seat);
-                let (order, orders) = (seat.order.take(), seat.orders);
-                let mut history = std::mem::take(&mut seat.history);
-                history.succeed(past.history);
-                *seat = ServerRuntime {
+                let mut runtime = lock(runtime);
+                let (order, orders) = (runtime.order.take(), runtime.orders);
+                let mut history = std::mem::take(&mut runtime.history);
+                history.adopt(past.history);
+                *runtime = ServerRuntime {
                     history,
                     order: order.or(past.order),
                     orders: orders.max(past.orders),

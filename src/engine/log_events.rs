@@ -10,20 +10,20 @@ use crate::logged;
 
 /// Logs one server's event, with the trail's field names. `server_name` is set if the server has a
 /// policy.
-pub(super) fn fact(
+pub(super) fn log_server_event(
     server: &ServerId,
     policy: Option<&Policy>,
-    fact: &ServerEvent,
+    event: &ServerEvent,
     extra: &Details,
 ) {
     let called = policy.map(Policy::called);
-    let file = policy.filter(|_| fact.is_by_policy());
+    let file = policy.filter(|_| event.is_by_policy());
     let file = file.map(|policy| policy.file.as_str());
-    let fields = RecordFields::of_event(fact);
+    let fields = RecordFields::of_event(event);
     let listed = |all: Vec<String>| (!all.is_empty()).then(|| all.join(", "));
     let shrinks = fields.shrinks.iter().map(ToString::to_string);
     let bad = matches!(
-        fact,
+        event,
         ServerEvent::Blocked { .. }
             | ServerEvent::AlertRaised { .. }
             | ServerEvent::SlotGivenUp { .. }
@@ -80,24 +80,24 @@ pub(super) fn fact(
 }
 
 /// Logs an event that concerns no single server.
-pub(super) fn wide(wide: &GlobalEvent) {
-    let value = serde_json::to_value(wide).unwrap_or_default();
-    let event = value
+pub(super) fn log_global_event(event: &GlobalEvent) {
+    let value = serde_json::to_value(event).unwrap_or_default();
+    let word = value
         .get("event")
         .and_then(|v| v.as_str())
         .unwrap_or("event");
     // Alerts and pauses get named fields, as they have elsewhere. The other events are logged as
     // the trail's JSON.
-    match wide {
+    match event {
         GlobalEvent::AlertRaised {
             alert,
             about,
             reason,
-        } => warn!(alert, about, reason, "{event}"),
-        GlobalEvent::AlertCleared { alert, about } => info!(alert, about, "{event}"),
+        } => warn!(alert, about, reason, "{word}"),
+        GlobalEvent::AlertCleared { alert, about } => info!(alert, about, "{word}"),
         GlobalEvent::Paused { by } | GlobalEvent::Resumed { by } => {
-            info!(by, "{event}: every server");
+            info!(by, "{word}: every server");
         }
-        _ => warn!(detail = %value, "{event}"),
+        _ => warn!(detail = %value, "{word}"),
     }
 }

@@ -2,46 +2,46 @@
 //!
 //! - `server_loop`: the loop of one server, until it can rest; `server_runtime`: its state between
 //!   two looks.
-//! - `work_queue`: when each server's loop runs; a server at rest costs no task.
+//! - `loop_scheduler`: when each server's loop runs; a server at rest costs no task.
 //! - `shared_listing`: one listing for all servers that wait for one, with few requests.
-//! - `server_listing`: the listing of one server; `listing_confirmation`: which listings are
+//! - `inventory_request`: the listing of one server; `listing_confirmation`: which listings are
 //!   accepted, and which need a second one that agrees; `snapshot_owners`: whose snapshots they may
 //!   show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
 //! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `call_outcome`: what
-//!   its answer shows; `requeue`: when its server's loop goes on.
-//! - `missing_trail_hold`: no creates for a while if there are own snapshots but no trail.
-//! - `hook_leases`: a rotation's hooks around its create, and the release; `power_cycle`: the stop
-//!   and the start of a server around its create.
+//!   its answer shows; `turn_outcome`: when its server's loop goes on.
+//! - `create_hold_without_trail`: no creates for a while if there are own snapshots but no trail.
+//! - `hooked_create`: a rotation's hooks around its create, and the release; `power_cycle`: the
+//!   stop and the start of a server around its create.
 //! - `id_change`: the handover when a policy names its server by another id.
-//! - `operator_orders`: an operator's create, delete or restore; `pending_order`: one that waits;
+//! - `order_execution`: an operator's create, delete or restore; `pending_order`: one that waits;
 //!   `pauses`: pause and resume.
-//! - `policy_swap`: the swap to a new policy set.
-//! - `once_report`: the reasons why `once` did not succeed.
+//! - `policy_set_swap`: the swap to a new policy set.
+//! - `once_failures`: the reasons why `once` did not succeed.
 //! - `runtime_view`: the read-only view for status.
 //! - `trail_health`: whether the trail is writable, and the report of an outage.
-//! - `log_events`: events as log lines; `alert_notifications`: events for the notifiers.
+//! - `log_events`: events as log lines; `notification_queue`: events for the notifiers.
 //!
 //! Nothing here decides what to do; `core::decide` does.
 
 mod account_health;
-mod alert_notifications;
 mod call_outcome;
-mod hook_leases;
+mod create_hold_without_trail;
+mod hooked_create;
 mod id_change;
+mod inventory_request;
 mod listing_confirmation;
 mod log_events;
-mod missing_trail_hold;
+mod loop_scheduler;
 mod mutation;
-mod once_report;
-mod operator_orders;
+mod notification_queue;
+mod once_failures;
+mod order_execution;
 mod pauses;
 mod pending_order;
-mod policy_swap;
+mod policy_set_swap;
 mod power_cycle;
-mod requeue;
 mod runtime_view;
-mod server_listing;
 mod server_loop;
 mod server_runtime;
 mod shared_listing;
@@ -49,10 +49,10 @@ mod snapshot_owners;
 #[cfg(test)]
 mod tests;
 mod trail_health;
-mod work_queue;
+mod turn_outcome;
 
-pub use alert_notifications::{tell_wide, wide_alert};
-pub use once_report::UnsettledSlot;
+pub use notification_queue::{global_alert, queue_global_alert};
+pub use once_failures::UnsettledSlot;
 pub use pauses::{OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;
 pub use runtime_view::{EngineCounters, ServerStateView};
@@ -79,7 +79,7 @@ use crate::hooks::Runner;
 
 use crate::engine::snapshot_owners::SnapshotOwners;
 use account_health::AccountHealth;
-use operator_orders::WakeRequests;
+use order_execution::WakeRequests;
 use pauses::GlobalPause;
 use runtime_view::DecisionCounters;
 use server_runtime::{ServerRuntime, SharedRuntime};
@@ -88,7 +88,8 @@ use trail_health::TrailHealth;
 
 /// How long the end of a run may take after the last answer: stopped servers are started, and held
 /// ones released.
-pub const LAST_WORK: Duration = power_cycle::LAST_STARTS.saturating_add(hook_leases::LAST_RELEASES);
+pub const LAST_WORK: Duration =
+    power_cycle::LAST_STARTS.saturating_add(hooked_create::LAST_RELEASES);
 
 /// The rules and policies in force.
 #[derive(Clone)]
@@ -122,7 +123,7 @@ pub struct Engine<A> {
     wanted: RwLock<PolicySet>,
     /// Labels of servers whose policies were removed; their alerts may still have to be cleared.
     former: Mutex<BTreeMap<ServerId, ServerLabel>>,
-    seats: Mutex<BTreeMap<ServerId, SharedRuntime>>,
+    runtimes: Mutex<BTreeMap<ServerId, SharedRuntime>>,
     /// Second ids of servers, mapped to the id that the trail uses.
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     owners: SnapshotOwners,
@@ -168,10 +169,10 @@ impl<A: SnapshotApi> Engine<A> {
         });
         // A previous process may have ended within the hold; the rest of it still applies.
         let begun = (
-            missing_trail_hold::TRAIL_BEGINS.to_owned(),
+            create_hold_without_trail::TRAIL_BEGINS.to_owned(),
             "trail".to_owned(),
         );
-        let begun = opened.wide_alerts.get(&begun);
+        let begun = opened.global_alerts.get(&begun);
         let begins_until = if opened.begins {
             now.mono + rules.settle_window
         } else if let Some(since) = begun.and_then(|standing| standing.since) {
@@ -187,7 +188,7 @@ impl<A: SnapshotApi> Engine<A> {
         let other_ids = Mutex::new(other_ids.collect());
         let owners = SnapshotOwners::of(&opened.histories);
         let once = rules.count_all;
-        let seats = opened
+        let runtimes = opened
             .histories
             .into_iter()
             .map(move |(server, mut history)| {
@@ -195,21 +196,21 @@ impl<A: SnapshotApi> Engine<A> {
                 if !once {
                     history.restart_grace(now);
                 }
-                let seat = ServerRuntime {
+                let runtime = ServerRuntime {
                     history,
                     ..ServerRuntime::default()
                 };
-                (server, Arc::new(Mutex::new(seat)))
+                (server, Arc::new(Mutex::new(runtime)))
             });
         Arc::new(Self {
             api,
             trail,
             clock,
-            account: AccountHealth::new(opened.wide_alerts),
+            account: AccountHealth::new(opened.global_alerts),
             observer: SharedListing::new(),
             wanted: RwLock::new(wanted(rules, policies)),
             former: Mutex::default(),
-            seats: Mutex::new(seats.collect()),
+            runtimes: Mutex::new(runtimes.collect()),
             other_ids,
             owners,
             all_paused: Mutex::new(GlobalPause {
@@ -222,7 +223,7 @@ impl<A: SnapshotApi> Engine<A> {
             longest_sleep: OnceLock::new(),
             tap: OnceLock::new(),
             runner: OnceLock::new(),
-            holds: Arc::new(Semaphore::new(hook_leases::MOST_AT_ONCE)),
+            holds: Arc::new(Semaphore::new(hooked_create::MOST_AT_ONCE)),
             turns: Semaphore::new(server_loop::MOST_DECIDED),
             working: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
@@ -264,19 +265,19 @@ impl<A: SnapshotApi> Engine<A> {
     /// Returns a summary of the current state.
     pub fn summary(&self) -> EngineSummary {
         let wanted = self.wanted();
-        let (wide, account_refused) = self.wide_alerts();
+        let (event, account_refused) = self.global_alerts();
         let mut summary = EngineSummary {
             servers: wanted.policies.len(),
             working: self.working.load(Ordering::Relaxed),
-            alerts: wide.len(),
+            alerts: event.len(),
             account_refused,
             ..EngineSummary::default()
         };
-        let seats = lock(&self.seats);
-        for seat in wanted.policies.keys().filter_map(|id| seats.get(id)) {
-            let seat = lock(seat);
-            summary.blocked += usize::from(seat.history.blocked.is_some());
-            summary.alerts += seat.history.alerts.len();
+        let runtimes = lock(&self.runtimes);
+        for runtime in wanted.policies.keys().filter_map(|id| runtimes.get(id)) {
+            let runtime = lock(runtime);
+            summary.blocked += usize::from(runtime.history.blocked.is_some());
+            summary.alerts += runtime.history.alerts.len();
         }
         summary
     }
@@ -286,19 +287,19 @@ impl<A: SnapshotApi> Engine<A> {
         wanted.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn seat(&self, server: &ServerId) -> SharedRuntime {
-        let mut seats = lock(&self.seats);
+    fn runtime(&self, server: &ServerId) -> SharedRuntime {
+        let mut runtimes = lock(&self.runtimes);
         let new = || {
-            let mut seat = ServerRuntime::default();
-            seat.history.all_paused = lock(&self.all_paused).since;
-            Arc::new(Mutex::new(seat))
+            let mut runtime = ServerRuntime::default();
+            runtime.history.all_paused = lock(&self.all_paused).since;
+            Arc::new(Mutex::new(runtime))
         };
-        Arc::clone(seats.entry(server.clone()).or_insert_with(new))
+        Arc::clone(runtimes.entry(server.clone()).or_insert_with(new))
     }
 
     /// Returns the policy file to name in the record, if the event is one by policy.
-    fn policy_of(&self, server: &ServerId, fact: &ServerEvent) -> Option<String> {
-        let policies = fact.is_by_policy().then(|| self.wanted().policies)?;
+    fn policy_of(&self, server: &ServerId, event: &ServerEvent) -> Option<String> {
+        let policies = event.is_by_policy().then(|| self.wanted().policies)?;
         Some(policies.get(server)?.file.clone())
     }
 
@@ -306,8 +307,8 @@ impl<A: SnapshotApi> Engine<A> {
     async fn record(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
-        fact: ServerEvent,
+        runtime: &Mutex<ServerRuntime>,
+        event: ServerEvent,
         extra: Details,
     ) -> Result<(), TrailError> {
         let now = self.clock.now();
@@ -315,36 +316,36 @@ impl<A: SnapshotApi> Engine<A> {
         let entry = || Entry {
             time: now.wall,
             server: Some(server.clone()),
-            event: Event::Fact(fact.clone()),
+            event: Event::Server(event.clone()),
             extra: Details {
-                policy: self.policy_of(server, &fact),
+                policy: self.policy_of(server, &event),
                 ..extra.clone()
             },
         };
         let written = self.trail.append(vec![entry()]).await;
         self.note_written(written.as_ref().err(), now.wall);
         {
-            let mut seat = lock(seat);
-            seat.unwritten = if written.is_ok() {
+            let mut runtime = lock(runtime);
+            runtime.unwritten = if written.is_ok() {
                 0
             } else {
-                seat.unwritten + 1
+                runtime.unwritten + 1
             };
         }
         written?;
         let wanted = self.wanted();
         let policy = wanted.policies.get(server).map(Arc::as_ref);
-        log_events::fact(server, policy, &fact, &extra);
+        log_events::log_server_event(server, policy, &event, &extra);
         let grace = wanted.rules.request_timeout;
-        self.succeed(server, seat, &fact);
-        self.owners.apply(server, &fact);
-        let mut seat = lock(seat);
-        self.tap_fact(server, &seat.history, &fact, now.wall);
-        seat.history.apply(&fact, now.into(), grace);
-        if let ServerEvent::DeleteConfirmed { id } = fact {
-            seat.listed.went(id);
+        self.move_state_to_new_id(server, runtime, &event);
+        self.owners.apply(server, &event);
+        let mut runtime = lock(runtime);
+        self.queue_server_event(server, &runtime.history, &event, now.wall);
+        runtime.history.apply(&event, now.into(), grace);
+        if let ServerEvent::DeleteConfirmed { id } = event {
+            runtime.listed.went(id);
         }
-        drop(seat);
+        drop(runtime);
         self.progress.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }

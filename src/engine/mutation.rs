@@ -9,15 +9,15 @@ use tokio::time::Instant;
 use super::account_health::MutationPermit;
 use super::call_outcome::{extra, judge_create_answer, outcome};
 use super::pending_order::OrderOutcome;
-use super::requeue::ShuttingDown;
+use super::turn_outcome::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, NewSnapshot, Permit, SnapshotApi};
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::policy::Policy;
+use crate::core::slot_delay_text::description;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::core::snapshot_lateness::description;
 
 /// Tries of `once` to record an outcome. After that the next start finds the intent open.
 const LAST_TRIES: u32 = 3;
@@ -27,27 +27,29 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn act(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: Step,
     ) -> Result<(), ShuttingDown> {
         let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = &step else {
-            return self.perform(policy, seat, inventory, step, None).await;
+            return self.perform(policy, runtime, inventory, step, None).await;
         };
         // A server that is already stopped is already held, if its rotation has hooks.
-        let down = lock(seat).history.is_down();
+        let down = lock(runtime).history.is_down();
         if let Some(rotation) = policy.rotation(rotation)
             && let Some(hooks) = rotation.hooks.as_deref()
             && !down
         {
             let hooks = (rotation, hooks);
-            return Box::pin(self.act_in_hold(policy, seat, inventory, step, hooks)).await;
+            return Box::pin(self.run_before_then_perform(policy, runtime, inventory, step, hooks))
+                .await;
         }
         if matches!(step, Step::Stop { .. }) {
-            return Box::pin(self.stop_for(policy, seat, inventory, step)).await;
+            return Box::pin(self.stop_for(policy, runtime, inventory, step)).await;
         }
         let patience = down.then(|| self.wanted().rules.request_timeout);
-        self.perform(policy, seat, inventory, step, patience).await
+        self.perform(policy, runtime, inventory, step, patience)
+            .await
     }
 
     /// Performs the step. If the server is held or stopped for it, waits at most `patience` for a
@@ -55,7 +57,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn perform(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: Step,
         patience: Option<SignedDuration>,
@@ -75,14 +77,14 @@ impl<A: SnapshotApi> Engine<A> {
             }
             return self.rest(self.wanted().rules.retry_after).await;
         };
-        self.reloaded().await?;
-        if !self.is_still_wanted(policy, seat, inventory, &step, held) {
+        self.wait_for_policy_swap().await?;
+        if !self.is_still_wanted(policy, runtime, inventory, &step, held) {
             return Ok(());
         }
         let way = (pass, leave);
         let answer = match step {
             Step::Create { rotation, name, .. }
-                if Self::is_spent(policy, seat, &rotation, &name) =>
+                if Self::is_spent(policy, runtime, &rotation, &name) =>
             {
                 tracing::error!(
                     policy = policy.file,
@@ -100,7 +102,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let new = NewSnapshot {
                     server: policy.server.clone(),
                     name: name.clone(),
-                    description: self.description(policy, seat, &rotation, &name),
+                    description: self.description(policy, runtime, &rotation, &name),
                 };
                 let intent = ServerEvent::CreateIntent {
                     rotation,
@@ -110,7 +112,7 @@ impl<A: SnapshotApi> Engine<A> {
                     by: None,
                     spare: None,
                 };
-                self.create(policy, seat, way, &new, intent).await?
+                self.create(policy, runtime, way, &new, intent).await?
             }
             Step::Stop {
                 rotation,
@@ -124,7 +126,8 @@ impl<A: SnapshotApi> Engine<A> {
                     snapshot: name,
                     reason,
                 };
-                self.stop_server(&policy.server, seat, way, intent).await?
+                self.stop_server(&policy.server, runtime, way, intent)
+                    .await?
             }
             Step::Delete {
                 id,
@@ -144,7 +147,7 @@ impl<A: SnapshotApi> Engine<A> {
                     reason,
                     by: None,
                 };
-                self.delete(policy, seat, way, id, intent).await?
+                self.delete(policy, runtime, way, id, intent).await?
             }
             _ => return Ok(()),
         };
@@ -159,25 +162,30 @@ impl<A: SnapshotApi> Engine<A> {
     fn description(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         rotation: &str,
         name: &str,
     ) -> Option<String> {
         let rotation = policy.rotation(rotation)?;
         rotation.description.clone().or_else(|| {
-            let slot = lock(seat).history.slot(&rotation.name, name)?.at;
+            let slot = lock(runtime).history.slot(&rotation.name, name)?.at;
             Some(description(rotation, slot, self.clock.now().wall))
         })
     }
 
     /// Returns true if the trail holds as many creates of this name as the rotation has attempts,
     /// or if the rotation or the slot does not exist. A last safeguard, whatever was decided (I9).
-    fn is_spent(policy: &Policy, seat: &Mutex<ServerRuntime>, rotation: &str, name: &str) -> bool {
+    fn is_spent(
+        policy: &Policy,
+        runtime: &Mutex<ServerRuntime>,
+        rotation: &str,
+        name: &str,
+    ) -> bool {
         let Some(attempts) = policy.rotation(rotation).map(|rotation| rotation.attempts) else {
             return true;
         };
-        let seat = lock(seat);
-        seat.history.slot(rotation, name).is_none() || seat.history.intents(name) >= attempts
+        let runtime = lock(runtime);
+        runtime.history.slot(rotation, name).is_none() || runtime.history.intents(name) >= attempts
     }
 
     /// Returns true if the policy in force still asks for this step and no pause was requested. The
@@ -185,7 +193,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) fn is_still_wanted(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: &Step,
         held: bool,
@@ -193,14 +201,14 @@ impl<A: SnapshotApi> Engine<A> {
         let wanted = self.wanted();
         let in_force = wanted.policies.get(&policy.server);
         let in_force = in_force.filter(|in_force| same_hooks(policy, in_force, step));
-        let seat = lock(seat);
-        if seat.pausing || lock(&self.all_paused).asked {
+        let runtime = lock(runtime);
+        if runtime.pausing || lock(&self.all_paused).asked {
             return false;
         }
-        if held && seat.held.as_ref().is_some_and(|held| held.is_over()) {
+        if held && runtime.held.as_ref().is_some_and(|held| held.is_over()) {
             return false;
         }
-        let history = &seat.history;
+        let history = &runtime.history;
         let now = self.clock.now();
         let decide = if held { decide_in_hold } else { decide };
         in_force
@@ -211,7 +219,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn create(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         (pass, leave): (Permit, MutationPermit<'_>),
         new: &NewSnapshot,
         intent: ServerEvent,
@@ -220,7 +228,7 @@ impl<A: SnapshotApi> Engine<A> {
             ServerEvent::CreateIntent { known, .. } => known.clone(),
             _ => BTreeSet::new(),
         };
-        if !self.intend(&policy.server, seat, intent).await {
+        if !self.intend(&policy.server, runtime, intent).await {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
@@ -252,8 +260,8 @@ impl<A: SnapshotApi> Engine<A> {
             }
         };
         // A listing that lacks this id must then be confirmed by the next one.
-        lock(seat).listed.made(id.clone());
-        let fact = ServerEvent::CreateResult {
+        lock(runtime).listed.made(id.clone());
+        let event = ServerEvent::CreateResult {
             snapshot: new.name.clone(),
             outcome,
             id: id.clone(),
@@ -263,7 +271,7 @@ impl<A: SnapshotApi> Engine<A> {
             said,
         };
         let answer = OrderOutcome::of(outcome, &extra, id);
-        self.conclude(&policy.server, seat, fact, extra).await?;
+        self.conclude(&policy.server, runtime, event, extra).await?;
         Ok(Some(answer))
     }
 
@@ -271,12 +279,12 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn delete(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         (pass, leave): (Permit, MutationPermit<'_>),
         id: SnapshotId,
         intent: ServerEvent,
     ) -> Result<Option<OrderOutcome>, ShuttingDown> {
-        if !self.intend(&policy.server, seat, intent).await {
+        if !self.intend(&policy.server, runtime, intent).await {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
@@ -290,11 +298,11 @@ impl<A: SnapshotApi> Engine<A> {
         self.hear(leave, answer.as_ref().err()).await;
         // Without an answer, two listings must agree that the snapshot is gone.
         if outcome == Outcome::Done {
-            lock(seat).listed.deleted(&id);
+            lock(runtime).listed.deleted(&id);
         }
         let answer = OrderOutcome::of(outcome, &extra, Some(id.clone()));
-        let fact = ServerEvent::DeleteResult { id, outcome };
-        self.conclude(&policy.server, seat, fact, extra).await?;
+        let event = ServerEvent::DeleteResult { id, outcome };
+        self.conclude(&policy.server, runtime, event, extra).await?;
         Ok(Some(answer))
     }
 
@@ -303,12 +311,12 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn restore(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         (pass, leave): (Permit, MutationPermit<'_>),
         id: SnapshotId,
         intent: ServerEvent,
     ) -> Result<Option<OrderOutcome>, ShuttingDown> {
-        if !self.intend(&policy.server, seat, intent).await {
+        if !self.intend(&policy.server, runtime, intent).await {
             return Ok(None);
         }
         let (began, heard) = (Instant::now(), pass.heard());
@@ -320,8 +328,8 @@ impl<A: SnapshotApi> Engine<A> {
         };
         self.hear(leave, answer.as_ref().err()).await;
         let answer = OrderOutcome::of(outcome, &extra, Some(id.clone()));
-        let fact = ServerEvent::RestoreResult { id, outcome };
-        self.conclude(&policy.server, seat, fact, extra).await?;
+        let event = ServerEvent::RestoreResult { id, outcome };
+        self.conclude(&policy.server, runtime, event, extra).await?;
         Ok(Some(answer))
     }
 
@@ -330,13 +338,13 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn intend(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         intent: ServerEvent,
     ) -> bool {
-        lock(seat).intending = true;
-        let written = self.record(server, seat, intent, Details::default());
+        lock(runtime).intending = true;
+        let written = self.record(server, runtime, intent, Details::default());
         let written = written.await.is_ok();
-        lock(seat).intending = false;
+        lock(runtime).intending = false;
         written
     }
 
@@ -345,17 +353,19 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn conclude(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
-        fact: ServerEvent,
+        runtime: &Mutex<ServerRuntime>,
+        event: ServerEvent,
         extra: Details,
     ) -> Result<(), ShuttingDown> {
         loop {
-            let written = self.record(server, seat, fact.clone(), extra.clone()).await;
+            let written = self
+                .record(server, runtime, event.clone(), extra.clone())
+                .await;
             if written.is_ok() {
                 return Ok(());
             }
             let rules = self.wanted().rules;
-            if rules.count_all && lock(seat).unwritten >= LAST_TRIES {
+            if rules.count_all && lock(runtime).unwritten >= LAST_TRIES {
                 return Err(ShuttingDown);
             }
             self.rest(rules.poll_interval).await?;
@@ -373,11 +383,11 @@ impl<A: SnapshotApi> Engine<A> {
             }
             // Not reached, busy or unanswered: the provider may not have checked the token.
             Some(error) if matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown) => None,
-            _ => leave.taken(),
+            _ => leave.record_token_accepted(),
         };
         drop(leave);
         if let Some(change) = change {
-            self.record_wide(change).await;
+            self.note_global_event(change).await;
         }
     }
 }

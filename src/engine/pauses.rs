@@ -68,20 +68,24 @@ impl<A: SnapshotApi> Engine<A> {
         let Some(server) = server else {
             if lock(&self.all_paused).since.is_none() {
                 lock(&self.all_paused).asked = true;
-                let written = self.try_wide(GlobalEvent::Paused { by }).await;
+                let written = self
+                    .record_global_event_at(GlobalEvent::Paused { by })
+                    .await;
                 lock(&self.all_paused).asked = false;
                 let since = Some(written?);
                 lock(&self.all_paused).since = since;
-                self.each_seat(|_, seat| seat.history.all_paused = since);
+                self.each_seat(|_, runtime| runtime.history.all_paused = since);
             }
             return Ok(self.held(None));
         };
-        let seat = self.seat(&server);
-        if lock(&seat).history.paused.is_none() {
-            lock(&seat).pausing = true;
-            let fact = ServerEvent::Paused { by };
-            let written = self.record(&server, &seat, fact, Details::default()).await;
-            lock(&seat).pausing = false;
+        let runtime = self.runtime(&server);
+        if lock(&runtime).history.paused.is_none() {
+            lock(&runtime).pausing = true;
+            let event = ServerEvent::Paused { by };
+            let written = self
+                .record(&server, &runtime, event, Details::default())
+                .await;
+            lock(&runtime).pausing = false;
             written?;
         }
         Ok(self.held(Some(&server)))
@@ -98,7 +102,7 @@ impl<A: SnapshotApi> Engine<A> {
             return Err(PauseError::AllPaused);
         }
         if let Some(server) = &server
-            && let Some(seen) = &lock(&self.seat(server)).seen
+            && let Some(seen) = &lock(&self.runtime(server)).seen
         {
             self.owners.give_up(server, &seen.rows);
         }
@@ -109,16 +113,19 @@ impl<A: SnapshotApi> Engine<A> {
             return Ok(PauseResult { nothing, ..held });
         }
         if let Some(server) = &server {
-            let seat = self.seat(server);
-            let fact = ServerEvent::Resumed { by };
-            self.record(server, &seat, fact, Details::default()).await?;
+            let runtime = self.runtime(server);
+            let event = ServerEvent::Resumed { by };
+            self.record(server, &runtime, event, Details::default())
+                .await?;
             lock(&self.called).servers.insert(server.clone());
         } else {
-            let now = self.try_wide(GlobalEvent::Resumed { by }).await?;
+            let now = self
+                .record_global_event_at(GlobalEvent::Resumed { by })
+                .await?;
             lock(&self.all_paused).since = None;
-            self.each_seat(|_, seat| {
-                let from = seat.history.all_paused.take();
-                seat.history.resume(from, now);
+            self.each_seat(|_, runtime| {
+                let from = runtime.history.all_paused.take();
+                runtime.history.resume(from, now);
             });
             lock(&self.called).all = true;
         }
@@ -129,9 +136,9 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Returns true if the server is held or stopped. A resume reaches it also without a policy.
     pub fn owes_release(&self, server: &ServerId) -> bool {
-        let seat = lock(&self.seats).get(server).cloned();
-        seat.is_some_and(|seat| {
-            let history = &lock(&seat).history;
+        let runtime = lock(&self.runtimes).get(server).cloned();
+        runtime.is_some_and(|runtime| {
+            let history = &lock(&runtime).history;
             history.hold.is_some() || history.downtime.is_some()
         })
     }
@@ -143,12 +150,12 @@ impl<A: SnapshotApi> Engine<A> {
         let mut paused = server.is_none() && (all.since.is_some() || all.asked);
         drop(all);
         let mut ended = Vec::new();
-        self.each_seat(|id, seat| {
+        self.each_seat(|id, runtime| {
             if server.is_none_or(|one| one == id) {
                 // A pause that is being recorded counts too.
-                paused |= server.is_some() && (seat.history.paused.is_some() || seat.pausing);
+                paused |= server.is_some() && (runtime.history.paused.is_some() || runtime.pausing);
                 let own = server.is_some();
-                ended.append(&mut seat.history.ended_by_resume(&rules, now, own));
+                ended.append(&mut runtime.history.ended_by_resume(&rules, now, own));
             }
         });
         ended.sort();
@@ -170,7 +177,7 @@ impl<A: SnapshotApi> Engine<A> {
             ended: Vec::new(),
         };
         let policies = self.wanted().policies;
-        self.each_seat(|id, seat| {
+        self.each_seat(|id, runtime| {
             let Some(policy) = policies.get(id) else {
                 return;
             };
@@ -179,11 +186,11 @@ impl<A: SnapshotApi> Engine<A> {
             }
             let called = || policy.called().to_owned();
             if server.is_some() {
-                held.since = seat.history.paused();
-            } else if seat.history.paused.is_some() {
+                held.since = runtime.history.paused();
+            } else if runtime.history.paused.is_some() {
                 held.paused.push(called());
             }
-            held.begun.extend(begun(seat).map(|what| OpenMutation {
+            held.begun.extend(begun(runtime).map(|what| OpenMutation {
                 server: called(),
                 what,
             }));
@@ -192,24 +199,28 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     fn each_seat(&self, mut look: impl FnMut(&ServerId, &mut ServerRuntime)) {
-        for (server, seat) in lock(&self.seats).iter() {
-            look(server, &mut lock(seat));
+        for (server, runtime) in lock(&self.runtimes).iter() {
+            look(server, &mut lock(runtime));
         }
     }
 }
 
 /// Describes what is open on a server and what holds it.
-fn begun(seat: &ServerRuntime) -> Option<String> {
-    let rows = seat.seen.as_ref().map_or(&[][..], |seen| &seen.rows);
-    let open = seat
+fn begun(runtime: &ServerRuntime) -> Option<String> {
+    let rows = runtime.seen.as_ref().map_or(&[][..], |seen| &seen.rows);
+    let open = runtime
         .history
         .open
         .as_ref()
         .map(|open| operator_order::begun(open, rows));
     let sending = || "a change is being sent".to_owned();
-    let open = open.or_else(|| seat.intending.then(sending));
-    let hold = seat.history.hold.as_deref().map(operator_order::holding);
-    let down = seat.history.downtime.as_deref().map(operator_order::down);
+    let open = open.or_else(|| runtime.intending.then(sending));
+    let hold = runtime.history.hold.as_deref().map(operator_order::holding);
+    let down = runtime
+        .history
+        .downtime
+        .as_deref()
+        .map(operator_order::down);
     let all: Vec<_> = open.into_iter().chain(hold).chain(down).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }

@@ -13,15 +13,15 @@ use tokio::time::Instant;
 use super::account_health::MutationPermit;
 use super::call_outcome::{extra, outcome};
 use super::pending_order::OrderOutcome;
-use super::requeue::{Requeue, ShuttingDown};
+use super::turn_outcome::{Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{Permit, PowerAction, SnapshotApi};
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step};
 use crate::core::event::{AlertKind, Outcome, ServerEvent};
 use crate::core::policy::Policy;
-use crate::core::power_state::{PowerState, ServerInfo};
-use crate::core::server_start::{is_start_due, owed};
+use crate::core::server_info::{PowerState, ServerInfo};
+use crate::core::server_start::{is_start_due, next_power_step};
 use crate::core::snapshot::ServerId;
 use crate::core::start_at_shutdown::{ShutdownStep, at_end};
 use crate::logged;
@@ -41,58 +41,60 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn send_owed_start(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         policy: Option<&Policy>,
     ) -> Option<Requeue> {
         let rules = self.wanted().rules;
         let asked = tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
-            detail = self.state_of(server, seat) => Some(detail),
+            detail = self.state_of(server, runtime) => Some(detail),
         };
         let Some(ServerInfo { state, .. }) = asked else {
             return Some(Requeue::Until(None));
         };
         loop {
             let step = {
-                let mut seat = lock(seat);
+                let mut runtime = lock(runtime);
                 let now = self.clock.now();
-                seat.history.observe_state(Some(&state), now);
-                owed(policy, &seat.history, &rules, Some(&state), now)
+                runtime.history.observe_state(Some(&state), now);
+                next_power_step(policy, &runtime.history, &rules, Some(&state), now)
             };
             let over = match step {
-                Some(Step::Record(fact)) => {
-                    let record = self.record(server, seat, fact, Details::default());
+                Some(Step::Record(event)) => {
+                    let record = self.record(server, runtime, event, Details::default());
                     record.await.is_err()
                 }
-                Some(start @ Step::Start { .. }) => match self.start(server, seat, start).await {
-                    Ok(true) => break,
-                    Ok(false) => true,
-                    Err(ShuttingDown) => return Some(Requeue::Until(None)),
-                },
+                Some(start @ Step::Start { .. }) => {
+                    match self.start(server, runtime, start).await {
+                        Ok(true) => break,
+                        Ok(false) => true,
+                        Err(ShuttingDown) => return Some(Requeue::Until(None)),
+                    }
+                }
                 _ => break,
             };
             if over {
                 let due = {
-                    let seat = lock(seat);
-                    is_start_due(policy, &seat.history, &rules, self.clock.now())
+                    let runtime = lock(runtime);
+                    is_start_due(policy, &runtime.history, &rules, self.clock.now())
                 };
                 if due {
-                    self.start_unrecorded(server, seat, &state).await;
+                    self.start_unrecorded(server, runtime, &state).await;
                 }
                 return Some(Requeue::After(rules.poll_interval));
             }
         }
-        let down = lock(seat).history.downtime.is_some();
-        if !down && !self.tell_started(server, seat).await {
+        let down = lock(runtime).history.downtime.is_some();
+        if !down && !self.tell_started(server, runtime).await {
             return Some(Requeue::After(rules.poll_interval));
         }
-        let mut seat = lock(seat);
+        let mut runtime = lock(runtime);
         if !down {
-            seat.place = None;
+            runtime.place = None;
             return None;
         }
-        seat.state = Some(Box::new(state));
+        runtime.state = Some(Box::new(state));
         policy
             .is_none()
             .then_some(Requeue::After(rules.poll_interval))
@@ -100,11 +102,11 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Clears the alerts of a server that was down; this needs no listing. Returns false if they
     /// can't be recorded.
-    async fn tell_started(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> bool {
+    async fn tell_started(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) -> bool {
         loop {
             let alert = {
-                let seat = lock(seat);
-                let mut alerts = seat.history.alerts.keys();
+                let runtime = lock(runtime);
+                let mut alerts = runtime.history.alerts.keys();
                 let of_power = alerts.find(|(kind, _)| *kind == AlertKind::ServerStopped);
                 of_power.cloned()
             };
@@ -112,7 +114,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return true;
             };
             let cleared = ServerEvent::AlertCleared { alert, about };
-            let record = self.record(server, seat, cleared, Details::default());
+            let record = self.record(server, runtime, cleared, Details::default());
             if record.await.is_err() {
                 return false;
             }
@@ -124,9 +126,9 @@ impl<A: SnapshotApi> Engine<A> {
         &self,
         admitted: impl Future<Output = Permit>,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
     ) -> Option<ServerInfo> {
-        lock(seat).state = None;
+        lock(runtime).state = None;
         let asked = async { self.api.state(admitted.await, server).await };
         tokio::select! {
             biased;
@@ -139,20 +141,20 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn stop_for(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         step: Step,
     ) -> Result<(), ShuttingDown> {
         let Some(place) = self.standstill().await? else {
             return self.rest(self.wanted().rules.retry_after).await;
         };
-        lock(seat).place = Some(place);
-        let performed = self.perform(policy, seat, inventory, step, None);
+        lock(runtime).place = Some(place);
+        let performed = self.perform(policy, runtime, inventory, step, None);
         // Boxed so that an idle server's future stays small (10,000 of them are alive).
         Box::pin(performed).await?;
-        let mut seat = lock(seat);
-        if !seat.history.is_down() {
-            seat.place = None;
+        let mut runtime = lock(runtime);
+        if !runtime.history.is_down() {
+            runtime.place = None;
         }
         Ok(())
     }
@@ -173,25 +175,25 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn stop_server(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         way: (Permit, MutationPermit<'_>),
         intent: ServerEvent,
     ) -> Result<Option<OrderOutcome>, ShuttingDown> {
         let ServerEvent::StopIntent { snapshot, .. } = intent.clone() else {
             return Ok(None);
         };
-        let call = self.power(server, seat, way, PowerAction::Stop, intent);
+        let call = self.power(server, runtime, way, PowerAction::Stop, intent);
         let call = call.await;
         let Some((outcome, said, extra)) = call else {
             return Ok(None);
         };
         let answer = OrderOutcome::of(outcome, &extra, None);
-        let fact = ServerEvent::StopResult {
+        let event = ServerEvent::StopResult {
             snapshot,
             outcome,
             said,
         };
-        self.conclude(server, seat, fact, extra).await?;
+        self.conclude(server, runtime, event, extra).await?;
         Ok(Some(answer))
     }
 
@@ -200,7 +202,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn start(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         start: Step,
     ) -> Result<bool, ShuttingDown> {
         let pass = tokio::select! {
@@ -209,14 +211,14 @@ impl<A: SnapshotApi> Engine<A> {
             pass = self.api.admit_owed() => pass,
         };
         let leave = self.account.leave_owed();
-        self.send_start(server, seat, (pass, leave), start).await
+        self.send_start(server, runtime, (pass, leave), start).await
     }
 
     /// Sends a start. Returns false if the intent can't be recorded; then nothing was sent.
     async fn send_start(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         way: (Permit, MutationPermit<'_>),
         start: Step,
     ) -> Result<bool, ShuttingDown> {
@@ -236,17 +238,17 @@ impl<A: SnapshotApi> Engine<A> {
             reason,
         };
         let call = self
-            .power(server, seat, way, PowerAction::Start, intent)
+            .power(server, runtime, way, PowerAction::Start, intent)
             .await;
         let Some((outcome, said, extra)) = call else {
             return Ok(false);
         };
-        let fact = ServerEvent::StartResult {
+        let event = ServerEvent::StartResult {
             snapshot: name,
             outcome,
             said,
         };
-        self.conclude(server, seat, fact, extra).await?;
+        self.conclude(server, runtime, event, extra).await?;
         Ok(true)
     }
 
@@ -255,13 +257,13 @@ impl<A: SnapshotApi> Engine<A> {
     async fn power(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         (pass, leave): (Permit, MutationPermit<'_>),
         action: PowerAction,
         intent: ServerEvent,
     ) -> Option<(Outcome, Option<String>, Details)> {
-        let known_as = lock(seat).history.power_id(server);
-        if !self.intend(server, seat, intent).await {
+        let known_as = lock(runtime).history.power_id(server);
+        if !self.intend(server, runtime, intent).await {
             return None;
         }
         let (began, heard) = (Instant::now(), pass.heard());
@@ -283,43 +285,43 @@ impl<A: SnapshotApi> Engine<A> {
     /// could start it otherwise, and nobody can say when that begins.
     pub(super) async fn start_all(&self) {
         let down: Vec<_> = {
-            let seats = lock(&self.seats);
-            let down = seats
+            let runtimes = lock(&self.runtimes);
+            let down = runtimes
                 .iter()
-                .filter(|(_, seat)| lock(seat).history.downtime.is_some());
-            down.map(|(server, seat)| (server.clone(), Arc::clone(seat)))
+                .filter(|(_, runtime)| lock(runtime).history.downtime.is_some());
+            down.map(|(server, runtime)| (server.clone(), Arc::clone(runtime)))
                 .collect()
         };
         let starts = down
             .iter()
-            .map(|(server, seat)| self.bring_up(server, seat));
+            .map(|(server, runtime)| self.bring_up(server, runtime));
         let all = futures_util::future::join_all(starts);
         let _late = tokio::time::timeout(LAST_STARTS, all).await;
-        for (server, seat) in &down {
-            self.left_stopped(server, seat).await;
+        for (server, runtime) in &down {
+            self.left_stopped(server, runtime).await;
         }
     }
 
     /// Sends starts until the server is seen active. First waits for a stop that has had no effect
     /// yet, since it would undo the start.
-    async fn bring_up(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) {
+    async fn bring_up(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server).map(Arc::as_ref);
         let pause = wanted.rules.poll_interval.min(END_POLL);
         let began = self.clock.now().mono;
         loop {
-            let ServerInfo { state, .. } = self.state_of(server, seat).await;
+            let ServerInfo { state, .. } = self.state_of(server, runtime).await;
             let now = self.clock.now();
             let step = {
-                let mut seat = lock(seat);
-                seat.history.observe_state(Some(&state), now);
-                at_end(policy, &seat.history, &state, now)
+                let mut runtime = lock(runtime);
+                runtime.history.observe_state(Some(&state), now);
+                at_end(policy, &runtime.history, &state, now)
             };
             match step {
-                ShutdownStep::Record(fact) => {
-                    let record = self.record(server, seat, fact, Details::default());
+                ShutdownStep::Record(event) => {
+                    let record = self.record(server, runtime, event, Details::default());
                     if record.await.is_err() {
-                        self.start_unrecorded(server, seat, &state).await;
+                        self.start_unrecorded(server, runtime, &state).await;
                         self.clock.sleep(pause).await;
                     }
                 }
@@ -327,8 +329,8 @@ impl<A: SnapshotApi> Engine<A> {
                 ShutdownStep::Start(_) if now.mono - began >= LAST_TRIES => return,
                 ShutdownStep::Start(start) => {
                     let way = (self.api.admit_owed().await, self.account.leave_owed());
-                    if !matches!(self.send_start(server, seat, way, start).await, Ok(true)) {
-                        self.start_unrecorded(server, seat, &state).await;
+                    if !matches!(self.send_start(server, runtime, way, start).await, Ok(true)) {
+                        self.start_unrecorded(server, runtime, &state).await;
                     }
                     self.clock.sleep(pause).await;
                 }
@@ -343,7 +345,7 @@ impl<A: SnapshotApi> Engine<A> {
     async fn start_unrecorded(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         state: &PowerState,
     ) {
         if *state == PowerState::Active {
@@ -356,22 +358,22 @@ impl<A: SnapshotApi> Engine<A> {
             "the trail can't be written; the stopped server is started anyway"
         );
         let pass = self.api.admit_owed().await;
-        let known_as = lock(seat).history.power_id(server);
+        let known_as = lock(runtime).history.power_id(server);
         if let Err(error) = self.api.power(pass, &known_as, PowerAction::Start).await {
             tracing::error!(server = logged::id(server), server_name = called, %error, "the server could not be started");
         }
     }
 
     /// Returns the server's state, asked for under the id that the provider uses.
-    async fn state_of(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> ServerInfo {
-        let known_as = lock(seat).history.power_id(server);
+    async fn state_of(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) -> ServerInfo {
+        let known_as = lock(runtime).history.power_id(server);
         let pass = self.api.admit_owed().await;
         self.api.state(pass, &known_as).await
     }
 
     /// Reports a server that the service leaves without an accepted start.
-    async fn left_stopped(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) {
-        let left = lock(seat).history.left_stopped();
+    async fn left_stopped(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) {
+        let left = lock(runtime).history.left_stopped();
         let Some((rotation, reason)) = left else {
             return;
         };
@@ -382,7 +384,7 @@ impl<A: SnapshotApi> Engine<A> {
             "{reason}"
         );
         let standing = (AlertKind::ServerStopped, rotation);
-        if !lock(seat).history.alerts.contains_key(&standing) {
+        if !lock(runtime).history.alerts.contains_key(&standing) {
             let (alert, about) = standing;
             let raised = ServerEvent::AlertRaised {
                 alert,
@@ -390,7 +392,9 @@ impl<A: SnapshotApi> Engine<A> {
                 reason,
             };
             // A record that can't be written was already logged.
-            let _unwritten = self.record(server, seat, raised, Details::default()).await;
+            let _unwritten = self
+                .record(server, runtime, raised, Details::default())
+                .await;
         }
     }
 }

@@ -101,25 +101,25 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> Option<T> {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server)?;
-        let seat = self.seat(server);
-        let seat = lock(&seat);
+        let runtime = self.runtime(server);
+        let runtime = lock(&runtime);
         let now = self.clock.now();
-        let asked = seat.asked.map(|at| SignedDuration::from_secs(at.into()));
+        let asked = runtime.asked.map(|at| SignedDuration::from_secs(at.into()));
         Some(look(ServerStateView {
             policy,
             rules: &wanted.rules,
-            history: &seat.history,
-            seen: seat.seen.as_ref(),
+            history: &runtime.history,
+            seen: runtime.seen.as_ref(),
             asked: asked.map(|at| now.mono - at),
-            unlisted: seat.unlisted.as_deref(),
-            creates_held: self.creates_held_until(&seat, now),
+            unlisted: runtime.unlisted.as_deref(),
+            creates_held: self.creates_held_until(&runtime, now),
             now,
         }))
     }
 
-    fn creates_held_until(&self, seat: &ServerRuntime, now: ClockReading) -> Option<Timestamp> {
+    fn creates_held_until(&self, runtime: &ServerRuntime, now: ClockReading) -> Option<Timestamp> {
         let begins = self.begins_until - now.mono;
-        let begins = Some(begins).filter(|_| seat.found_own == Some(true));
+        let begins = Some(begins).filter(|_| runtime.found_own == Some(true));
         let left = self.creates_held(begins)?;
         now.wall
             .checked_add(left)
@@ -129,12 +129,12 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Returns the standing alerts that belong to no policy's server.
     pub fn account_alerts(&self) -> Vec<StandingAlert> {
-        self.wide_alerts().0
+        self.global_alerts().0
     }
 
     /// Returns the alerts of the account, of the trail, and of servers without a policy. The flag
     /// is true if the token is rejected.
-    pub(super) fn wide_alerts(&self) -> (Vec<StandingAlert>, bool) {
+    pub(super) fn global_alerts(&self) -> (Vec<StandingAlert>, bool) {
         let (mut alerts, refused) = self.account.alerts();
         alerts.extend(self.keeper.alert());
         alerts.extend(self.orphaned_alerts());
@@ -144,15 +144,15 @@ impl<A: SnapshotApi> Engine<A> {
     /// Returns the alerts of servers that have no policy any more but are still owed something.
     fn orphaned_alerts(&self) -> Vec<StandingAlert> {
         let policies = self.wanted().policies;
-        let seats = lock(&self.seats);
-        let orphans = seats.iter().filter(|(id, _)| !policies.contains_key(id));
+        let runtimes = lock(&self.runtimes);
+        let orphans = runtimes.iter().filter(|(id, _)| !policies.contains_key(id));
         let mut alerts = Vec::new();
-        for (server, seat) in orphans {
-            let seat = lock(seat);
-            if seat.history.gone() {
+        for (server, runtime) in orphans {
+            let runtime = lock(runtime);
+            if runtime.history.gone() {
                 continue;
             }
-            for ((kind, _), standing) in &seat.history.alerts {
+            for ((kind, _), standing) in &runtime.history.alerts {
                 alerts.push(StandingAlert {
                     alert: kind.word().to_owned(),
                     about: self.place(server).name,
@@ -172,7 +172,7 @@ impl<A: SnapshotApi> Engine<A> {
                 .collect(),
             records: self.trail.written(),
             writable: self.keeper.writable(),
-            account_refused: self.wide_alerts().1,
+            account_refused: self.global_alerts().1,
         }
     }
 }

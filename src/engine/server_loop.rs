@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use tokio::sync::{AcquireError, SemaphorePermit};
 
-use super::requeue::{FAILURES, Requeue, ShuttingDown};
-use super::server_listing::no_listing;
+use super::inventory_request::no_listing;
+use super::turn_outcome::{FAILURES, Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide};
 use crate::core::event::ServerEvent;
+use crate::core::newest_slot_completion::all_settled;
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_history::ServerHistory;
-use crate::core::settled_slots::all_settled;
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
@@ -38,21 +38,25 @@ pub(super) struct ReadyStep {
 
 impl<A: SnapshotApi> Engine<A> {
     /// Runs one server's loop until there is nothing to do for a while.
-    pub(super) async fn settle(&self, server: &ServerId, seat: &Mutex<ServerRuntime>) -> Requeue {
+    pub(super) async fn settle(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+    ) -> Requeue {
         loop {
-            let ready = match self.ready(server, seat).await {
+            let ready = match self.ready(server, runtime).await {
                 Ok(ready) => ready,
                 Err(rest) => return rest,
             };
             // Boxed so that an idle server's future stays small (10,000 of them are alive).
-            if let Some(rest) = Box::pin(self.proceed(seat, ready)).await {
+            if let Some(rest) = Box::pin(self.proceed(runtime, ready)).await {
                 return rest;
             }
         }
     }
 
     /// Performs the next step. Returns `None` if the loop must decide again at once.
-    async fn proceed(&self, seat: &Mutex<ServerRuntime>, ready: ReadyStep) -> Option<Requeue> {
+    async fn proceed(&self, runtime: &Mutex<ServerRuntime>, ready: ReadyStep) -> Option<Requeue> {
         let ReadyStep {
             rules,
             policy,
@@ -60,11 +64,11 @@ impl<A: SnapshotApi> Engine<A> {
             step,
         } = ready;
         // An order takes precedence: the step is decided again after it.
-        if let Some(waiting) = self.take(seat) {
-            let obeyed = self.obey(&policy, seat, &inventory, waiting).await;
+        if let Some(waiting) = self.take(runtime) {
+            let obeyed = self.obey(&policy, runtime, &inventory, waiting).await;
             return obeyed.is_err().then_some(Requeue::Until(None));
         }
-        let held = self.trail_begins(&policy, seat, &inventory).await;
+        let held = self.trail_begins(&policy, runtime, &inventory).await;
         let wait = self.creates_held(held);
         match step {
             // `ready` performs a release at the start of the next turn.
@@ -76,14 +80,14 @@ impl<A: SnapshotApi> Engine<A> {
                 prune_first: true, ..
             } if wait.is_some() => wait.map(Requeue::After),
             start @ Step::Start { .. } => {
-                match Box::pin(self.start(&policy.server, seat, start)).await {
+                match Box::pin(self.start(&policy.server, runtime, start)).await {
                     Ok(true) => None,
                     Ok(false) => Some(Requeue::After(rules.poll_interval)),
                     Err(ShuttingDown) => Some(Requeue::Until(None)),
                 }
             }
             Step::Create { .. } | Step::Delete { .. } | Step::Stop { .. } => {
-                let acted = self.act(&policy, seat, &inventory, step).await;
+                let acted = self.act(&policy, runtime, &inventory, step).await;
                 acted.is_err().then_some(Requeue::Until(None))
             }
             Step::Wait { pause, .. } if pause > rules.poll_interval => Some(Requeue::After(pause)),
@@ -94,9 +98,9 @@ impl<A: SnapshotApi> Engine<A> {
             Step::Blocked { .. } => Some(Requeue::Blocked(rules.retry_after)),
             Step::Idle { until } => {
                 let now = self.clock.now();
-                let mut seat = lock(seat);
-                seat.settled = seat.history.alerts.is_empty()
-                    && all_settled(&policy, &inventory, &seat.history, &rules, now);
+                let mut runtime = lock(runtime);
+                runtime.settled = runtime.history.alerts.is_empty()
+                    && all_settled(&policy, &inventory, &runtime.history, &rules, now);
                 // The alert of a trail that begins must be cleared when its hold ends.
                 let cleared = held.filter(|_| !rules.count_all);
                 let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
@@ -116,56 +120,57 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn ready(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
     ) -> Result<ReadyStep, Requeue> {
         let wanted = self.wanted();
-        if let Some(rest) = Box::pin(self.renamed(server, seat, &wanted)).await {
+        if let Some(rest) = Box::pin(self.renamed(server, runtime, &wanted)).await {
             return Err(rest);
         }
         let rules = wanted.rules;
         let in_force = wanted.policies.get(server).map(Arc::as_ref);
-        if lock(seat).history.hold.is_some() && !self.released(server, seat, in_force).await {
-            let last = rules.count_all && lock(seat).unwritten >= FAILURES;
+        if lock(runtime).history.hold.is_some() && !self.released(server, runtime, in_force).await {
+            let last = rules.count_all && lock(runtime).unwritten >= FAILURES;
             return Err(if last {
                 Requeue::Blocked(rules.retry_after)
             } else {
                 Requeue::After(rules.poll_interval)
             });
         }
-        if lock(seat).history.downtime.is_some()
-            && let Some(rest) = Box::pin(self.send_owed_start(server, seat, in_force)).await
+        if lock(runtime).history.downtime.is_some()
+            && let Some(rest) = Box::pin(self.send_owed_start(server, runtime, in_force)).await
         {
             return Err(rest);
         }
         // `once` must end even if the trail can't be written.
-        if rules.count_all && lock(seat).unwritten >= FAILURES {
+        if rules.count_all && lock(runtime).unwritten >= FAILURES {
             return Err(Requeue::Blocked(rules.retry_after));
         }
         let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
-            Self::turn_down(seat, || "its policy was removed".to_owned());
+            Self::turn_down(runtime, || "its policy was removed".to_owned());
             // A server that never had a policy gets no removal record.
             let nothing = |history: &ServerHistory| {
                 history.left() || (history.is_new() && history.alerts.is_empty())
             };
-            if nothing(&lock(seat).history) {
+            if nothing(&lock(runtime).history) {
                 return Err(Requeue::Gone);
             }
             let gone = ServerEvent::ServerRemoved;
-            let record = self.record(server, seat, gone, Details::default());
+            let record = self.record(server, runtime, gone, Details::default());
             let written = Box::pin(record).await;
             return Err(written.map_or(Requeue::After(rules.poll_interval), |()| Requeue::Gone));
         };
-        let idle = lock(seat).idle_in_pause();
+        let idle = lock(runtime).idle_in_pause();
         // A paused server is still listed once, so that status can show its snapshots.
-        if idle && (rules.count_all || lock(seat).seen.is_some()) {
+        if idle && (rules.count_all || lock(runtime).seen.is_some()) {
             // No newer listing is requested, so an old failure must not be shown.
-            lock(seat).unlisted = None;
+            lock(runtime).unlisted = None;
             return Err(Requeue::Until(None));
         }
         // A server that is down must not wait for a listing: its start may come due first.
-        let patience = lock(seat)
-            .history
-            .time_for_listing(Some(&policy), &rules, self.clock.now());
+        let patience =
+            lock(runtime)
+                .history
+                .time_for_listing(Some(&policy), &rules, self.clock.now());
         let impatient = async {
             match patience {
                 Some(patience) => Box::pin(self.clock.sleep(patience)).await,
@@ -174,21 +179,23 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let looked = tokio::select! {
             biased;
-            looked = self.look(server, seat) => looked,
+            looked = self.confirmed_inventory(server, runtime) => looked,
             () = impatient => return Err(Requeue::After(SignedDuration::ZERO)),
         };
         let inventory = match looked {
             Ok(inventory) => inventory,
             Err(Some(error)) => {
-                Self::turn_down(seat, || format!("its snapshots can't be listed: {error}"));
+                Self::turn_down(runtime, || {
+                    format!("its snapshots can't be listed: {error}")
+                });
                 let down = self.account.down();
                 let now = self.clock.now().mono;
-                let rest = no_listing(&policy, seat, &rules, &error, (down, now));
-                if !idle && lock(seat).own_failures >= FAILURES {
-                    Box::pin(self.own_trouble(&policy, seat, &rules, &error)).await;
+                let rest = no_listing(&policy, runtime, &rules, &error, (down, now));
+                if !idle && lock(runtime).own_failures >= FAILURES {
+                    Box::pin(self.own_trouble(&policy, runtime, &rules, &error)).await;
                 }
                 // A server that is down is looked at again soon in any case.
-                let down = lock(seat).history.downtime.is_some();
+                let down = lock(runtime).history.downtime.is_some();
                 return Err(if down {
                     Requeue::After(rules.poll_interval)
                 } else {
@@ -199,7 +206,7 @@ impl<A: SnapshotApi> Engine<A> {
         };
         // Boxed for the same reason as in `settle`, and built only once the permit is granted.
         let turn = self.turns.acquire().await;
-        let stepped = Box::pin(self.stepped(&policy, seat, inventory, &rules, turn)).await;
+        let stepped = Box::pin(self.stepped(&policy, runtime, inventory, &rules, turn)).await;
         let (inventory, step) = stepped?;
         Ok(ReadyStep {
             rules,
@@ -213,25 +220,25 @@ impl<A: SnapshotApi> Engine<A> {
     async fn stepped(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         mut inventory: Inventory,
         rules: &Rules,
         mut turn: DecisionPermit<'_>,
     ) -> Result<(Inventory, Step), Requeue> {
-        inventory.state = lock(seat).state.take().map(|state| *state);
+        inventory.state = lock(runtime).state.take().map(|state| *state);
         loop {
-            let decided = self.decided(policy, seat, &inventory, rules).await;
+            let decided = self.decided(policy, runtime, &inventory, rules).await;
             drop(turn);
             match decided {
                 Some(Step::AskState) => {
-                    let asked = self.ask_state(self.api.admit(), &policy.server, seat);
+                    let asked = self.ask_state(self.api.admit(), &policy.server, runtime);
                     inventory.add_server_info(asked.await.ok_or(Requeue::Until(None))?);
                     inventory.doubt_second_policy(|id| self.wanted().policies.contains_key(id));
                     turn = self.turns.acquire().await;
                 }
                 Some(step) => return Ok((inventory, step)),
                 None => {
-                    Self::turn_down(seat, || "the trail can't be written".to_owned());
+                    Self::turn_down(runtime, || "the trail can't be written".to_owned());
                     return Err(Requeue::After(rules.poll_interval));
                 }
             }
@@ -242,14 +249,14 @@ impl<A: SnapshotApi> Engine<A> {
     async fn released(
         &self,
         server: &ServerId,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         policy: Option<&Policy>,
     ) -> bool {
         let release = async {
             let Some(policy) = policy else {
                 let why = "its policy was removed".to_owned();
-                let released = self.release(None, server, seat, true, why).await;
-                if lock(seat).history.hold.is_some() {
+                let released = self.release(None, server, runtime, true, why).await;
+                if lock(runtime).history.hold.is_some() {
                     tracing::error!(
                         server = logged::id(server),
                         "the policy was removed while its hooks held the server: release the server by hand"
@@ -257,7 +264,7 @@ impl<A: SnapshotApi> Engine<A> {
                 }
                 return released;
             };
-            self.release_if_due(policy, seat).await
+            self.release_if_due(policy, runtime).await
         };
         // Boxed for the same reason as in `settle`.
         Box::pin(release).await
@@ -268,7 +275,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) async fn decided(
         &self,
         policy: &Policy,
-        seat: &Mutex<ServerRuntime>,
+        runtime: &Mutex<ServerRuntime>,
         inventory: &Inventory,
         rules: &Rules,
     ) -> Option<Step> {
@@ -277,24 +284,24 @@ impl<A: SnapshotApi> Engine<A> {
                 return None;
             }
             let step = {
-                let mut seat = lock(seat);
+                let mut runtime = lock(runtime);
                 let now = self.clock.now();
-                if let Some(fact) = seat.taken(policy) {
-                    Step::Record(fact)
+                if let Some(event) = runtime.deleted_by_others(policy) {
+                    Step::Record(event)
                 } else {
                     if inventory.doubt.is_none() {
-                        seat.history.observe(policy, inventory, now);
-                        seat.show(inventory, now.wall);
+                        runtime.history.observe(policy, inventory, now);
+                        runtime.show(inventory, now.wall);
                     }
-                    decide(policy, inventory, &seat.history, rules, now)
+                    decide(policy, inventory, &runtime.history, rules, now)
                 }
             };
             self.decisions.note(&step);
-            let Step::Record(fact) = step else {
+            let Step::Record(event) = step else {
                 return Some(step);
             };
             // Boxed for the same reason as in `settle`.
-            let record = self.record(&policy.server, seat, fact, Details::default());
+            let record = self.record(&policy.server, runtime, event, Details::default());
             Box::pin(record).await.ok()?;
         }
         tracing::error!(

@@ -10,8 +10,8 @@ use super::pending_order::PendingOrder;
 use crate::core::decide::Inventory;
 use crate::core::event::ServerEvent;
 use crate::core::policy::Policy;
-use crate::core::power_state::PowerState;
 use crate::core::server_history::ServerHistory;
+use crate::core::server_info::PowerState;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::hooks::RunnerLease;
 
@@ -45,16 +45,16 @@ pub struct ListingFailure {
     pub again: SignedDuration,
 }
 
-/// The part of a hook lease that lives in memory.
+/// The part of a hold that lives in memory.
 #[derive(Default)]
-pub(super) struct HeldLease {
+pub(super) struct HoldRuntime {
     /// Dropping it releases the server.
     pub(super) lease: Option<RunnerLease>,
     /// The result of `after`, if it ran and could not be recorded yet.
     pub(super) unrecorded: Option<ServerEvent>,
 }
 
-impl HeldLease {
+impl HoldRuntime {
     /// Returns true if the runner has released the server already, or is gone.
     pub(super) fn is_over(&self) -> bool {
         self.lease.as_ref().is_some_and(RunnerLease::is_over)
@@ -83,8 +83,8 @@ pub(super) struct ServerRuntime {
     pub(super) settled: bool,
     /// Set at the first look while the trail begins: true if the listing showed own snapshots.
     pub(super) found_own: Option<bool>,
-    /// The hook lease, if the server is held.
-    pub(super) held: Option<Box<HeldLease>>,
+    /// The hold, if the server is held.
+    pub(super) held: Option<Box<HoldRuntime>>,
     /// The server's power state by the last answer.
     pub(super) state: Option<Box<PowerState>>,
     /// The permit of a held or stopped server, until its create is answered.
@@ -115,16 +115,16 @@ impl ServerRuntime {
 
     /// Returns the event of a completed own snapshot that somebody else deleted since the last
     /// listing, or while no process ran.
-    pub(super) fn taken(&mut self, policy: &Policy) -> Option<ServerEvent> {
+    pub(super) fn deleted_by_others(&mut self, policy: &Policy) -> Option<ServerEvent> {
         while let Some(id) = self.listed.vanished() {
             let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
             let own = |row: &&Snapshot| {
                 row.id == id && row.status == Status::Completed && policy.place(&row.name).is_some()
             };
             let seen = rows.find(own).map(|row| row.name.as_str());
-            let name = seen.or_else(|| self.history.called(&id));
+            let name = seen.or_else(|| self.history.completed_snapshot_name(&id));
             if let Some(name) = name.filter(|_| !self.history.deletes(&id)) {
-                let took = if self.history.paid_for(&id) {
+                let took = if self.history.was_deletion_sent(&id) {
                     "the service sent a delete request for it earlier"
                 } else {
                     "the service did not delete it"

@@ -223,7 +223,7 @@ impl<A: SnapshotApi> Engine<A> {
         let times = (requested, self.clock.now());
         let changes = (self.account).listed(listing.as_ref().err(), times, token, &rules);
         for change in changes {
-            self.record_wide(change).await;
+            self.note_global_event(change).await;
         }
     }
 }

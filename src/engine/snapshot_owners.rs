@@ -23,9 +23,9 @@ impl SnapshotOwners {
     }
 
     /// Applies an event of this server.
-    pub(super) fn apply(&self, server: &ServerId, fact: &ServerEvent) {
+    pub(super) fn apply(&self, server: &ServerId, event: &ServerEvent) {
         let mut owners = lock(&self.0);
-        match fact {
+        match event {
             // An id that was answered otherwise can't be relied on.
             ServerEvent::CreateResult {
                 id: Some(id),

@@ -115,7 +115,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// Records the result of an append and sends a change of the alert to the notifiers.
     pub fn note_written(&self, error: Option<&TrailError>, at: Timestamp) {
         if let Some(change) = self.keeper.written(error, at) {
-            self.tap_wide(&change, at);
+            self.queue_global_event(&change, at);
         }
     }
 
@@ -138,7 +138,7 @@ impl<A: SnapshotApi> Engine<A> {
             .into_iter()
             .map(|one| GlobalEvent::raised(&one.alert, &one.about, one.standing.reason));
         let events = outage.into_iter().chain(standing);
-        let entries = events.map(|wide| Entry::wide(time, wide)).collect();
+        let entries = events.map(|event| Entry::global(time, event)).collect();
         let written = self.trail.append(entries).await;
         if written.is_ok() {
             lock(&self.keeper.0).outage = None;

@@ -17,7 +17,7 @@ use crate::api::{
     RateSettings, SnapshotApi,
 };
 use crate::core::deliberate_breaks::Break;
-use crate::core::power_state::ServerInfo;
+use crate::core::server_info::ServerInfo;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The connection of one process to the provider.

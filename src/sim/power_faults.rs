@@ -13,7 +13,7 @@ use super::true_state::{TimedChange, error};
 use super::world_setup::WorldSetup;
 use crate::api::{CreatedSnapshot, ErrorKind, PowerAction};
 use crate::core::policy::{Policy, ReleaseWhen, StopServer};
-use crate::core::power_state::PowerState;
+use crate::core::server_info::PowerState;
 
 /// Faults of power calls, with their odds in a thousand; after the colon stands the effect.
 const FAULTS: [(&str, u64); 10] = [

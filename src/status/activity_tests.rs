@@ -4,7 +4,7 @@ use super::*;
 use crate::core::event::{ClockReading, RecordedAt, ServerEvent};
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::{FormerPattern, Policy, Rules};
-use crate::core::rotation_terms::RotationTerms;
+use crate::core::recorded_settings::RotationTerms;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider;
@@ -155,9 +155,9 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
     let policy =
         |schedule| test_provider::policy(1, vec![test_provider::rotation("daily", schedule, 2)]);
     let (rules, mut history) = (test_provider::rules(), ServerHistory::default());
-    let mut record = |wall: &str, fact: ServerEvent| {
+    let mut record = |wall: &str, event: ServerEvent| {
         let (wall, mono) = (at(wall), None);
-        history.apply(&fact, RecordedAt { wall, mono }, rules.request_timeout);
+        history.apply(&event, RecordedAt { wall, mono }, rules.request_timeout);
     };
     let rotation = "daily".to_owned();
     let terms = |policy: &Policy| RotationTerms::of(policy, &policy.rotations[0]);

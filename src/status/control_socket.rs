@@ -23,7 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::connection_limit::{BoundedConnection, BoundedListener, working};
 use super::http_server::serve;
-use super::page_model::ViewSource;
+use super::page_data_source::ViewSource;
 use super::view::FleetView;
 
 /// The socket's folder if `$RUNTIME_DIRECTORY` isn't set.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::forecast_text::{age, heading, moment, name};
+use super::forecast_format::{age, heading, moment, name};
 use crate::core::forecast::{Forecast, RotationForecast, SnapshotLifetime};
 use crate::core::sanitize::printable;
 

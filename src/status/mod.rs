@@ -1,15 +1,15 @@
 //! The state of the running service for readers, and the requests that it accepts.
 //!
-//! - `view`: the state as a value, the JSON of `status --json`. `view_builder` builds it; `activity`
-//!   derives each server's activity.
+//! - `view`: the state as a value, the JSON of `status --json`. `view_builder` builds it;
+//!   `activity` derives each server's activity.
 //! - `terminal_text`: the state for a terminal. `state_text` has the words for states, slots and
 //!   times; `line_wrap` wraps lines.
 //! - `upcoming_changes`: the next creates and deletes on one server.
 //! - `control_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
-//! - `forecast_svg`: a forecast as SVG. `forecast_text` formats its names, ages and times.
+//! - `forecast_svg`: a forecast as SVG. `forecast_format` formats its names, ages and times.
 //! - `http_routes`: the routes over TCP: `page` as HTML and `metrics` for Prometheus, from the data
-//!   in `page_model`. `connection_limit` bounds the connections.
+//!   in `page_data_source`. `connection_limit` bounds the connections.
 //! - `control_socket`: the service's control socket. `control_client` is its client.
 //! - `http_server`: serves both listeners, with limits on time.
 
@@ -18,14 +18,14 @@ mod connection_limit;
 mod control_client;
 pub mod control_routes;
 mod control_socket;
+mod forecast_format;
 mod forecast_svg;
-mod forecast_text;
 mod http_routes;
 mod http_server;
 mod line_wrap;
 mod metrics;
 mod page;
-mod page_model;
+mod page_data_source;
 pub mod server_lookup;
 mod state_text;
 mod terminal_text;
@@ -35,11 +35,11 @@ mod view_builder;
 
 pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
 pub use control_socket::{ControlSocket, socket};
+pub use forecast_format::{age, duration, heading, moment, name, zone_name};
 pub use forecast_svg::picture;
-pub use forecast_text::{age, duration, heading, moment, name, zone_name};
 pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;
-pub use page_model::{PageModel, ViewSource};
+pub use page_data_source::{PageModel, ViewSource};
 pub(crate) use state_text::span;
 pub use terminal_text::{fleet, server};
 pub(crate) use terminal_text::{lines, table};

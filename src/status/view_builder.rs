@@ -11,13 +11,13 @@ use super::view::{
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::event::{AlertKind, RaisedAlert, SlotOutcome};
+use crate::core::newest_slot_completion::unrecorded_due_slot;
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
 use crate::core::retention_verdict::verdicts;
-use crate::core::rotation_log::SlotRecord;
 use crate::core::schedule::Slot;
 use crate::core::server_history::PendingOp;
-use crate::core::settled_slots::unrecorded_due_slot;
+use crate::core::slot_record::SlotRecord;
 use crate::core::snapshot::Status;
 use crate::engine::{AcceptedListing, Engine, ServerStateView};
 

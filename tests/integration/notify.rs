@@ -196,7 +196,7 @@ fn stood(home: &Home, reason: &str) {
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
     let entry = |hours, event| Entry {
         time: ago(hours),
-        server: matches!(event, Event::Fact(_))
+        server: matches!(event, Event::Server(_))
             .then(|| support::ids::server(SERVER).parse().expect("an id")),
         event,
         extra: Details::default(),
@@ -218,12 +218,12 @@ fn stood(home: &Home, reason: &str) {
     ];
     let mut entries: Vec<_> = facts
         .into_iter()
-        .map(|f| entry(3, Event::Fact(f)))
+        .map(|f| entry(3, Event::Server(f)))
         .collect();
     let ended = GlobalEvent::DaemonStopped {
         reason: "SIGTERM".to_owned(),
     };
-    entries.push(entry(1, Event::Wide(ended)));
+    entries.push(entry(1, Event::Global(ended)));
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.expect("a runtime").block_on(async {
         let (log, state) = (home.path("log"), home.path("state"));

@@ -27,7 +27,7 @@ fn live() -> (Provider, Home) {
 }
 
 /// Returns the trail's records of the process and its files, in order.
-fn wide(home: &Home) -> Vec<String> {
+fn global(home: &Home) -> Vec<String> {
     let events = home.trail().into_iter();
     let words = events.filter_map(|e| Some(e["event"].as_str()?.to_owned()));
     words
@@ -102,7 +102,7 @@ fn sigterm_ends_the_daemon_with_0_and_start_and_end_are_recorded() {
     let home = home();
     assert_eq!(Service::start(&home).stop(), Some(0));
     assert_eq!(
-        wide(&home),
+        global(&home),
         ["daemon_started", "config_loaded", "daemon_stopped"]
     );
 }
@@ -140,7 +140,7 @@ fn sigterm_in_the_middle_of_a_create_waits_for_its_answer() {
     assert_eq!(service.stop(), Some(0));
     let answered = &home.events("create_result")[0];
     assert_eq!(answered["outcome"], "done", "I6");
-    assert_eq!(wide(&home).last().expect("an end"), "daemon_stopped");
+    assert_eq!(global(&home).last().expect("an end"), "daemon_stopped");
     assert_eq!(provider.names(12345).len(), 1);
 }
 
@@ -425,7 +425,7 @@ fn once_ends_with_1_when_the_api_cannot_be_reached() {
     let home = home();
     let output = home.run(&["once"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    assert_eq!(wide(&home).last().expect("an end"), "daemon_stopped");
+    assert_eq!(global(&home).last().expect("an end"), "daemon_stopped");
     let said = stderr(&output);
     assert!(said.contains(" to http://127.0.0.1:9: "), "{said}");
     assert!(!said.contains("client error"), "{said}");

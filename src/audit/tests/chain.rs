@@ -9,7 +9,7 @@ use crate::core::server_history::ServerHistory;
 fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {
     let disk = MemoryDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
-    let mut entry = fact(
+    let mut entry = event(
         NOVEMBER,
         7,
         ServerEvent::DeleteResult {
@@ -41,14 +41,14 @@ fn a_restart_folds_the_same_histories_as_the_facts_themselves() {
     let (_, opened) = start(&disk).unwrap();
     let mut expected = ServerHistory::default();
     for entry in night(7) {
-        let Event::Fact(fact) = &entry.event else {
+        let Event::Server(event) = &entry.event else {
             unreachable!()
         };
         let when = RecordedAt {
             wall: entry.time,
             mono: None,
         };
-        expected.apply(fact, when, GRACE);
+        expected.apply(event, when, GRACE);
     }
     assert!(expected.open.is_some());
     assert_eq!(opened.histories[&ServerId::from(7)], expected);
@@ -71,21 +71,21 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
         reason: "in progress for an hour".to_owned(),
     };
     let entries = [
-        wide(NOVEMBER, alert("one")),
-        wide(NOVEMBER, alert("two")),
-        wide(
+        global(NOVEMBER, alert("one")),
+        global(NOVEMBER, alert("two")),
+        global(
             NOVEMBER,
             GlobalEvent::AlertCleared {
                 alert: "token_refused".to_owned(),
                 about: "one".to_owned(),
             },
         ),
-        fact(NOVEMBER, 7, stuck),
+        event(NOVEMBER, 7, stuck),
     ];
     writer.append(&entries).unwrap();
     let (_, before) = start(&disk).unwrap();
     writer
-        .append(&[wide(
+        .append(&[global(
             DECEMBER,
             GlobalEvent::DaemonStopped {
                 reason: "SIGTERM".to_owned(),
@@ -96,10 +96,10 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
     disk.take(&november());
     let (_, after) = start(&disk).unwrap();
     assert_eq!(after.histories, before.histories);
-    assert_eq!(after.wide_alerts, before.wide_alerts);
-    assert_eq!(after.wide_alerts.len(), 1);
+    assert_eq!(after.global_alerts, before.global_alerts);
+    assert_eq!(after.global_alerts.len(), 1);
     let since = after
-        .wide_alerts
+        .global_alerts
         .values()
         .next()
         .and_then(|alert| alert.since);
@@ -116,7 +116,7 @@ fn a_pause_of_all_lasts_into_the_next_month_and_each_server_knows_of_its_end() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer
-        .append(&[wide(NOVEMBER, GlobalEvent::Paused { by: None })])
+        .append(&[global(NOVEMBER, GlobalEvent::Paused { by: None })])
         .unwrap();
     writer.append(&[blocked(DECEMBER, "one")]).unwrap();
     disk.take(&november());
@@ -126,7 +126,7 @@ fn a_pause_of_all_lasts_into_the_next_month_and_each_server_knows_of_its_end() {
         assert_eq!(history.all_paused, Some(at(NOVEMBER)));
     }
     writer
-        .append(&[wide(DECEMBER, GlobalEvent::Resumed { by: None })])
+        .append(&[global(DECEMBER, GlobalEvent::Resumed { by: None })])
         .unwrap();
     let (_, opened) = start(&disk).unwrap();
     assert_eq!(opened.paused, None);

@@ -209,7 +209,7 @@ fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
     };
     let entry = Entry {
         server: Some(ServerId::from(7)),
-        ..wide(NOVEMBER, stopped)
+        ..global(NOVEMBER, stopped)
     };
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
@@ -242,12 +242,12 @@ fn only_what_can_be_read_back_is_recorded() {
         lost: None,
         paused: None,
     };
-    let fact = || blocked(NOVEMBER, "x").event;
+    let event = || blocked(NOVEMBER, "x").event;
     for (event, with_server, without) in [
-        (fact(), true, false),
-        (Event::Wide(alert()), false, true),
-        (Event::Wide(stopped()), true, true),
-        (Event::Wide(checkpoint()), false, false),
+        (event(), true, false),
+        (Event::Global(alert()), false, true),
+        (Event::Global(stopped()), true, true),
+        (Event::Global(checkpoint()), false, false),
     ] {
         for (server, right) in [(Some(ServerId::from(7)), with_server), (None, without)] {
             let entry = Entry {

@@ -62,27 +62,27 @@ fn check(disk: &MemoryDisk) -> Verified {
     verify_on(disk, audit(), state()).unwrap()
 }
 
-fn fact(time: &str, server: u64, fact: ServerEvent) -> Entry {
+fn event(time: &str, server: u64, event: ServerEvent) -> Entry {
     Entry {
         time: at(time),
         server: Some(ServerId::from(server)),
-        event: Event::Fact(fact),
+        event: Event::Server(event),
         extra: Details::default(),
     }
 }
 
-fn wide(time: &str, event: GlobalEvent) -> Entry {
+fn global(time: &str, event: GlobalEvent) -> Entry {
     Entry {
         time: at(time),
         server: None,
-        event: Event::Wide(event),
+        event: Event::Global(event),
         extra: Details::default(),
     }
 }
 
 fn blocked(time: &str, reason: &str) -> Entry {
     let reason = reason.to_owned();
-    fact(time, 7, ServerEvent::Blocked { reason })
+    event(time, 7, ServerEvent::Blocked { reason })
 }
 
 /// Returns the records of a rotation's slot up to the open create.
@@ -119,7 +119,7 @@ fn night(server: u64) -> Vec<Entry> {
             said: None,
         },
     ];
-    facts.map(|f| fact(NOVEMBER, server, f)).into()
+    facts.map(|f| event(NOVEMBER, server, f)).into()
 }
 
 /// Returns a trail of two servers, closed properly.

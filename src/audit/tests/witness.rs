@@ -5,7 +5,7 @@ use crate::audit::Trail;
 
 fn witnessed(time: &str, record: u64) -> Entry {
     let (key, to) = ("k+00000000".to_owned(), vec!["journal".to_owned()]);
-    wide(time, GlobalEvent::Witnessed { record, key, to })
+    global(time, GlobalEvent::Witnessed { record, key, to })
 }
 
 #[test]

@@ -206,8 +206,8 @@ mod tests {
     fn every_event_that_the_trail_can_hold_may_be_asked_for() {
         // Serde lists all variants in its error for an unknown one.
         let unknown = r#"{"event":"none_such"}"#;
-        let fact = serde_json::from_str::<ServerEvent>(unknown)
-            .expect_err("no fact")
+        let event = serde_json::from_str::<ServerEvent>(unknown)
+            .expect_err("no event")
             .to_string();
         let wide = serde_json::from_str::<GlobalEvent>(unknown)
             .expect_err("no event")
@@ -219,7 +219,7 @@ mod tests {
                 .map(str::to_owned)
                 .collect()
         };
-        let mut all = words(&fact);
+        let mut all = words(&event);
         all.extend(words(&wide));
         assert_eq!(all.into_iter().collect::<Vec<_>>(), EVENTS);
     }

@@ -11,7 +11,7 @@ use crate::api::server_list::{AccountServer, AccountServers};
 use crate::api::{ApiError, ApiSettings, HttpApi, SnapshotApi as _};
 use crate::config::Config;
 use crate::core::policy::Policy;
-use crate::core::power_state::PowerState;
+use crate::core::server_info::PowerState;
 use crate::daemon::response_drift::learnt;
 
 /// Servers without a policy that a finding names, at most.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::online::{FindingSeverity, PolicyCheck};
-use crate::core::pattern_detection::recognise;
+use crate::core::name_pattern_detection::recognise;
 use crate::core::snapshot::{Snapshot, Status};
 
 impl PolicyCheck<'_> {

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use crate::api::ServerRows;
 use crate::config::defaults;
 use crate::core::name_pattern::Pattern;
-use crate::core::pattern_detection::{DetectedPattern, TimeSource, recognise};
+use crate::core::name_pattern_detection::{DetectedPattern, TimeSource, recognise};
 use crate::core::sanitize::printable;
 use crate::core::snapshot::{ServerId, Snapshot};
 

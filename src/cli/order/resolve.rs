@@ -20,7 +20,7 @@ use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::sanitize;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::Snapshot;
-use crate::daemon::{CommandError, alone, api_settings};
+use crate::daemon::{CommandError, api_settings, run_exclusive};
 use crate::engine::{OrderOutcome, observe_once};
 use crate::status::control_routes::OrderRequest;
 use crate::status::{self, NoAnswer};
@@ -166,9 +166,11 @@ impl Target {
             answer => return answer.map_err(CommandError::from),
         }
         let by = caller();
-        block_on(alone(self.config.clone(), command, async |engine| {
-            engine.order_alone(server, ordered.order, by).await
-        }))
+        block_on(run_exclusive(
+            self.config.clone(),
+            command,
+            async |engine| engine.order_alone(server, ordered.order, by).await,
+        ))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::api::{
     ServerRows, SnapshotApi,
 };
 use crate::clock::Clock;
-use crate::core::power_state::{PowerState, ServerInfo};
+use crate::core::server_info::{PowerState, ServerInfo};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 use crate::engine::lock;
 

@@ -1,0 +1,89 @@
+//! The downtime of a server that a rotation stops for its snapshot, as recorded in the trail.
+//! `server_start.rs` decides when the start is due.
+//!
+//! The start is owed from the stop's intent until the server is seen active (I20). A downtime
+//! survives its process: the next process continues it.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::event::{Outcome, RecordedAt, ServerEvent};
+
+/// Number of failed starts after which `once` leaves the server to the next process.
+const HOPELESS: u32 = 5;
+
+/// A server that a rotation stops for a snapshot; its start is owed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Downtime {
+    /// The rotation that stops it.
+    pub rotation: String,
+    /// The snapshot that it is stopped for.
+    pub snapshot: String,
+    /// Time of the stop's intent.
+    pub since: RecordedAt,
+    /// The longest downtime by the policy that the stop was sent by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest: Option<SignedDuration>,
+    /// True once the server was seen stopped.
+    pub stopped: bool,
+    /// True once the snapshot's create was sent.
+    pub created: bool,
+    /// Number of starts sent.
+    pub starts: u32,
+    /// Latest end of the last start's call.
+    pub started: Option<RecordedAt>,
+    /// Outcome of the last call; `None` until it is recorded.
+    pub answer: Option<Outcome>,
+    /// True if a start was accepted after the server was seen stopped.
+    pub taken: bool,
+    /// The reason with which the last start was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Box<str>>,
+    /// Since when this process has seen the server active after the last start.
+    #[serde(skip)]
+    pub active: Option<SignedDuration>,
+}
+
+impl Downtime {
+    /// Returns the record of a call whose answer was lost with its process or could not be written.
+    pub(super) fn unanswered(&self) -> Option<ServerEvent> {
+        if self.answer.is_some() {
+            return None;
+        }
+        let (snapshot, outcome, said) = (self.snapshot.clone(), Outcome::Unknown, None);
+        Some(if self.starts == 0 {
+            ServerEvent::StopResult {
+                snapshot,
+                outcome,
+                said,
+            }
+        } else {
+            ServerEvent::StartResult {
+                snapshot,
+                outcome,
+                said,
+            }
+        })
+    }
+
+    /// Returns true if the stop was refused. It may take effect all the same, so the server is
+    /// watched for a while. Once it is seen stopped, its start is owed.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let refused = matches!(
+            self.answer,
+            Some(Outcome::Failed | Outcome::Later | Outcome::NoServer)
+        );
+        refused && self.starts == 0 && !self.stopped
+    }
+
+    /// Returns true if the server was stopped and its only start was accepted. With several starts,
+    /// one may act late: on a server that is stopped for its next snapshot.
+    pub(super) fn has_one_start(&self) -> bool {
+        self.stopped && self.taken && self.starts == 1
+    }
+
+    /// Returns true if `once` has sent enough starts.
+    pub fn is_out_of_starts(&self) -> bool {
+        self.starts >= HOPELESS && self.active.is_none()
+    }
+}

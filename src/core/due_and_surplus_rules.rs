@@ -1,0 +1,382 @@
+//! Rules 4 to 6 of the decision: due slots, surplus, and how long to rest.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
+use super::event::{ServerEvent, SlotOutcome};
+use super::name_pattern::Pattern;
+use super::policy::Rotation;
+use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
+use super::rotation_state::CareReason;
+use super::schedule::Slot;
+use super::slot_record::SlotRecord;
+use super::snapshot::{Snapshot, SnapshotId, Status};
+
+/// A slot raises an alert after waiting this long on refusals that don't count as attempts.
+pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
+/// At most this many slots that passed unrun are counted.
+const MOST_COUNTED: usize = 1000;
+
+const CATCH_UP_PASSED: &str = "its catch_up time has passed";
+
+const SETTLES: &str = "the server is full, and holds a new snapshot that the rotation didn't make: nothing is deleted to make room until the settle window is over";
+
+/// The demand of one rotation.
+pub(super) enum RotationDemand {
+    Nothing,
+    Later(SignedDuration),
+    /// An unexpected snapshot appeared lately. Nothing is deleted for room until it has been listed
+    /// for a settle window.
+    Settles(SignedDuration),
+    Blocked(String),
+    Step(Step),
+}
+
+impl From<Step> for RotationDemand {
+    /// A wait or block of one rotation does not delay the others.
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Wait { pause, .. } => Self::Later(pause),
+            Step::Blocked { reason } => Self::Blocked(reason),
+            step => Self::Step(step),
+        }
+    }
+}
+
+impl DecisionContext<'_> {
+    /// Applies rules 4 to 6. A wait ends early if another rotation's next slot becomes due.
+    pub(super) fn due_or_surplus(&self) -> Step {
+        match self.first_of_all() {
+            Step::Wait { pause, reason } => {
+                let next = self.policy.rotations.iter();
+                let next = next.filter_map(|r| r.next_due(self.now.wall)).min();
+                let left = next.map(|at| at.duration_since(self.now.wall));
+                let pause = left.map_or(pause, |left| pause.min(left));
+                Step::Wait { pause, reason }
+            }
+            step => step,
+        }
+    }
+
+    /// Applies rules 4 to 6.
+    fn first_of_all(&self) -> Step {
+        let mut waiting: Option<SignedDuration> = None;
+        let mut reason = "the next attempt isn't due yet";
+        let mut blocked: Option<String> = None;
+        for (index, rotation) in self.policy.rotations.iter().enumerate() {
+            match self.due(index, rotation) {
+                RotationDemand::Nothing => {}
+                RotationDemand::Later(pause) => {
+                    waiting = Some(waiting.map_or(pause, |w| w.min(pause)));
+                }
+                RotationDemand::Settles(pause) => {
+                    waiting = Some(waiting.map_or(pause, |w| w.min(pause)));
+                    reason = SETTLES;
+                }
+                RotationDemand::Blocked(reason) => blocked = blocked.or(Some(reason)),
+                RotationDemand::Step(step) => return step,
+            }
+        }
+        if let Some(step) = self.surplus(&self.owned()) {
+            return step;
+        }
+        if let Some(reason) = blocked {
+            return Step::Blocked { reason };
+        }
+        if self.history.no_server && self.inventory.snapshots.is_empty() {
+            let id = self.policy.server.clone();
+            return Step::Blocked {
+                reason: format!(
+                    "the provider has no server {id}: correct server.id in {}.toml, or remove the file",
+                    self.policy.file
+                ),
+            };
+        }
+        if let Some(pause) = waiting {
+            return Step::Wait {
+                pause,
+                reason: reason.to_owned(),
+            };
+        }
+        let next = self
+            .policy
+            .rotations
+            .iter()
+            .filter_map(|r| r.next_due(self.now.wall));
+        // An unfinished snapshot that no longer delays work is looked at now and then.
+        let mut own = self.own();
+        let unfinished =
+            own.any(|(s, _)| matches!(s.status, Status::InProgress | Status::Unknown(_)));
+        let again = unfinished
+            .then(|| self.now.wall.checked_add(self.rules.stuck_after).ok())
+            .flatten();
+        // A snapshot with a future date counts from that date on.
+        let dates = self.own().filter_map(|(s, _)| s.created_at);
+        let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
+        // Snapshots that were left alone, or that wait for a grace, may go at these times.
+        let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
+        let later = ahead.chain(left_alone).chain(self.graces());
+        let later = later.filter(|at| *at > self.now.wall);
+        Step::Idle {
+            until: next.chain(again).chain(later).min(),
+        }
+    }
+
+    /// Rule 4 for one rotation: only its newest due slot counts.
+    fn due(&self, index: usize, rotation: &Rotation) -> RotationDemand {
+        // Slots from before a new schedule, zone or pattern no longer belong to the rotation.
+        let history = self.history;
+        if let Some(since) = history.changed(&rotation.name)
+            && let Some(old) = history
+                .unsettled(&rotation.name)
+                .find(|note| note.at <= since)
+        {
+            let reason = "the schedule, zone or name pattern changed".to_owned();
+            return RotationDemand::Step(ended(rotation, old, SlotOutcome::Paused, reason));
+        }
+        let due_until = self.rules.due_until.unwrap_or(self.now.wall);
+        let Some(slot) = self.slot_due(rotation, due_until.min(self.now.wall)) else {
+            return RotationDemand::Nothing;
+        };
+        let name = rotation.pattern.format(slot.local);
+        if let Some(old) = self
+            .history
+            .unsettled(&rotation.name)
+            .find(|note| note.at < slot.at && note.name != name)
+        {
+            let paused = self.passed_in_pause(rotation, old.at);
+            let (ending, why) = unrun(old, paused, "superseded by the next slot");
+            return RotationDemand::Step(ended(rotation, old, ending, why));
+        }
+        if let Some(event) = self.missed(index, rotation, slot) {
+            return RotationDemand::Step(Step::Record(event));
+        }
+        let note = self.history.slot(&rotation.name, &name);
+        let over = match note {
+            Some(note) => note.ending.is_some(),
+            // The trail has only the range of a slot that ended long ago. A clock that was set back
+            // reaches it again.
+            None => self.history.passed(&rotation.name, slot.at),
+        };
+        if over {
+            return RotationDemand::Nothing;
+        }
+        if let Some(there) = self.of_slot(index, slot, |s| s.status == Status::Completed) {
+            let reason = if there.name == name {
+                "its completed snapshot already exists".to_owned()
+            } else {
+                format!(
+                    "{} is its completed snapshot, named by a former pattern",
+                    there.name
+                )
+            };
+            return RotationDemand::Step(Step::Record(ServerEvent::SlotSettled {
+                rotation: rotation.name.clone(),
+                slot: slot.at,
+                snapshot: name,
+                reason,
+            }));
+        }
+        let Some(note) = note else {
+            return self.first_sight(rotation, slot, name);
+        };
+        // I9: a stuck snapshot of this slot, under a former pattern's name, may still complete.
+        if let Some(stuck) = self.of_slot(index, slot, |s| match s.status {
+            Status::InProgress | Status::Unknown(_) => self.stuck(s),
+            Status::Completed | Status::Failed => false,
+        }) {
+            let reason = format!("{} is stuck", stuck.name);
+            return RotationDemand::Step(ended(rotation, note, SlotOutcome::GivenUp, reason));
+        }
+        if note.attempts >= rotation.attempts
+            || self.history.intents(&name) >= rotation.attempts
+            || (self.rules.count_all
+                && note.own_tries >= rotation.attempts
+                && !self.waits_for_rate(note))
+        {
+            let reason = format!("given up after {}", attempts(note.tries));
+            return RotationDemand::Step(ended(rotation, note, SlotOutcome::GivenUp, reason));
+        }
+        if !rotation.within_catch_up(slot, self.now.wall) {
+            let paused = self.passed_in_pause(rotation, slot.at);
+            let (ending, why) = unrun(note, paused, CATCH_UP_PASSED);
+            return RotationDemand::Step(ended(rotation, note, ending, why));
+        }
+        if let Some(left) = self.may_show_yet(&name, note) {
+            return RotationDemand::Later(left);
+        }
+        if let Some(left) = time_to_next_attempt(&self.policy.server, note, self.rules, self.now) {
+            return RotationDemand::Later(left);
+        }
+        self.make(index, rotation, name)
+    }
+
+    /// Returns true while `once` continues with a slot whose creates exceed the provider's rate.
+    fn waits_for_rate(&self, note: &SlotRecord) -> bool {
+        let short = |since: Timestamp| self.now.wall.duration_since(since) < LONG_WAIT;
+        note.limited && note.waiting.is_some_and(short)
+    }
+
+    /// Returns how long a created snapshot whose id was answered may still appear after it was
+    /// missing from the listings. A listing can lag behind, and meanwhile the slot gets no second
+    /// create (I9).
+    fn may_show_yet(&self, name: &str, note: &SlotRecord) -> Option<SignedDuration> {
+        let listed = |id: &SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == *id);
+        let mut made = self.history.made.iter();
+        made.find(|made| *made.name == *name && !listed(&made.id))?;
+        let left = self.rules.stuck_after - note.last_try?.elapsed(self.now);
+        left.is_positive().then_some(left)
+    }
+
+    /// Returns the rotation's newest due slot. If that slot lies before the rotation came under
+    /// care, the instant at which care began takes its place and gives the name: a snapshot's name
+    /// must state the day of its data. A slot from before a change of schedule does not count.
+    pub(super) fn slot_due(&self, rotation: &Rotation, until: Timestamp) -> Option<Slot> {
+        let slot = rotation.newest_due(until)?;
+        let notes = self.history.rotation(&rotation.name);
+        let Some((notes, since)) = notes.and_then(|notes| Some((notes, notes.since?))) else {
+            return Some(slot);
+        };
+        match notes.begin {
+            Some(CareReason::Added) if slot.at < since => self.first_slot(rotation, slot, since),
+            Some(CareReason::Changed) if slot.at <= since => None,
+            _ => Some(slot),
+        }
+    }
+
+    /// Returns the first slot of a rotation that came under care at `since`, where `newest` was the
+    /// newest slot. `None` if it needs no snapshot any more.
+    fn first_slot(&self, rotation: &Rotation, newest: Slot, since: Timestamp) -> Option<Slot> {
+        let local = rotation.schedule.zone().to_datetime(since);
+        let first = Slot { local, at: since };
+        let name = rotation.pattern.format(local);
+        if self.history.slot(&rotation.name, &name).is_some() {
+            return Some(first);
+        }
+        let noted = rotation.pattern.format(newest.local);
+        let noted = self.history.slot(&rotation.name, &noted);
+        let mut rows = self.inventory.snapshots.iter();
+        let there = |name: &str| {
+            let names = |pattern: &Pattern| pattern.format(newest.local) == name;
+            rotation.slot_patterns().any(names)
+        };
+        if noted.is_some_and(|note| note.ending == Some(SlotOutcome::Completed))
+            || rows.any(|s| s.status == Status::Completed && there(&s.name))
+        {
+            return Some(newest);
+        }
+        let mut rows = self.inventory.snapshots.iter();
+        let settled = rows
+            .any(|s| s.status == Status::Completed && rotation.names_since(&s.name, newest.local));
+        // The next slot has the same name, so it is waited for.
+        let next = rotation.schedule.next(since);
+        let waits = next.is_some_and(|next| rotation.pattern.format(next.local) == name);
+        let late = !rotation.within_catch_up(newest, self.now.wall);
+        (!settled && !waits && !late).then_some(first)
+    }
+
+    /// I15: returns one record for the slots that passed without a look since the last one in the
+    /// trail. It has the name of the newest; older ones are never run.
+    fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<ServerEvent> {
+        let known = self.history.met_until(&rotation.name, slot.at);
+        let since = known.max(self.history.since(&rotation.name))?;
+        let before = |at: Timestamp| {
+            let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
+            let slot = rotation.schedule.previous(instant)?;
+            (slot.at > since).then_some(slot)
+        };
+        let walk = std::iter::successors(before(slot.at), |slot| before(slot.at));
+        // After a change of schedule two slots may share one name. A record or a snapshot of that
+        // name counts for both.
+        let unknown = |slot: &Slot| {
+            let name = rotation.pattern.format(slot.local);
+            self.history.slot(&rotation.name, &name).is_none() && !self.completed(index, *slot)
+        };
+        let mut missed = walk.take(MOST_COUNTED).filter(unknown);
+        let newest = missed.next()?;
+        let others = missed.count();
+        let paused = self.passed_in_pause(rotation, newest.at);
+        Some(ServerEvent::SlotSkipped {
+            rotation: rotation.name.clone(),
+            slot: newest.at,
+            snapshot: rotation.pattern.format(newest.local),
+            missed: u32::try_from(others).unwrap_or(u32::MAX),
+            paused,
+            reason: if paused {
+                IN_PAUSE.to_owned()
+            } else {
+                "it passed without an attempt: the service was down, the server was blocked, or no listing was available"
+                    .to_owned()
+            },
+        })
+    }
+
+    /// Returns true if the slot's time ran out during the last pause. If it ran out before the
+    /// pause, the service or the server missed it, and an alert must be raised.
+    fn passed_in_pause(&self, rotation: &Rotation, slot: Timestamp) -> bool {
+        let Some(pause) = &self.history.last_pause else {
+            return false;
+        };
+        // A clock that was ahead recorded a pause that ends in the future.
+        let ahead = pause.until.duration_since(self.now.wall);
+        let end = rotation.end_of(slot);
+        let within = end.is_some_and(|end| pause.from < end && end <= pause.until);
+        within && ahead <= CLOCK_TOLERANCE
+    }
+
+    fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> RotationDemand {
+        let (name, slot_at) = (rotation.name.clone(), slot.at);
+        if rotation.within_catch_up(slot, self.now.wall) {
+            return RotationDemand::Step(Step::Record(ServerEvent::SlotDue {
+                rotation: name,
+                slot: slot_at,
+                snapshot,
+            }));
+        }
+        // A slot from before the rotation came under care never belonged to it.
+        let since = self.history.since(&rotation.name);
+        if since.is_none_or(|first| slot.at < first) {
+            return RotationDemand::Nothing;
+        }
+        let paused = self.passed_in_pause(rotation, slot.at);
+        RotationDemand::Step(Step::Record(ServerEvent::SlotSkipped {
+            rotation: name,
+            slot: slot_at,
+            snapshot,
+            missed: 0,
+            paused,
+            reason: if paused { IN_PAUSE } else { CATCH_UP_PASSED }.to_owned(),
+        }))
+    }
+
+    /// Returns true if the slot has a completed own snapshot.
+    pub(super) fn completed(&self, rotation: usize, slot: Slot) -> bool {
+        let found = self.of_slot(rotation, slot, |s| s.status == Status::Completed);
+        found.is_some()
+    }
+
+    /// Returns a snapshot of this slot, under any of the rotation's patterns that distinguish
+    /// slots.
+    fn of_slot(
+        &self,
+        rotation: usize,
+        slot: Slot,
+        wanted: impl Fn(&Snapshot) -> bool,
+    ) -> Option<&Snapshot> {
+        self.policy.rotations[rotation]
+            .slot_patterns()
+            .find_map(|pattern| {
+                let name = pattern.format(slot.local);
+                let mut rows = self.inventory.snapshots.iter();
+                rows.find(|s| wanted(s) && s.name == name)
+            })
+    }
+}
+
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+mod slot_tests;
+#[cfg(test)]
+#[path = "due_and_surplus_rules_tests.rs"]
+mod tests;

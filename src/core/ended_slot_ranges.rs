@@ -1,0 +1,119 @@
+//! Ranges of slots that have ended and are too many to be noted one by one.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Number of ranges that are kept; each leap of the clock begins another one.
+const KEPT: usize = 4;
+
+/// Slots that ended one after the other, as ranges from the first to the last. A clock that is set
+/// back reaches them again, and none of them runs twice. Slots that a leap passed over are in no
+/// range: if the clock was wrong, they still come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct EndedSlotRanges(Vec<(Timestamp, Timestamp)>);
+
+impl EndedSlotRanges {
+    /// Adds the slot of this instant, which has ended. After a `leap` it does not continue a range.
+    /// Slots come in the order of the trail, except for one that was noted for longer, so it may
+    /// continue a range other than the last.
+    pub(super) fn add(&mut self, at: Timestamp, leap: bool) {
+        if self.holds(at) {
+            return;
+        }
+        let before = self.0.iter_mut().filter(|(_, last)| *last < at && !leap);
+        if let Some((_, last)) = before.max_by_key(|(_, last)| *last) {
+            *last = at;
+            return;
+        }
+        if self.0.len() == KEPT {
+            self.0.remove(0);
+        }
+        self.0.reserve_exact(1);
+        self.0.push((at, at));
+    }
+
+    pub(super) fn holds(&self, at: Timestamp) -> bool {
+        let mut stretches = self.0.iter();
+        stretches.any(|(first, last)| (*first..=*last).contains(&at))
+    }
+
+    /// Returns the last instant of any range up to this one.
+    pub(super) fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
+        let begun = self.0.iter().filter(|(first, _)| *first <= until);
+        begun.map(|(_, last)| until.min(*last)).max()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn held(passed: &EndedSlotRanges) -> Vec<i64> {
+        (0..100)
+            .filter(|second| passed.holds(at(*second)))
+            .collect()
+    }
+
+    #[test]
+    fn slots_that_follow_each_other_are_one_stretch() {
+        let mut passed = EndedSlotRanges::default();
+        assert!(passed.is_empty());
+        for second in [10, 11, 12, 11, 10, 13] {
+            passed.add(at(second), false);
+        }
+        assert!(!passed.is_empty());
+        assert_eq!(held(&passed), [10, 11, 12, 13]);
+        assert_eq!(passed.0, [(at(10), at(13))]);
+    }
+
+    #[test]
+    fn what_a_leap_passed_over_is_in_no_stretch_and_what_comes_after_its_return_begins_another() {
+        let mut passed = EndedSlotRanges::default();
+        for (second, leap) in [
+            (10, false),
+            (50, true),
+            (51, false),
+            (11, false),
+            (12, false),
+        ] {
+            passed.add(at(second), leap);
+        }
+        assert_eq!(held(&passed), [10, 11, 12, 50, 51]);
+        let last = [9, 11, 20, 50, 60].map(|second| passed.last_until(at(second)));
+        let expected = [None, Some(11), Some(12), Some(50), Some(51)];
+        assert_eq!(last, expected.map(|second| second.map(at)));
+    }
+
+    #[test]
+    fn one_that_was_kept_longer_joins_no_stretch_over_a_leap() {
+        let mut passed = EndedSlotRanges::default();
+        for (second, leap) in [
+            (2, false),
+            (49, true),
+            (50, false),
+            (1, false),
+            (51, false),
+            (52, false),
+        ] {
+            passed.add(at(second), leap);
+        }
+        assert_eq!(held(&passed), [1, 2, 49, 50, 51, 52]);
+    }
+
+    #[test]
+    fn of_many_leaps_the_newest_stretches_are_kept() {
+        let mut passed = EndedSlotRanges::default();
+        for second in [1, 3, 5, 7, 9] {
+            passed.add(at(second), true);
+        }
+        assert_eq!(held(&passed), [3, 5, 7, 9]);
+    }
+}

@@ -1,0 +1,280 @@
+//! Hook leases: what a rotation's hooks did according to the trail, and when `after` is due.
+//!
+//! `before` holds a server (freezes a file system, stops a server), `after` releases it. From the
+//! start of `before` on, `after` is owed until it succeeds (I18). It needs nothing from the
+//! provider, so it takes precedence over every other rule. No hold survives the process that began
+//! it.
+
+use jiff::SignedDuration;
+
+use super::apply_create_outcome::FailedTry;
+use super::decide::{DecisionContext, Step};
+use super::event::{HookKind, HookOutcome, RecordedAt, ServerEvent};
+use super::policy::{Hooks, ReleaseWhen, Rotation};
+use super::server_history::{HookHold, PendingOp, ServerHistory};
+
+impl ServerHistory {
+    /// Applies the start or end of a hook.
+    pub(super) fn apply_hook_event(&mut self, event: &ServerEvent, at: RecordedAt) {
+        match event {
+            ServerEvent::HookStarted {
+                hook: HookKind::Before,
+                rotation,
+                snapshot,
+                ..
+            } => {
+                self.hold = Some(Box::new(HookHold {
+                    rotation: rotation.clone(),
+                    snapshot: snapshot.clone(),
+                    since: at,
+                    created: false,
+                    tried: false,
+                    faulty: false,
+                    failures: 0,
+                    last: None,
+                }));
+            }
+            ServerEvent::HookFinished {
+                hook: HookKind::Before,
+                rotation,
+                snapshot,
+                outcome,
+                go_on,
+                reason,
+                ..
+            } => self.before_ended(rotation, snapshot, *outcome, *go_on, reason, at),
+            ServerEvent::HookFinished {
+                hook: HookKind::After,
+                rotation,
+                snapshot,
+                outcome: HookOutcome::Done,
+                early,
+                later,
+                reason,
+                ..
+            } => {
+                let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
+                if *early {
+                    let fault = format!(
+                        "{snapshot} may be inconsistent, since the server was released before the snapshot was completed: {reason}"
+                    );
+                    self.notes(rotation).hook_fault = Some(fault.into());
+                } else if !faulty {
+                    self.notes(rotation).hook_fault = None;
+                }
+                if *later {
+                    self.tried(
+                        snapshot,
+                        at,
+                        FailedTry::ForNow(None),
+                        "the server was released before the create request",
+                    );
+                }
+            }
+            ServerEvent::HookFinished {
+                hook: HookKind::After,
+                rotation,
+                reason,
+                ..
+            } => {
+                if let Some(hold) = &mut self.hold {
+                    hold.failures += 1;
+                    hold.last = Some(at);
+                    hold.faulty = true;
+                }
+                self.notes(rotation).hook_fault = Some(reason.as_str().into());
+            }
+            _ => {}
+        }
+    }
+
+    /// Applies the end of `before`. If it failed no create follows, so this counts as the slot's
+    /// try.
+    fn before_ended(
+        &mut self,
+        rotation: &str,
+        snapshot: &str,
+        ran: HookOutcome,
+        go_on: bool,
+        reason: &str,
+        at: RecordedAt,
+    ) {
+        if ran == HookOutcome::Done {
+            return;
+        }
+        self.notes(rotation).hook_fault = Some(reason.into());
+        if let Some(hold) = &mut self.hold {
+            hold.faulty = true;
+        }
+        if !go_on {
+            // A hook that can't be started has changed nothing, so it costs no attempt.
+            let why = format!("its before hook: {reason}");
+            let tried = if ran == HookOutcome::NotStarted {
+                FailedTry::ForNow(None)
+            } else {
+                FailedTry::Counts
+            };
+            self.tried(snapshot, at, tried, &why);
+        }
+        if ran == HookOutcome::NotStarted {
+            self.hold = None;
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.tried = !go_on;
+        }
+    }
+}
+
+impl DecisionContext<'_> {
+    /// Returns `after` if it is due. It takes precedence over every other rule and needs no
+    /// listing.
+    pub(super) fn release(&self) -> Option<Step> {
+        let hold = self.history.hold.as_deref()?;
+        if self.until_next_try(hold).is_some() || self.starts_first(hold) {
+            return None;
+        }
+        let reason = self.why_released(hold)?;
+        Some(Step::After {
+            rotation: hold.rotation.clone(),
+            name: hold.snapshot.clone(),
+            early: self.early(hold),
+            reason,
+        })
+    }
+
+    /// Returns true while a server that is stopped for the same snapshot is not started yet:
+    /// `after` comes last.
+    fn starts_first(&self, hold: &HookHold) -> bool {
+        let downtime = self.history.downtime.as_deref();
+        let (max_hold, _) = self.bounds(hold);
+        downtime.is_some_and(|down| down.snapshot == hold.snapshot && !down.is_doubtful())
+            && hold.since.elapsed(self.now) < max_hold
+    }
+
+    /// Returns the rest of the pause after a failed `after`. `None` if none failed or the pause is
+    /// over.
+    fn until_next_try(&self, hold: &HookHold) -> Option<SignedDuration> {
+        let elapsed = hold.last?.elapsed(self.now);
+        let left = self.backoff(&hold.snapshot, hold.failures) - elapsed;
+        left.is_positive().then_some(left)
+    }
+
+    fn why_released(&self, hold: &HookHold) -> Option<String> {
+        let name = &hold.snapshot;
+        if hold.failures > 0 {
+            return Some("the after hook failed last time".to_owned());
+        }
+        if hold.since.mono.is_none() {
+            return Some("the process that held the server has ended".to_owned());
+        }
+        if !hold.created {
+            return Some(format!("{name} will not be created now"));
+        }
+        if !self.making(hold) {
+            return Some(format!("{name} is finished"));
+        }
+        let (max_hold, _) = self.bounds(hold);
+        if hold.since.elapsed(self.now) >= max_hold {
+            return Some(format!("max_hold is over before {name} is finished"));
+        }
+        self.accepted(hold)
+            .then(|| format!("the provider has accepted {name}"))
+    }
+
+    /// Returns true if `after` releases the server before its snapshot has ended.
+    fn early(&self, hold: &HookHold) -> bool {
+        let hooks = self.policy.rotation(&hold.rotation);
+        let hooks = hooks.and_then(|rotation| rotation.hooks.as_deref());
+        hold.created && self.making(hold) && !self.accepted(hold) && releases(hooks)
+    }
+
+    /// Returns true while the create for this hold is open.
+    fn making(&self, hold: &HookHold) -> bool {
+        matches!(&self.history.open, Some(PendingOp::Create { name, .. }) if *name == hold.snapshot)
+    }
+
+    fn accepted(&self, hold: &HookHold) -> bool {
+        let (_, release) = self.bounds(hold);
+        let known = matches!(
+            &self.history.open,
+            Some(PendingOp::Create { id: Some(_), .. })
+        );
+        release == ReleaseWhen::Accepted && known
+    }
+
+    /// Returns the longest hold and the release time by the policy in force. If the policy no
+    /// longer has the hooks, nothing is waited for.
+    fn bounds(&self, hold: &HookHold) -> (SignedDuration, ReleaseWhen) {
+        let rotation = self.policy.rotation(&hold.rotation);
+        let hooks = rotation.and_then(|r| r.hooks.as_deref());
+        match hooks {
+            // Without an `after` nothing is held.
+            Some(hooks) if hooks.after.is_none() => (hooks.max_hold, ReleaseWhen::Accepted),
+            Some(hooks) => (hooks.max_hold, hooks.release),
+            None => (SignedDuration::ZERO, ReleaseWhen::Completed),
+        }
+    }
+
+    /// Returns how long the rotation's hooks must wait while other hooks hold the server. `None` if
+    /// nothing holds it, or if it is held for this very snapshot.
+    pub(super) fn held_by_others(&self, rotation: &Rotation, name: &str) -> Option<SignedDuration> {
+        let hold = self.history.hold.as_deref()?;
+        rotation.hooks.as_ref()?;
+        let own = hold.rotation == rotation.name && hold.snapshot == name;
+        let begun = hold.since.mono.is_some() && !hold.created && hold.failures == 0;
+        if own && begun {
+            return None;
+        }
+        let left = self.until_next_try(hold);
+        Some(left.unwrap_or(self.rules.poll_interval))
+    }
+
+    /// Shortens the step so that a failed `after` is tried again in time.
+    pub(super) fn in_time_for_after(&self, step: Step) -> Step {
+        let hold = self.history.hold.as_deref();
+        let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
+            return step;
+        };
+        let hopeless = hold.is_some_and(HookHold::needs_operator);
+        match step {
+            // `once` continues while another try may help.
+            Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {
+                pause: left,
+                reason: "a failed after hook is retried".to_owned(),
+            },
+            Step::Idle { until } => {
+                let next = self.now.wall.checked_add(left).ok();
+                Step::Idle {
+                    until: until.into_iter().chain(next).min(),
+                }
+            }
+            Step::Wait { pause, reason } => Step::Wait {
+                pause: pause.min(left),
+                reason,
+            },
+            step => step,
+        }
+    }
+}
+
+/// Returns true if `after` releases the server. Without an `after` nothing is held. Hooks that were
+/// removed may have held it.
+pub fn releases(hooks: Option<&Hooks>) -> bool {
+    hooks.is_none_or(|hooks| hooks.after.is_some())
+}
+
+/// Returns the program and arguments of a hook; empty if there is none.
+pub fn command(hooks: &Hooks, hook: HookKind) -> &[String] {
+    let argv = match hook {
+        HookKind::Before => &hooks.before,
+        HookKind::After => &hooks.after,
+    };
+    argv.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "hold_fault_tests.rs"]
+mod faults;
+#[cfg(test)]
+#[path = "hook_hold_tests.rs"]
+pub(super) mod tests;

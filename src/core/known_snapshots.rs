@@ -1,0 +1,196 @@
+//! The snapshots in a server's history: unfinished ones of the rotation's creates, completed ones,
+//! foreign ones, and ones that vanished.
+
+use super::event::RecordedAt;
+use super::recorded_settings::Fnv;
+use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
+use super::snapshot::{Snapshot, SnapshotId};
+
+/// Number of unfinished snapshots of the rotation kept per server: more than the provider's limit
+/// of five.
+const MOST_MADE: usize = 8;
+
+/// Number of vanished snapshots kept per server, which the program did not delete.
+const MOST_VANISHED: usize = 16;
+
+/// Number of foreign snapshots kept per server.
+const MOST_FOREIGN: usize = 16;
+
+/// Number of completed snapshots kept per server.
+const MOST_COMPLETED: usize = 1024;
+
+impl ServerHistory {
+    /// Keeps an open create's snapshot as the rotation's own.
+    pub(super) fn keep_made(&mut self, id: SnapshotId, failed: Option<RecordedAt>) {
+        let Some(PendingOp::Create {
+            name,
+            sent,
+            ordered: false,
+            ..
+        }) = &self.open
+        else {
+            return;
+        };
+        let made = UnfinishedSnapshot {
+            id,
+            name: name.as_str().into(),
+            sent: *sent,
+            failed,
+        };
+        if self.made.len() == MOST_MADE {
+            self.made.remove(0);
+        }
+        self.made.push(made);
+    }
+
+    /// Returns the name's hash of a snapshot that was seen completed.
+    pub(super) fn name_of(&self, id: &SnapshotId) -> Option<u64> {
+        let mut completed = self.completed.iter();
+        completed
+            .find(|(known, _)| *known == *id)
+            .map(|(_, name)| *name)
+    }
+
+    pub(super) fn saw_completed(&mut self, id: SnapshotId, name: &str) {
+        self.completed.retain(|(known, _)| *known != id);
+        self.vanished.retain(|(known, _)| *known != id);
+        if self.completed.len() == MOST_COMPLETED {
+            self.completed.remove(0);
+        }
+        self.completed.reserve_exact(1);
+        self.completed.push((id, Fnv::of(name)));
+    }
+
+    /// Records that a completed snapshot vanished without a delete of the program.
+    pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
+        let Some(name) = self.name_of(id) else { return };
+        self.vanished.retain(|(known, _)| *known != *id);
+        if self.vanished.len() == MOST_VANISHED {
+            self.vanished.remove(0);
+        }
+        self.vanished.push((id.clone(), name));
+        let beside = self.completed.iter();
+        let beside = beside.filter(|(other, known)| *known == name && *other != *id);
+        self.beside.extend(beside.map(|(other, _)| other.clone()));
+        self.beside.sort_unstable();
+        self.beside.dedup();
+    }
+
+    /// Returns the ids of vanished snapshots that this one may be. A snapshot that was listed
+    /// beside the vanished one under the same name is not it.
+    pub(super) fn former_ids(&self, snapshot: &Snapshot) -> impl Iterator<Item = &SnapshotId> {
+        let heir = |name| !self.beside.contains(&snapshot.id) && name == Fnv::of(&snapshot.name);
+        let vanished = self.vanished.iter();
+        let former = vanished.filter(move |(id, name)| *id == snapshot.id || heir(*name));
+        former.map(|(id, _)| id)
+    }
+
+    /// Swaps the two ids of a row if the trail has the other one. A provider that starts to give a
+    /// second id, or changes their order, renames nothing.
+    pub fn name_as_known(&self, rows: &mut [Snapshot]) {
+        for row in rows {
+            if let Some(uuid) = &mut row.uuid
+                && self.knows(uuid)
+                && !self.knows(&row.id)
+            {
+                std::mem::swap(uuid, &mut row.id);
+            }
+        }
+    }
+
+    /// Returns the ids that the trail has for snapshots of this server.
+    pub fn known_ids(&self) -> impl Iterator<Item = &SnapshotId> {
+        let listed = self.completed.iter().chain(&self.vanished);
+        let listed = listed.map(|(id, _)| id);
+        let foreign = self.foreign.iter().map(|(id, _)| id);
+        let made = self.made.iter().map(|made| &made.id);
+        let open = match &self.open {
+            Some(PendingOp::Create { id, .. }) => id.as_ref(),
+            _ => None,
+        };
+        listed.chain(foreign).chain(made).chain(open)
+    }
+
+    fn knows(&self, id: &SnapshotId) -> bool {
+        let listed = [&self.completed, &self.vanished].into_iter().flatten();
+        let mut listed = listed.map(|(known, _)| known);
+        let mut regressed = self.regressed.iter().map(|(known, _)| known);
+        let mut foreign = self.foreign.iter().map(|(known, _)| known);
+        let mut made = self.made.iter().map(|made| &made.id);
+        let lapsed = self.lapsed.iter().any(|lapsed| lapsed.known.contains(id));
+        let pruned = self.prune_first.as_deref();
+        let pruned = pruned.is_some_and(|prune| prune.known.contains(id));
+        let open = self.open.as_ref().is_some_and(|open| match open {
+            PendingOp::Create {
+                known, id: made, ..
+            } => known.contains(id) || made.as_ref() == Some(id),
+            PendingOp::Delete { id: open, .. } | PendingOp::Restore { id: open, .. } => open == id,
+        });
+        let found = listed.any(|known| known == id)
+            || regressed.any(|known| known == id)
+            || foreign.any(|known| known == id)
+            || made.any(|known| known == id);
+        found || lapsed || pruned || open || self.last_delete.as_ref() == Some(id)
+    }
+
+    pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
+        if self.foreign.len() == MOST_FOREIGN {
+            self.foreign.remove(0);
+        }
+        self.foreign.reserve_exact(1);
+        self.foreign.push((id, name.into()));
+    }
+
+    /// Returns true if an earlier create of the rotation made the snapshot, and removes that
+    /// create.
+    pub(super) fn takes_made(&mut self, id: &SnapshotId, name: &str) -> bool {
+        let before = self.made.len();
+        self.made.retain(|made| made.id != *id);
+        if self.made.len() < before {
+            return true;
+        }
+        let mut lapsed = self.lapsed.iter();
+        let lapsed = lapsed.position(|l| *l.name == *name && !l.known.contains(id));
+        lapsed.map(|at| self.lapsed.remove(at)).is_some()
+    }
+
+    /// Keeps an open create that was refused or had no answer, since its snapshot may still appear.
+    /// If several have one name, the first is kept: it has the fewest known ids.
+    pub(super) fn lapse(&mut self) {
+        let Some(PendingOp::Create {
+            name,
+            known,
+            sent,
+            ordered: false,
+            ..
+        }) = &self.open
+        else {
+            return;
+        };
+        if self.lapsed.iter().any(|lapsed| *lapsed.name == **name) {
+            return;
+        }
+        let lapsed = LapsedCreate {
+            name: name.as_str().into(),
+            known: known.clone(),
+            sent: *sent,
+        };
+        if self.lapsed.len() == MOST_MADE {
+            self.lapsed.remove(0);
+        }
+        self.lapsed.push(lapsed);
+    }
+
+    /// Removes a snapshot that is gone.
+    pub(super) fn forget(&mut self, id: &SnapshotId) {
+        self.completed.retain(|(known, _)| *known != *id);
+        self.regressed.retain(|(known, _)| *known != *id);
+        self.foreign.retain(|(known, _)| *known != *id);
+        self.beside.retain(|known| *known != *id);
+        self.last_delete.take_if(|last| *last == *id);
+        self.made.retain(|made| made.id != *id);
+        for notes in &mut self.rotations {
+            notes.gone(id);
+        }
+    }
+}

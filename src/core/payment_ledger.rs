@@ -1,0 +1,145 @@
+//! How completed snapshots become payments, and when a payment or a promise counts (I7, I19).
+
+use std::collections::BTreeSet;
+
+use super::decide::{DecisionContext, Step};
+use super::inventory::Inventory;
+use super::payment::{Payer, PruneFirstPromise};
+use super::retention::OwnSnapshot;
+use super::rotation_state::RotationState;
+use super::server_history::ServerHistory;
+use super::snapshot::{SnapshotId, Status};
+
+impl ServerHistory {
+    /// Applies the completion of a snapshot that the rotation made as requested (I19). It keeps the
+    /// open promise, or may pay for a snapshot beyond `keep`.
+    pub(super) fn pays(&mut self, name: &str, payer: Payer) {
+        if let Some(promise) = self.open_promise_mut()
+            // A snapshot that was listed before the promise does not keep it.
+            && !promise.known.contains(&payer.id)
+        {
+            promise.kept_by = Some(payer);
+            promise.known = BTreeSet::new();
+            return;
+        }
+        let of_slot = |notes: &&mut RotationState| notes.slots.iter().any(|n| n.name == name);
+        if let Some(notes) = self.rotations.iter_mut().find(of_slot) {
+            notes.add_payment(payer);
+        }
+    }
+
+    fn open_promise_mut(&mut self) -> Option<&mut PruneFirstPromise> {
+        let promise = self.prune_first.as_deref_mut();
+        promise.filter(|promise| promise.kept_by.is_none())
+    }
+
+    /// Returns the promise of the last prune-first while nothing that was made since keeps it.
+    pub(super) fn open_promise(&self) -> Option<&PruneFirstPromise> {
+        let promise = self.prune_first.as_deref();
+        promise.filter(|promise| promise.kept_by.is_none())
+    }
+
+    /// Stores that a second listing shows the snapshot completed that keeps the promise.
+    pub(super) fn confirm_promise(&mut self, inventory: &Inventory) {
+        let promise = self.prune_first.as_deref_mut();
+        let Some(payer) = promise.and_then(|promise| promise.kept_by.as_mut()) else {
+            return;
+        };
+        let later = payer.completed.is_some_and(|at| inventory.requested > at);
+        let mut rows = inventory.snapshots.iter();
+        if later && rows.any(|row| row.id == payer.id && row.status == Status::Completed) {
+            payer.completed = None;
+        }
+    }
+
+    /// Binds a payment to the snapshot that it pays for.
+    pub(super) fn bind_payment(&mut self, payer: &SnapshotId, victim: &SnapshotId) {
+        let payments = self.rotations.iter_mut().flat_map(|r| &mut r.payments);
+        for payment in payments.filter(|payment| payment.by.id == *payer) {
+            payment.victim = Some(victim.clone());
+        }
+    }
+}
+
+impl DecisionContext<'_> {
+    /// Returns true if a listing that was requested after its completion was recorded shows the
+    /// payer.
+    pub(super) fn is_confirmed(&self, payer: &Payer) -> bool {
+        payer
+            .completed
+            .is_none_or(|completed| self.inventory.requested > completed)
+    }
+
+    /// Returns the snapshot that keeps the last prune-first's promise by one listing alone.
+    pub(super) fn unconfirmed_promise(&self) -> Option<&Payer> {
+        let last = self.history.prune_first.as_deref();
+        let payer = last.and_then(|promise| promise.kept_by.as_ref());
+        payer.filter(|payer| !self.is_confirmed(payer))
+    }
+
+    /// Returns the step that waits for a second listing of a new payer.
+    pub(super) fn confirm(&self, payer: &Payer) -> Step {
+        let mut rows = self.inventory.snapshots.iter();
+        let row = rows.find(|row| row.id == payer.id);
+        let name = row.map_or("the new snapshot", |row| &row.name);
+        self.poll(&format!(
+            "no other snapshot is deleted for {name} until a second listing shows it as completed"
+        ))
+    }
+
+    /// I7, I19: allows no second prune-first before the rotation has made a snapshot since the
+    /// first, or while that one is listed as anything but completed. The same delete may be sent
+    /// again.
+    pub(super) fn may_promise(&self, own: &OwnSnapshot<'_>) -> bool {
+        let Some(last) = self.history.prune_first.as_deref() else {
+            return true;
+        };
+        match &last.kept_by {
+            None => last.victim == own.snapshot.id,
+            Some(payer) => payer.id == own.snapshot.id || !self.is_promise_broken(),
+        }
+    }
+
+    /// Returns true if the snapshot that was made after the last prune-first is listed as anything
+    /// but completed, or is gone before a second listing showed it.
+    fn is_promise_broken(&self) -> bool {
+        let last = self.history.prune_first.as_deref();
+        let Some(payer) = last.and_then(|promise| promise.kept_by.as_ref()) else {
+            return false;
+        };
+        let mut rows = self.inventory.snapshots.iter();
+        let row = rows.find(|row| row.id == payer.id);
+        row.map_or(payer.completed.is_some(), |row| {
+            row.status != Status::Completed
+        })
+    }
+
+    /// Returns true if nothing is owed for a prune-first.
+    pub(super) fn is_promise_kept(&self) -> bool {
+        self.history.open_promise().is_none() && !self.is_promise_broken()
+    }
+
+    /// Returns why a full server is not pruned a second time.
+    pub(super) fn owes_a_snapshot(&self) -> String {
+        let last = self.history.prune_first.as_deref();
+        let payer = last.and_then(|promise| promise.kept_by.as_ref());
+        let why = match payer.filter(|_| self.is_promise_broken()) {
+            Some(payer) => format!(
+                "the snapshot with id {}, made since a snapshot was last deleted to make room, is no longer listed as completed",
+                payer.id
+            ),
+            None => "no snapshot was made since one was last deleted to make room".to_owned(),
+        };
+        format!(
+            "the server is full, and {why}: delete one that nobody needs, or run snaprotate resume --server {} to let the rotation delete another",
+            self.policy.server
+        )
+    }
+
+    /// Returns true if a prune-first made the free room and its slot still needs it.
+    pub(super) fn room_is_owed(&self) -> bool {
+        let open = self.history.open_promise();
+        let there = |id: &SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == *id);
+        open.is_some_and(|open| !there(&open.victim))
+    }
+}

@@ -1,0 +1,155 @@
+//! The record of a rotation's slots and payments.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ended_slot_ranges::EndedSlotRanges;
+use super::event::RecordedAt;
+use super::payment::{Payer, Payment};
+use super::recorded_settings::TermsHash;
+use super::shrink_candidates::ShrinkCandidates;
+use super::slot_record::SlotRecord;
+use super::snapshot::SnapshotId;
+
+/// Number of spent payments that are kept, in case a listing shows the deleted snapshot again.
+const MOST_SPENT: usize = 2;
+
+/// Why slots count from a certain time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CareReason {
+    /// The rotation came under care: its first snapshot has the name of that instant.
+    Added,
+    /// Its schedule, zone or pattern changed: older slots don't belong to it.
+    Changed,
+}
+
+/// Why a slot has no snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SlotFailure {
+    /// The name of its snapshot.
+    pub(super) name: Box<str>,
+    pub(super) why: Box<str>,
+}
+
+impl SlotFailure {
+    pub(super) fn of(name: &str, why: &str) -> Self {
+        let (name, why) = (name.into(), why.into());
+        Self { name, why }
+    }
+}
+
+/// The log of one rotation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RotationState {
+    pub(super) name: String,
+    /// Since when it is under care; `None` after it left the policy.
+    pub(super) since: Option<Timestamp>,
+    /// The reason for `since`; trails of earlier versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) begin: Option<CareReason>,
+    /// Its terms, as last recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) terms: Option<TermsHash>,
+    /// Payments for deletes (I19).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) payments: Vec<Payment>,
+    /// Deletes that need no payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shrink: Option<Box<ShrinkCandidates>>,
+    pub(super) slots: Vec<SlotRecord>,
+    /// The slots that ended before those.
+    #[serde(default, skip_serializing_if = "EndedSlotRanges::is_empty")]
+    pub(super) passed: EndedSlotRanges,
+    /// Why its hooks failed last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hook_fault: Option<Box<str>>,
+    /// Why its last snapshot may show a running server, although the rotation stops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ran: Option<Box<SlotFailure>>,
+    /// Why the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failed: Option<Box<SlotFailure>>,
+    /// Why the last slot without a snapshot ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) missing: Option<Box<SlotFailure>>,
+}
+
+impl RotationState {
+    /// Returns the snapshots whose delete waits for an operator or for the grace.
+    pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
+        let shrink = self.shrink.iter();
+        shrink.flat_map(|shrink| shrink.announced.iter().chain(&shrink.found).cloned())
+    }
+
+    /// Ends the care for the rotation: it left the policy, or the policy was removed.
+    pub(super) fn leave(&mut self) {
+        (self.since, self.begin, self.terms, self.shrink) = (None, None, None, None);
+        self.payments.clear();
+    }
+
+    /// Announces the ids that new terms delete. They replace the previous announcement and the
+    /// deletes that an operator agreed to under the previous terms.
+    pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: RecordedAt) {
+        let found = self.shrink.take().map(|shrink| shrink.found);
+        let shrink = ShrinkCandidates {
+            announced: ids.iter().cloned().collect(),
+            since: Some(at),
+            found: found.unwrap_or_default(),
+            agreed: Vec::new(),
+            taken: 0,
+        };
+        self.shrink = (!shrink.is_empty()).then(|| Box::new(shrink));
+    }
+
+    /// Adds a snapshot that pays for another. Spent payments are kept for a while, since the
+    /// deleted snapshot may be listed again.
+    pub(super) fn add_payment(&mut self, by: Payer) {
+        let spent = self
+            .payments
+            .iter()
+            .filter(|payment| payment.victim.is_some());
+        if spent.count() > MOST_SPENT
+            && let Some(oldest) = self.payments.iter().position(|p| p.victim.is_some())
+        {
+            self.payments.remove(oldest);
+        }
+        self.payments.reserve_exact(1);
+        self.payments.push(Payment { by, victim: None });
+    }
+
+    /// Agrees to everything that waits for an operator.
+    pub(super) fn agree(&mut self) {
+        if let Some(shrink) = &mut self.shrink {
+            let ShrinkCandidates {
+                announced,
+                found,
+                agreed,
+                ..
+            } = &mut **shrink;
+            agreed.append(announced);
+            agreed.append(found);
+            shrink.taken = 0;
+        }
+    }
+
+    /// Removes a snapshot that is gone.
+    pub(super) fn gone(&mut self, id: &SnapshotId) {
+        self.payments.retain(|payment| payment.by.id != *id);
+        let Some(shrink) = &mut self.shrink else {
+            return;
+        };
+        let ShrinkCandidates {
+            announced,
+            found,
+            agreed,
+            ..
+        } = &mut **shrink;
+        for ids in [announced, found, agreed] {
+            ids.retain(|held| *held != *id);
+        }
+        self.shrink.take_if(|shrink| shrink.is_empty());
+    }
+}

@@ -1,0 +1,47 @@
+//! Deletes that no new snapshot pays for: announced, found, or approved by an operator (I19).
+
+use serde::{Deserialize, Serialize};
+
+use super::event::RecordedAt;
+use super::snapshot::SnapshotId;
+
+/// A rotation's snapshots that may go although no new snapshot has replaced them (I19).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct ShrinkCandidates {
+    /// Announced by an edit or a first look; deleted when `shrink_grace` has passed.
+    pub(super) announced: Vec<SnapshotId>,
+    /// Time of the announcement.
+    pub(super) since: Option<RecordedAt>,
+    /// Found beyond `keep` without an announcement; deleted after an operator agrees.
+    pub(super) found: Vec<SnapshotId>,
+    /// Approved by an operator.
+    pub(super) agreed: Vec<SnapshotId>,
+    /// Announced snapshots that were deleted for a due slot of a full server. The announcement
+    /// passes on to the snapshots that the new one pushes beyond `keep`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) taken: u32,
+}
+
+impl ShrinkCandidates {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self {
+            announced,
+            found,
+            agreed,
+            taken,
+            ..
+        } = self;
+        announced.is_empty() && found.is_empty() && agreed.is_empty() && *taken == 0
+    }
+
+    pub(super) fn holds(&self, id: &SnapshotId) -> bool {
+        let mut all = self.announced.iter().chain(&self.found).chain(&self.agreed);
+        all.any(|held| *held == *id)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub(super) fn is_zero(count: &u32) -> bool {
+    *count == 0
+}

@@ -1,0 +1,55 @@
+//! What is recorded of one slot: its outcome and its attempts.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::event::{RecordedAt, SlotOutcome};
+
+/// The record of one slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotRecord {
+    /// The name of its snapshot.
+    pub name: String,
+    /// Its scheduled instant.
+    pub at: Timestamp,
+    /// How it ended; `None` while unsettled.
+    pub ending: Option<SlotOutcome>,
+    /// Number of attempts that count.
+    pub attempts: u32,
+    /// Number of all tries; determines the length of the pause.
+    pub tries: u32,
+    /// Time at which the last try ended.
+    pub last_try: Option<RecordedAt>,
+    /// Since when its tries have not counted: each was refused for now or not delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Timestamp>,
+    /// True if the last try exceeded the provider's rate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited: bool,
+    /// Number of tries of this process.
+    #[serde(skip)]
+    pub own_tries: u32,
+    /// Number of creates sent for it, without those that were refused for now (I9).
+    #[serde(default, skip_serializing_if = "super::shrink_candidates::is_zero")]
+    pub intents: u32,
+    /// Time of the last create's intent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Timestamp>,
+    /// Number of stops of the server sent for it, without refused ones (I20).
+    #[serde(default, skip_serializing_if = "super::shrink_candidates::is_zero")]
+    pub stops: u32,
+    /// True if slots before it passed without a note of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leap: bool,
+}
+
+impl SlotRecord {
+    /// Returns the outcome when the slot's time has passed: given up if it was ever tried.
+    pub fn passed(&self) -> SlotOutcome {
+        if self.tries > 0 {
+            SlotOutcome::GivenUp
+        } else {
+            SlotOutcome::Skipped
+        }
+    }
+}

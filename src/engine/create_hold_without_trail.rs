@@ -1,0 +1,53 @@
+//! The hold on creates where the trail begins beside own snapshots.
+
+use std::sync::Mutex;
+
+use jiff::SignedDuration;
+
+use super::{Engine, ServerRuntime, lock};
+use crate::api::SnapshotApi;
+use crate::core::decide::Inventory;
+use crate::core::policy::Policy;
+use crate::core::sanitize::utc;
+use crate::core::snapshot::Snapshot;
+
+/// The alert of a first start without a trail beside own snapshots.
+pub(super) const TRAIL_BEGINS: &str = "trail_begins";
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Returns for how long no create is sent to a server that shows own snapshots at a first
+    /// start. If there was a trail, somebody removed it, and with it the record of a create that
+    /// may still take effect.
+    pub(super) async fn trail_begins(
+        &self,
+        policy: &Policy,
+        runtime: &Mutex<ServerRuntime>,
+        inventory: &Inventory,
+    ) -> Option<SignedDuration> {
+        let left = self.begins_until - self.clock.now().mono;
+        if !left.is_positive() {
+            self.set_alert(TRAIL_BEGINS, "trail", None).await;
+            return None;
+        }
+        // Checked at the first look only: own snapshots that appear later may come from this
+        // process.
+        let own = |row: &Snapshot| policy.place(&row.name).is_some();
+        {
+            let mut runtime = lock(runtime);
+            let asked = runtime.history.has_asked();
+            let first = || !asked && inventory.snapshots.iter().any(own);
+            if !*runtime.found_own.get_or_insert_with(first) {
+                return None;
+            }
+        }
+        let until = self.clock.now().wall.checked_add(left).ok()?;
+        let reason = format!(
+            "there was no trail at the start, but servers hold own snapshots: nothing is created on them until {}, because an earlier create request may still take effect. On a first start, this is normal; otherwise, find out who removed the trail",
+            utc(until)
+        );
+        if !self.account.stands(TRAIL_BEGINS, "trail") {
+            self.set_alert(TRAIL_BEGINS, "trail", Some(reason)).await;
+        }
+        Some(left)
+    }
+}

@@ -1,0 +1,98 @@
+//! Lists why `once` did not succeed: standing alerts, and slots that are not settled.
+
+use super::notification_queue::global_alert;
+use super::{AcceptedListing, Engine, ServerRuntime, lock};
+use crate::alerts::Alert;
+use crate::api::SnapshotApi;
+use crate::core::decide::Inventory;
+use crate::core::event::SlotOutcome;
+use crate::core::newest_slot_completion::left_unsettled;
+use crate::core::policy::Rotation;
+use crate::core::snapshot::ServerId;
+
+/// A slot that ended without a completed snapshot, or has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsettledSlot {
+    /// The provider's id of the server.
+    pub server: ServerId,
+    /// The server's name.
+    pub server_name: String,
+    /// The rotation; empty if the server did not come to rest for another reason.
+    pub rotation: String,
+    /// The name of the slot's snapshot.
+    pub snapshot: String,
+    /// Why the slot is not settled.
+    pub reason: String,
+}
+
+impl<A: SnapshotApi> Engine<A> {
+    /// Returns all standing alerts, those of the account first.
+    pub fn all_standing(&self) -> Vec<Alert> {
+        let of_account = self.account_alerts().into_iter().map(global_alert);
+        of_account.chain(self.standing()).collect()
+    }
+
+    /// Returns the newest due slots that have no completed snapshot at the end of `once`. A server
+    /// whose slots are all settled, but that did not come to rest, gets one entry without a
+    /// rotation.
+    pub fn unsettled(&self) -> Vec<UnsettledSlot> {
+        let wanted = self.wanted();
+        let mut all = Vec::new();
+        for (server, policy) in wanted.policies.iter() {
+            let runtime = self.runtime(server);
+            let runtime = lock(&runtime);
+            if runtime.settled {
+                continue;
+            }
+            let before = all.len();
+            let entry = |rotation: &str, snapshot: String, reason: &str| UnsettledSlot {
+                server: server.clone(),
+                server_name: policy.called().to_owned(),
+                rotation: rotation.to_owned(),
+                snapshot,
+                reason: reason.to_owned(),
+            };
+            let (rules, now) = (&wanted.rules, self.clock.now());
+            let nothing = || Inventory::empty(now.mono);
+            let seen = runtime
+                .seen
+                .as_ref()
+                .map_or_else(nothing, AcceptedListing::inventory);
+            for (rotation, name) in left_unsettled(policy, &seen, &runtime.history, rules, now) {
+                let reason = why(&runtime, rotation, &name);
+                all.push(entry(&rotation.name, name, reason));
+            }
+            // A standing alert already says why.
+            if all.len() == before && runtime.history.alerts.is_empty() {
+                let reason = if runtime.history.paused().is_some() {
+                    "the server is paused"
+                } else {
+                    "work on the server is not finished"
+                };
+                all.push(entry("", String::new(), reason));
+            }
+        }
+        all
+    }
+}
+
+fn why<'a>(runtime: &'a ServerRuntime, rotation: &Rotation, name: &str) -> &'a str {
+    if runtime.history.paused().is_some() {
+        return "the server is paused";
+    }
+    if let Some(why) = runtime.history.missing(&rotation.name, name) {
+        return why;
+    }
+    match runtime.history.slot(&rotation.name, name).map(|n| n.ending) {
+        Some(Some(SlotOutcome::GivenUp | SlotOutcome::Skipped)) => {
+            "the slot ended without a snapshot"
+        }
+        Some(Some(SlotOutcome::Paused)) => "the slot passed during a pause",
+        Some(None) if runtime.history.open.is_some() => {
+            "the outcome of its create request is still unknown"
+        }
+        Some(None) => "the slot has no completed snapshot yet",
+        _ if runtime.seen.is_none() => "the server's snapshots could not be listed",
+        _ => "no snapshot was made for the slot",
+    }
+}

@@ -1,0 +1,170 @@
+//! Tests of the work queue: clock steps, loops that panic, stops.
+
+use jiff::SignedDuration;
+
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn all_are_looked_at_again_when_the_clock_is_set_back_while_they_rest() {
+    let scene = Scene::new(1..=6);
+    let running = scene.run();
+    scene.pass(2 * HOUR).await;
+    assert_eq!(scene.made().len(), 6);
+    let before = scene.provider.asked().len();
+    scene.pass(2 * HOUR).await;
+    assert_eq!(scene.provider.asked().len(), before, "all are at rest");
+
+    scene.stepper.step(-48 * HOUR);
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.raised().len(), 6, "the clock is behind the trail");
+    // Once the clock is right again they resume, and each creates one at the next slot.
+    scene.stepper.step(48 * HOUR);
+    scene.pass(24 * HOUR).await;
+    assert_eq!(scene.cleared().len(), 6);
+    for server in 1..=6 {
+        let names = ["daily-2026-11-25", "daily-2026-11-26"];
+        assert_eq!(scene.provider.names(server), names);
+    }
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_nothing_is_begun_between_that_new_policies_are_recorded_and_that_they_are_in_force() {
+    for comes in [false, true] {
+        let scene = Scene::new([1]);
+        let recording = scene.engine.begin_policy_swap();
+        let running = scene.run();
+        scene.pass(10 * MINUTE).await;
+        assert_eq!(scene.provider.mutations(), 0);
+        if comes {
+            scene.reload([]);
+        }
+        drop(recording);
+        scene.pass(MINUTE).await;
+        assert_eq!(scene.provider.creates(1), usize::from(!comes));
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_policy_went_is_recorded_when_it_can_be_whatever_is_reloaded_meanwhile() {
+    let scene = Scene::new([1, 2]);
+    let running = scene.run();
+    scene.pass(HOUR).await;
+    scene.disk.set().room = Some(0);
+    scene.reload([2]);
+    scene.pass(MINUTE).await;
+    scene.reload([2]);
+    scene.disk.set().room = None;
+    scene.pass(MINUTE).await;
+    let removed = scene.events("server_removed");
+    assert_eq!(removed.len(), 1);
+    assert_eq!(removed[0]["server"], 1);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_a_little_wakes_nobody() {
+    let scene = Scene::new([1]);
+    let running = scene.run();
+    scene.pass(HOUR).await;
+    let before = scene.provider.asked().len();
+    scene.stepper.step(-4 * MINUTE);
+    scene.pass(HOUR).await;
+    assert_eq!(scene.provider.asked().len(), before);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_ahead_runs_the_newest_slot_once() {
+    let scene = Scene::new([1]);
+    let running = scene.run();
+    scene.pass(HOUR).await;
+    scene.stepper.step(72 * HOUR);
+    scene.pass(MINUTE).await;
+    let names = ["daily-2026-11-25", "daily-2026-11-28"];
+    assert_eq!(scene.provider.names(1), names);
+    assert_eq!(scene.provider.creates(1), 2);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_loop_that_breaks_is_tried_again_and_others_go_on() {
+    let mut scene = Scene::new([]);
+    scene.rules.retry_after = MINUTE;
+    scene.restart([1, 2, 3]);
+    let mut broken = 0;
+    scene.provider.script(move |what| match what {
+        What::Create(2) if broken < 2 => {
+            broken += 1;
+            Reply::Panics
+        }
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    assert_eq!(scene.made(), [1, 3].into());
+    scene.pass(2 * HOUR).await;
+    assert_eq!(scene.made(), [1, 2, 3].into());
+    // A create that panicked may have been sent, so its settle window passes first.
+    let creates = scene.provider.times(|what| *what == What::Create(2));
+    assert_eq!(creates.len(), 3);
+    for pair in creates.windows(2) {
+        assert!(pair[1] - pair[0] >= 10 * MINUTE, "I9: {creates:?}");
+    }
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i16_a_listing_that_breaks_is_one_that_failed() {
+    for servers in [3, 8] {
+        let scene = Scene::new(1..=servers);
+        let mut broken = 0;
+        scene.provider.script(move |what| match what {
+            What::List(None | Some(2)) if broken < 2 => {
+                broken += 1;
+                Reply::Panics
+            }
+            _ => Reply::Works,
+        });
+        let running = scene.run();
+        scene.pass(20 * MINUTE).await;
+        assert_eq!(scene.made(), (1..=servers).collect());
+        running.ends().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_awaits_the_create_in_flight_records_it_and_sends_no_other() {
+    let scene = Scene::new([1, 2]);
+    scene.provider.script(|what| match what {
+        What::Create(1) => Reply::Slowly(20 * SECOND, 200),
+        // Without the stop, its create would follow while the other is in flight.
+        What::List(Some(2)) => Reply::Slowly(8 * SECOND, 200),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(10 * SECOND).await;
+    assert_eq!(scene.provider.mutations(), 1);
+    let asked = scene.clock.now().mono;
+    running.ends().await;
+    assert!(
+        scene.clock.now().mono - asked > 10 * SECOND,
+        "it was waited for"
+    );
+    assert_eq!(scene.provider.mutations(), 1, "no other was sent");
+    let results = scene.events("create_result");
+    assert_eq!(results.len(), 1);
+    assert_eq!(results[0]["server"], 1);
+    assert_eq!(results[0]["outcome"], "done");
+    assert_eq!(results[0]["status"], 201);
+    let intents = scene.events("create_intent");
+    assert_eq!(intents.len(), 1, "nor intended");
+    let asked = scene.provider.asked().len();
+    scene.pass(HOUR).await;
+    assert_eq!(scene.provider.asked().len(), asked);
+}
