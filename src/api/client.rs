@@ -37,30 +37,61 @@ pub struct ApiSettings {
     pub proxy: Proxy,
 }
 
-/// Parses the base address. Fails for one over which the token would be sent in the clear (I13).
-pub(super) fn base(text: &str) -> Result<Url, String> {
-    let shown = || printable(text, URL_SHOWN);
-    let url = Url::parse(text).map_err(|error| {
-        format!("base_url: {error}; write it like https://admin.vps.org/api/v1")
-    })?;
+/// Why an address can't be the API's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// It can't be parsed.
+    #[error("base_url is not a URL: {0}")]
+    NotAUrl(String),
+    /// Its scheme is neither `https` nor `http`, or it has no host.
+    #[error("base_url is not a web address")]
+    NotAWebAddress,
+    /// It holds a user or a password, which the client would send besides the token.
+    #[error("base_url must not hold a user or a password")]
+    HasUser,
+    /// It has a query or a fragment, so no path can be appended.
+    #[error("base_url must end with its path: no '?' and no '#'")]
+    HasQuery,
+    /// Anyone on the network path could read the token (I13).
+    #[error("base_url would send the token unencrypted")]
+    Unencrypted,
+}
+
+impl BaseUrlError {
+    /// Returns what to write instead.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unencrypted => {
+                "write https:// (http:// is only for 127.0.0.1, [::1] and localhost)"
+            }
+            _ => "write base_url = \"https://admin.vps.org/api/v1\"",
+        }
+    }
+}
+
+/// Parses the API's address. The result ends in a slash, so that paths can be joined to it.
+pub fn parse_base_url(text: &str) -> Result<Url, BaseUrlError> {
+    let mut url = Url::parse(text).map_err(|error| BaseUrlError::NotAUrl(error.to_string()))?;
+    if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
+        return Err(BaseUrlError::NotAWebAddress);
+    }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("base_url: holds a user or a password; only the token is sent".to_owned());
+        return Err(BaseUrlError::HasUser);
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!(
-            "base_url: {} must end with its path: no '?' and no '#'",
-            shown()
-        ));
+        return Err(BaseUrlError::HasQuery);
     }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if url.host_str().is_some_and(is_loopback) => Ok(url),
-        "http" => Err(format!(
-            "base_url: {} would send the token unencrypted; use https",
-            shown()
-        )),
-        _ => Err(format!("base_url: {} must begin with https://", shown())),
+    if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) {
+        return Err(BaseUrlError::Unencrypted);
     }
+    let path = format!("{}/", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// Parses the address for a client that no configuration was read for.
+pub(super) fn base(text: &str) -> Result<Url, String> {
+    parse_base_url(text).map_err(|error| format!("{error}: {}", error.remedy()))
 }
 
 /// Returns true for `localhost` and loopback addresses: requests to them stay on this host.

@@ -360,12 +360,12 @@ async fn a_new_token_is_used_after_renew_and_a_bad_one_leaves_the_former() {
 #[test]
 fn i13_a_base_url_that_would_show_the_token_is_refused() {
     for (url, word) in [
-        ("http://admin.vps.org/api/v1", "use https"),
-        ("http://127.0.0.1.vps.org/", "use https"),
-        ("http://localhost.vps.org/", "use https"),
-        ("http://0.0.0.0/", "use https"),
-        ("ftp://admin.vps.org/", "must begin with https"),
-        ("admin.vps.org", "write it like"),
+        ("http://admin.vps.org/api/v1", "unencrypted: write https://"),
+        ("http://127.0.0.1.vps.org/", "unencrypted: write https://"),
+        ("http://localhost.vps.org/", "unencrypted: write https://"),
+        ("http://0.0.0.0/", "unencrypted: write https://"),
+        ("ftp://admin.vps.org/", "not a web address"),
+        ("admin.vps.org", "write base_url ="),
         ("https://me:secret@admin.vps.org/", "user or a password"),
         ("https://admin.vps.org/?a=b", "end with its path"),
     ] {

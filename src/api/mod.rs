@@ -45,8 +45,7 @@ mod tls_tests;
 use std::collections::BTreeMap;
 use std::future::Future;
 
-pub use client::ApiSettings;
-pub use client::{is_loopback, outgoing, over_socket};
+pub use client::{ApiSettings, BaseUrlError, is_loopback, outgoing, over_socket, parse_base_url};
 pub use error::{ApiError, ErrorKind, chain};
 pub use http::HttpApi;
 pub use power::PowerAction;

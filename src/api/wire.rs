@@ -4,6 +4,7 @@
 //! server in doubt; a row that names no server puts the whole listing in doubt (I11). Fields that
 //! rotation does not need are skipped, whatever they hold.
 
+use crate::core::sanitize::NAME_SHOWN;
 use std::collections::BTreeSet;
 use std::iter;
 
@@ -15,9 +16,6 @@ use super::lenient_json::{RestoreRow, Scalar, ServerRow, SnapshotRow};
 use super::pagination::{PageEnd, PageSink};
 use super::{CreatedSnapshot, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
-
-/// Characters of a foreign name that a message repeats, at most.
-const NAME_SHOWN: usize = 80;
 
 /// Nearly every server has at most this many rows, so up to here its list grows by exactly one.
 const FEW: usize = 8;

@@ -11,7 +11,7 @@ use super::disk::{Disk, RealDisk};
 use super::head::HeadState;
 use super::reader::{ChainChecker, LineReader, files, is_torn};
 use super::record::{GlobalEvent, RecordHeader};
-use crate::core::sanitize::{printable, utc};
+use crate::core::sanitize::{NAME_SHOWN, printable, utc};
 use crate::core::snapshot::ServerId;
 
 /// The hashes of the wanted records, and the range of records that the trail holds.
@@ -51,8 +51,6 @@ impl Verified {
     }
 }
 
-/// Characters of a file's name that a message repeats, at most.
-const NAME_SHOWN: usize = 80;
 /// Problems that are listed, at most.
 const TOLD: usize = 100;
 

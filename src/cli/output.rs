@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::daemon::CommandError;
 
 /// Longest path that is shown, in characters.
@@ -49,7 +49,7 @@ pub(super) fn note(text: &str) {
 
 /// Returns the name of a server or snapshot, printable and shortened.
 pub(super) fn printable_name(name: &str) -> String {
-    printable(name, crate::status::server_lookup::NAME_SHOWN)
+    printable(name, NAME_SHOWN)
 }
 
 /// Returns a path, printable and shortened.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::core::policy::Policy;
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
-use crate::status::server_lookup::{self, NAME_SHOWN, NamedServer};
+use crate::status::server_lookup::{self, NamedServer};
 
 /// One server or all, for a command whose only object is a server: it may be named bare, or
 /// by the option that every command has.

@@ -13,40 +13,14 @@ use super::table_reader::Located;
 use super::value_types::SecretFile;
 use super::{Environment, SecretChecks, defaults, file_source};
 use crate::api::token::{LONGEST, is_open};
-use crate::api::{is_loopback, secret as secret_text};
+use crate::api::{parse_base_url, secret as secret_text};
 use crate::audit::witness::SignerKey;
 
-/// Validates the address. The result ends in a slash, so that paths can be joined to it.
+/// Validates the address.
 pub(super) fn base_url(text: &Located<String>, log: &mut Diagnostics) -> Option<Url> {
-    let usual = format!("write base_url = {:?}", defaults::BASE_URL);
-    let fault = match Url::parse(&text.value) {
-        Err(error) => format!("base_url is not a URL: {error}"),
-        Ok(url) if !matches!(url.scheme(), "https" | "http") || url.host().is_none() => {
-            "base_url is not a web address".to_owned()
-        }
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            "base_url must not hold a user or a password".to_owned()
-        }
-        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
-            "base_url must end with its path: no '?' and no '#'".to_owned()
-        }
-        // I13: over plain http anyone on the network path could read the token.
-        Ok(url) if url.scheme() == "http" && !url.host_str().is_some_and(is_loopback) => {
-            "base_url would send the token unencrypted".to_owned()
-        }
-        Ok(mut url) => {
-            let path = format!("{}/", url.path().trim_end_matches('/'));
-            url.set_path(&path);
-            return Some(url);
-        }
-    };
-    let remedy = if fault.contains("unencrypted") {
-        "write https:// (http:// is only for 127.0.0.1, [::1] and localhost)".to_owned()
-    } else {
-        usual
-    };
-    log.error(&text.at, fault, remedy);
-    None
+    let url = parse_base_url(&text.value);
+    url.map_err(|error| log.error(&text.at, error.to_string(), error.remedy()))
+        .ok()
 }
 
 /// Returns the token's file, and true if it is a systemd credential.

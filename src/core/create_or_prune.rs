@@ -106,7 +106,7 @@ impl DecisionContext<'_> {
                 RotationDemand::Blocked(self.nothing_to_give(&owned))
             }
             Some(Ok(own)) if !self.may_promise(&own) => {
-                RotationDemand::Blocked(self.owes_a_snapshot())
+                RotationDemand::Blocked(self.why_not_pruned_again())
             }
             Some(Ok(own)) => {
                 let reason = format!("the server is full, and a slot of {} is due", rotation.name);

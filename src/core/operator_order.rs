@@ -12,12 +12,9 @@ use super::downtime_state::Downtime;
 use super::event::ClockReading;
 use super::name_pattern;
 use super::policy::{Policy, Rules};
-use super::sanitize::{printable, utc};
+use super::sanitize::{NAME_SHOWN, printable, utc};
 use super::server_history::{HookHold, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
-
-/// Characters of a name that a message shows.
-pub(super) const NAME_SHOWN: usize = 80;
 
 /// One of the provider's calls for one server.
 #[expect(

@@ -39,6 +39,11 @@ impl ServerHistory {
         promise.filter(|promise| promise.kept_by.is_none())
     }
 
+    /// Returns the snapshot that keeps the promise of the last prune-first.
+    pub(super) fn promise_keeper(&self) -> Option<&Payer> {
+        self.prune_first.as_deref()?.kept_by.as_ref()
+    }
+
     /// Stores that a second listing shows the snapshot completed that keeps the promise.
     pub(super) fn confirm_promise(&mut self, inventory: &Inventory) {
         let promise = self.prune_first.as_deref_mut();
@@ -72,8 +77,7 @@ impl DecisionContext<'_> {
 
     /// Returns the snapshot that keeps the last prune-first's promise by one listing alone.
     pub(super) fn unconfirmed_promise(&self) -> Option<&Payer> {
-        let last = self.history.prune_first.as_deref();
-        let payer = last.and_then(|promise| promise.kept_by.as_ref());
+        let payer = self.history.promise_keeper();
         payer.filter(|payer| !self.is_confirmed(payer))
     }
 
@@ -103,8 +107,7 @@ impl DecisionContext<'_> {
     /// Returns true if the snapshot that was made after the last prune-first is listed as anything
     /// but completed, or is gone before a second listing showed it.
     fn is_promise_broken(&self) -> bool {
-        let last = self.history.prune_first.as_deref();
-        let Some(payer) = last.and_then(|promise| promise.kept_by.as_ref()) else {
+        let Some(payer) = self.history.promise_keeper() else {
             return false;
         };
         let mut rows = self.inventory.snapshots.iter();
@@ -120,9 +123,8 @@ impl DecisionContext<'_> {
     }
 
     /// Returns why a full server is not pruned a second time.
-    pub(super) fn owes_a_snapshot(&self) -> String {
-        let last = self.history.prune_first.as_deref();
-        let payer = last.and_then(|promise| promise.kept_by.as_ref());
+    pub(super) fn why_not_pruned_again(&self) -> String {
+        let payer = self.history.promise_keeper();
         let why = match payer.filter(|_| self.is_promise_broken()) {
             Some(payer) => format!(
                 "the snapshot with id {}, made since a snapshot was last deleted to make room, is no longer listed as completed",

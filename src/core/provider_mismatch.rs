@@ -6,9 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{DecisionContext, Step};
 use super::event::{RecordedAt, ServerEvent};
-use super::operator_order::NAME_SHOWN;
 use super::recorded_settings::Fnv;
-use super::sanitize::{printable, utc};
+use super::sanitize::{NAME_SHOWN, printable, utc};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 

@@ -36,9 +36,7 @@ pub fn time_to_next_attempt(
 ) -> Option<SignedDuration> {
     let usual = backoff(server, rules, &note.name, note.tries);
     let pause = if note.limited {
-        let doublings = note.tries.saturating_sub(1).min(16);
-        let soon = rules.poll_interval.saturating_mul(1 << doublings);
-        soon.min(usual)
+        doubled(rules.poll_interval, note.tries.saturating_sub(1), usual)
     } else {
         usual
     };
@@ -46,14 +44,15 @@ pub fn time_to_next_attempt(
     (left > SignedDuration::ZERO).then_some(left)
 }
 
+/// Returns the pause doubled this number of times, and at most `longest`.
+pub fn doubled(first: SignedDuration, times: u32, longest: SignedDuration) -> SignedDuration {
+    first.saturating_mul(1 << times.min(16)).min(longest)
+}
+
 /// Returns the pause after the nth try: doubled each time, an hour at most, and up to a quarter
 /// longer by a hash of the server and what is tried, so that servers do not retry in step.
 pub(super) fn backoff(server: &ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
-    let doublings = tries.saturating_sub(1).min(16);
-    let pause = rules
-        .retry_after
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_BACKOFF);
+    let pause = doubled(rules.retry_after, tries.saturating_sub(1), LONGEST_BACKOFF);
     let number = server.number().map(u64::to_le_bytes);
     let text = server.text().map_or(&[][..], str::as_bytes);
     let seed = number.iter().flatten().chain(text);

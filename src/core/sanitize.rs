@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+/// Longest name of the provider's or the trail's that a text repeats, in characters.
+pub const NAME_SHOWN: usize = 120;
+
 /// Returns `text` in one line. Characters that could control a terminal or change the reading
 /// direction are escaped. The result has at most `max` characters; an ellipsis marks a cut.
 pub fn printable(text: &str, max: usize) -> String {

@@ -17,15 +17,13 @@ use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::decide::Inventory;
 use crate::core::event::{ClockReading, RaisedAlert};
 use crate::core::policy::Rules;
+use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
 
 /// Alert that stands while the provider rejects the token.
 const REFUSED: &str = "account_refused";
 
 /// Alert that stands while listings fail.
 const UNREACHABLE: &str = "api_unreachable";
-
-/// Longest pause between two trials of a token that may be read-only.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The alert is raised after this many consecutive failed listings, or once they have failed for
 /// [`FAILING`].
@@ -232,9 +230,7 @@ impl AccountHealth {
             state.barred += 1;
             state.barred_token = token;
         }
-        let doublings = (state.barred - 1).min(16);
-        let pause = rules.retry_after.saturating_mul(1 << doublings);
-        state.next_trial = now.mono + pause.min(LONGEST_PAUSE);
+        state.next_trial = now.mono + doubled(rules.retry_after, state.barred - 1, LONGEST_BACKOFF);
         state.refuse(error, now, rules.retry_after)
     }
 

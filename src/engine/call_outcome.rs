@@ -7,11 +7,8 @@ use tokio::time::Instant;
 use crate::api::{ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, StatusCell};
 use crate::audit::Details;
 use crate::core::event::Outcome;
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::SnapshotId;
-
-/// Characters of a foreign name that a record repeats, at most.
-const NAME_SHOWN: usize = 80;
 
 /// Judges the answer to a create. An answer that names a known snapshot or another name proves
 /// nothing; the new snapshot is then looked for by its name (I9, I19).

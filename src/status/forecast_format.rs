@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
+use super::state_text::span;
 use crate::core::forecast::Forecast;
 use crate::core::recovery_points::AgeAt;
 use crate::core::sanitize::printable;
@@ -25,25 +26,7 @@ pub fn heading(forecast: &Forecast) -> String {
 
 /// Formats an age in its two largest units.
 pub fn age(moment: AgeAt) -> String {
-    moment.age.map_or_else(|| "none".to_owned(), duration)
-}
-
-/// Formats a duration in its two largest units.
-pub fn duration(time: SignedDuration) -> String {
-    let seconds = time.as_secs().max(0);
-    let units = [
-        ("d", seconds / 86_400),
-        ("h", seconds / 3600 % 24),
-        ("m", seconds / 60 % 60),
-        ("s", seconds % 60),
-    ];
-    let first = units.iter().position(|(_, n)| *n > 0).unwrap_or(3);
-    let two = units[first..].iter().take(2).filter(|(_, n)| *n > 0);
-    let words: Vec<_> = two.map(|(unit, n)| format!("{n}{unit}")).collect();
-    if words.is_empty() {
-        return "0s".to_owned();
-    }
-    words.join(" ")
+    moment.age.map_or_else(|| "none".to_owned(), span)
 }
 
 /// Formats an instant with its zone.
@@ -61,25 +44,4 @@ pub fn zone_name(zone: &TimeZone) -> &str {
 /// Returns a server's name, printable and shortened.
 pub fn name(text: &str) -> String {
     printable(text, LONGEST_NAME)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_told_by_its_two_largest_units() {
-        let cases = [
-            (0, "0s"),
-            (15, "15s"),
-            (75, "1m 15s"),
-            (3_600, "1h"),
-            (86_415, "1d"),
-            (90_000, "1d 1h"),
-            (604_800 + 82_800, "7d 23h"),
-        ];
-        for (seconds, told) in cases {
-            assert_eq!(duration(SignedDuration::from_secs(seconds)), told);
-        }
-    }
 }

@@ -15,7 +15,7 @@ use crate::core::sanitize::printable;
 const WIDTH: f64 = 960.0;
 /// Width of the rotations' names, and the number of characters that fit into it.
 const LEFT: f64 = 150.0;
-const NAME_SHOWN: usize = 17;
+const NAME_COLUMN: usize = 17;
 const RIGHT: f64 = 20.0;
 /// Distance between the lines of a rotation.
 const LANE: f64 = 14.0;
@@ -114,7 +114,7 @@ fn row(body: &mut String, forecast: &Forecast, rotation: &RotationForecast, y: f
         "<text class=\"\" x=\"12.0\" y=\"{:.1}\"><title>{}</title>{}</text>",
         y + 4.0,
         escaped(&rotation.name),
-        escaped(&printable(&rotation.name, NAME_SHOWN))
+        escaped(&printable(&rotation.name, NAME_COLUMN))
     );
     // When the last snapshot of each lane ends; `None`: after the span.
     let mut lanes: Vec<Option<Timestamp>> = Vec::new();

@@ -35,7 +35,7 @@ mod view_builder;
 
 pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
 pub use control_socket::{ControlSocket, socket};
-pub use forecast_format::{age, duration, heading, moment, name, zone_name};
+pub use forecast_format::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;
 pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::policy::Policy;
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::ServerId;
 
 use super::view::ServerView;
@@ -13,9 +13,6 @@ const ALIKE: f64 = 0.8;
 
 /// Names that are suggested, at most.
 const NAMED: usize = 3;
-
-/// Longest name that is shown, in characters.
-pub const NAME_SHOWN: usize = 80;
 
 /// The names of a server: its id, its policy file's stem, and its name if it has one.
 pub trait NamedServer {

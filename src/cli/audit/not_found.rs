@@ -9,13 +9,11 @@ use crate::audit::RecordFields;
 use crate::audit::records;
 use crate::cli::{note, server_argument};
 use crate::core::policy::Policy;
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::status::server_lookup::near;
 
-/// Longest name that is shown, in characters.
-const NAME_SHOWN: usize = 80;
 /// Rotations that an error lists, at most.
 const NAMED: usize = 8;
 

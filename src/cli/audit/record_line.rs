@@ -13,13 +13,12 @@ use super::snapshot_names::SnapshotNames;
 use crate::audit::{Record, RecordFields};
 use crate::cli::server_argument;
 use crate::core::policy::Policy;
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::ServerId;
 use crate::status::wrap;
 
 /// Longest event word, name and text of the trail that are shown, in characters.
 const WORD_SHOWN: usize = 30;
-const NAME_SHOWN: usize = 120;
 const TEXT_SHOWN: usize = 2000;
 /// A longer name shifts the rest of its own line only.
 const WIDEST_SERVER: usize = 24;

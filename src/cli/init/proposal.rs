@@ -11,7 +11,7 @@ use crate::api::ServerRows;
 use crate::config::defaults;
 use crate::core::name_pattern::Pattern;
 use crate::core::name_pattern_detection::{DetectedPattern, TimeSource, recognise};
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::{ServerId, Snapshot};
 
 /// Editors find the installed schema by this line.
@@ -21,8 +21,6 @@ const POLICY_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/policy
 /// A pattern has stopped if its newest date is this many intervals ago.
 const STOPPED_AFTER: i32 = 3;
 
-/// Longest foreign name that a comment shows, in characters.
-const NAME_SHOWN: usize = 80;
 /// Longest stem of a file's name, in characters.
 const LONGEST_STEM: usize = 60;
 /// Foreign snapshots that a comment names, at most.

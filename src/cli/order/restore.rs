@@ -129,9 +129,9 @@ fn send(
         say(&undone(&answer, &what, "on the server and at the provider"))?;
         return Ok(Exit::Bad);
     }
-    let window = crate::status::duration(target.config.rules.restore_window);
+    let window = target.config.rules.restore_window;
     say(&format!(
-        "{called} is being restored from {name} (id {id}); its rotation changes nothing for {window}"
+        "{called} is being restored from {name} (id {id}); its rotation changes nothing for {window:#}"
     ))?;
     if !args.wait {
         return Ok(Exit::Good);

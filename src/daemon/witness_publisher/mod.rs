@@ -22,6 +22,7 @@ use crate::audit::{Entry, GlobalEvent, Trail, WitnessedPoint};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::core::event::ClockReading;
+use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
 use crate::engine::Engine;
 use checkpoint_file::{PendingWrite, write};
 
@@ -33,7 +34,6 @@ pub(super) const ABOUT: &str = "witness";
 
 /// First and longest pause before a failure is retried.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Longest sleep, since the wall clock may jump and a month may end.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_mins(1);
@@ -175,9 +175,7 @@ impl Witness {
                     None
                 }
                 Err(why) => {
-                    let doublings = state.failures.min(16);
-                    let pause = PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
-                    state.next_try = now.mono + pause;
+                    state.next_try = now.mono + doubled(PAUSE, state.failures, LONGEST_BACKOFF);
                     state.failures += 1;
                     Some(format!(
                         "no new checkpoint of the trail is stored elsewhere; rotation goes on: {why}"

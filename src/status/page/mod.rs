@@ -26,10 +26,8 @@ pub(super) use self::server_page::server;
 pub(super) use self::server_table::fleet;
 use super::state_text::{self, SlotResult, span};
 use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView};
-use crate::core::sanitize::{local, printable};
+use crate::core::sanitize::{NAME_SHOWN, local, printable};
 
-/// Characters of a name and of a reason that are shown, at most.
-const NAME_SHOWN: usize = 120;
 const REASON_SHOWN: usize = 600;
 
 /// Renders the frame of a page; `every` is the interval in which a script renews it, if any.
