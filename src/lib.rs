@@ -38,14 +38,14 @@
 //!     `due_and_surplus_rules` and `create_or_prune`: rules 4 to 6 (due, surplus, rest);
 //!     `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`
-//!     decides which names are own; `rotation_state`, `slot_record`, `slot_record_access`,
-//!     `newest_slot_completion` and `ended_slot_ranges`: their ends; `slot_delay_text`.
+//!     decides which names are own; `rotation_record`, `slot_record`, `slot_record_access`,
+//!     `newest_slot_completion` and `ended_slot_ranges`: their ends; `snapshot_lateness_text`.
 //!   - Deletions: `retention`: which and in what order; `deletion_payment`, `payment` and
-//!     `payment_ledger`: what pays for them (I19); `shrink_grace`, `shrink_candidates` and
+//!     `payment_rules`: what pays for them (I19); `shrink_grace`, `unpaid_deletes` and
 //!     `recorded_settings`: deletions after an edit.
-//!   - Around a create: `hook_hold` (I18); `server_stop`, `server_start`, `downtime_state`,
+//!   - Around a create: `hook_lease` (I18); `server_stop`, `server_start`, `downtime_state`,
 //!     `downtime_alerts` and `start_at_shutdown` (I20); `server_info`.
-//!   - A provider that errs: `provider_mismatch`, `server_alias_rules`, `server_aliases`; an
+//!   - A provider that errs: `provider_mismatch`, `identity_records`, `server_identity`; an
 //!     answered id that can't be: `engine::call_outcome`; a listing of another server's snapshots:
 //!     `engine::snapshot_owners`.
 //!   - A refused call: `api::error` (its kind), `api::retry_after` and `api::rate_limit` (the
@@ -55,12 +55,12 @@
 //!     alerts.
 //!   - State: `event` is what the trail records, at a `clock_reading`; `apply`,
 //!     `apply_create_outcome` and `apply_power` turn it into a `server_history`, with its
-//!     `known_snapshots`; `inventory` is what a listing shows.
+//!     `recorded_snapshots`; `inventory` is what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
-//!     `forecast`, `forecast_simulation`, `recovery_points`. For `init`: `name_pattern_detection`,
-//!     `dated_name`.
+//!     `policy_forecast`, `forecast_simulation`, `recovery_ages`. For `init`:
+//!     `name_pattern_detection`, `name_pattern_candidate`.
 //!   - Values: `snapshot`, `id`; `sanitize` makes foreign text safe to print.
-//!   - For the proof: `deliberate_breaks`, `falsified_input`; for tests: `test_provider`.
+//!   - For the proof: `deliberate_breaks`, `deliberate_break_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!
 //! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults),

@@ -2,7 +2,7 @@
 
 use super::{Cli, Exit, block_on, help_text, say};
 use crate::clock::Clock;
-use crate::daemon::{CommandError, means};
+use crate::daemon::{CommandError, delivery_context};
 use crate::notify::Delivery;
 
 /// What to do.
@@ -47,11 +47,11 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
             return Err(CommandError::Settings(why));
         }
     }
-    let means = means(&config);
+    let delivery = delivery_context(&config);
     let now = Clock::system().now().wall;
     let ends = block_on(async {
         let tries = wanted.iter().map(|receiver| {
-            let post = Delivery::new(receiver.clone(), means.clone());
+            let post = Delivery::new(receiver.clone(), delivery.clone());
             async move { post.test(now).await }
         });
         Ok(futures_util::future::join_all(tries).await)

@@ -199,7 +199,7 @@ impl DecisionContext<'_> {
             if let Some(Err(odd)) = retention::oldest(&owned, index) {
                 let key = (AlertKind::OddDate, rotation.name.clone());
                 alerts.insert(key, disagree(&odd));
-            } else if let Some(reason) = self.shrink(rotation, &of) {
+            } else if let Some(reason) = self.shrink_summary(rotation, &of) {
                 alerts.insert((AlertKind::Shrink, rotation.name.clone()), reason);
             }
         }

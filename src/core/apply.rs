@@ -8,7 +8,7 @@ use super::decide::CLOCK_TOLERANCE;
 use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
 use super::payment::{Payer, PruneFirstPromise};
 use super::recorded_settings::TermsHash;
-use super::rotation_state::CareReason;
+use super::rotation_record::CareReason;
 use super::server_history::{PendingOp, ServerHistory};
 
 impl ServerHistory {
@@ -212,7 +212,7 @@ impl ServerHistory {
                     self.bind_payment(payer, id);
                 }
                 // A delete that is sent again had no effect so far, so it counts as refused.
-                if self.deletes(id) {
+                if self.has_open_delete_of(id) {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
                 }
@@ -262,18 +262,18 @@ impl ServerHistory {
                 self.stuck.remove(id);
                 self.saw_completed(id.clone(), snapshot);
                 self.made_late(id, snapshot);
-                let made = self.makes_slot(id) || self.takes_made(id, snapshot);
+                let made = self.has_open_slot_create_of(id) || self.takes_made(id, snapshot);
                 if made {
                     // One name pays once: a snapshot that shows under it later is a copy.
                     self.lapsed.retain(|lapsed| *lapsed.name != **snapshot);
                 }
-                if self.makes(id) {
+                if self.has_open_create_of(id) {
                     self.open = None;
                 }
                 match pays {
                     Some(true) if made => {
                         let (id, completed) = (id.clone(), at.mono);
-                        self.pays(snapshot, Payer { id, completed });
+                        self.record_payer(snapshot, Payer { id, completed });
                     }
                     Some(_) => {}
                     // Records of earlier versions lack `pays`; any own snapshot that was not listed
@@ -288,7 +288,7 @@ impl ServerHistory {
             } => {
                 self.seen.remove(id);
                 self.stuck.remove(id);
-                if self.makes(id) {
+                if self.has_open_create_of(id) {
                     self.keep_made(id.clone(), Some(at));
                     self.open = None;
                 } else if let Some(made) = self.made.iter_mut().find(|made| made.id == *id) {
@@ -299,7 +299,7 @@ impl ServerHistory {
             }
             ServerEvent::SnapshotStuck { id, .. } => {
                 self.stuck.insert(id.clone());
-                if self.makes(id) {
+                if self.has_open_create_of(id) {
                     self.keep_made(id.clone(), None);
                     self.open = None;
                 }

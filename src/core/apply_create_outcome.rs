@@ -1,7 +1,7 @@
 //! Applies the results of creates to a history: the provider's answer, or a try that made nothing.
 
 use super::event::{Outcome, RecordedAt, TransientRefusal};
-use super::rotation_state::SlotFailure;
+use super::rotation_record::SlotFailure;
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::SnapshotId;
 

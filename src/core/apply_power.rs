@@ -3,7 +3,7 @@
 use super::apply_create_outcome::FailedTry;
 use super::downtime_state::Downtime;
 use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
-use super::rotation_state::SlotFailure;
+use super::rotation_record::SlotFailure;
 use super::server_history::ServerHistory;
 use super::server_info::PowerState;
 use super::snapshot::{ServerId, SnapshotId};
@@ -149,7 +149,7 @@ impl ServerHistory {
         let late = lapsed.any(|l| *l.name == *snapshot && !l.known.contains(id));
         let down = self.downtime.as_deref();
         let down = down.is_some_and(|down| down.stopped && down.starts == 0);
-        if !late || down || self.makes_slot(id) {
+        if !late || down || self.has_open_slot_create_of(id) {
             return;
         }
         let stopping = self.rotations.iter().find(|notes| {

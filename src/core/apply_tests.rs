@@ -374,7 +374,7 @@ fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_
         (vec![went, added], false),
     ] {
         let facts: Vec<_> = facts.into_iter().map(|event| (event, at(0))).collect();
-        assert_eq!(folded(&facts).gone(), gone, "{facts:?}");
+        assert_eq!(folded(&facts).is_forgettable(), gone, "{facts:?}");
     }
 }
 

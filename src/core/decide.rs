@@ -4,15 +4,15 @@
 //! idle (docs/design.md, "The rules"). The caller performs the step, records it, lists again and
 //! calls again. This file has rule 1, `pause_and_restore_rule.rs` rule 0,
 //! `unconfirmed_call_rules.rs` rules 2 and 3, `due_and_surplus_rules.rs` and `create_or_prune.rs`
-//! rules 4 to 6. `hook_hold.rs` and `server_start.rs` take precedence over all rules.
+//! rules 4 to 6. `hook_lease.rs` and `server_start.rs` take precedence over all rules.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::event::{ClockReading, ServerEvent, SlotOutcome};
 #[cfg(feature = "proof")]
-use super::falsified_input::{broken_history, broken_input};
+use super::deliberate_break_input::{broken_history, broken_input};
+use super::event::{ClockReading, ServerEvent, SlotOutcome};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
 use super::recorded_settings::{RotationTerms, TermsHash};
 use super::server_history::ServerHistory;
@@ -265,7 +265,7 @@ impl DecisionContext<'_> {
         };
         let mut rotations = self.policy.rotations.iter();
         let new = rotations.find(|r| !recorded(r))?;
-        let (rotation, shrinks) = (new.name.clone(), self.shrinks(new));
+        let (rotation, shrinks) = (new.name.clone(), self.ids_to_announce(new));
         let terms = RotationTerms::of(self.policy, new);
         Some(Step::Record(if self.history.since(&rotation).is_none() {
             let terms = Some(terms);

@@ -8,7 +8,7 @@
 //!   and a date that agrees. Each pays once, and only if a snapshot was beyond `keep` when it was
 //!   completed. Snapshots that a growing rotation made can't pay later. A prune-first is paid for
 //!   by a promised snapshot: no second promise is given before the first is kept
-//!   (`payment_ledger.rs`);
+//!   (`payment_rules.rs`);
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!
@@ -96,7 +96,7 @@ impl DecisionContext<'_> {
     fn made(&self, snapshot: &Snapshot) -> Option<RequestedCreate> {
         let history = self.history;
         if let Some(PendingOp::Create { name, sent, .. }) = &history.open
-            && history.makes_slot(&snapshot.id)
+            && history.has_open_slot_create_of(&snapshot.id)
         {
             return (*name == snapshot.name).then_some(RequestedCreate { at: *sent });
         }
@@ -177,7 +177,7 @@ impl DecisionContext<'_> {
 
     /// Returns true if this newly completed snapshot pays for another: the rotation made it as
     /// requested, and either promised it or has one snapshot too many.
-    pub(super) fn pays(&self, snapshot: &Snapshot, place: Option<OwnSlot>) -> bool {
+    pub(super) fn can_pay(&self, snapshot: &Snapshot, place: Option<OwnSlot>) -> bool {
         let Some(asked) = self.made(snapshot) else {
             return false;
         };

@@ -2,7 +2,7 @@
 
 use crate::core::decide::Step;
 use crate::core::event::{AlertKind, Outcome, ServerEvent};
-use crate::core::hook_hold::tests as hooked;
+use crate::core::hook_lease::tests as hooked;
 use crate::core::policy::{ReleaseWhen, StopServer};
 use crate::core::server_info::PowerState;
 use crate::core::snapshot::{SnapshotId, Status};

@@ -227,8 +227,9 @@ impl DryRun<'_> {
     fn complete(&mut self) {
         let server = self.server();
         // A snapshot that an operator ordered has no rotation's name.
-        let awaited =
-            |s: &&Snapshot| self.policy.place(&s.name).is_some() || self.history.makes(&s.id);
+        let awaited = |s: &&Snapshot| {
+            self.policy.place(&s.name).is_some() || self.history.has_open_create_of(&s.id)
+        };
         let rows = self.inventory.snapshots.iter().filter(awaited);
         let done: BTreeSet<_> = rows
             .filter(|s| s.status == Status::InProgress && !server.stuck(s))

@@ -7,7 +7,7 @@ use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
 use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
-use super::rotation_state::CareReason;
+use super::rotation_record::CareReason;
 use super::schedule::Slot;
 use super::slot_record::SlotRecord;
 use super::snapshot::{Snapshot, SnapshotId, Status};

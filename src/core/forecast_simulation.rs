@@ -15,7 +15,7 @@ use super::dry_run::DryRun;
 use super::event::ClockReading;
 use super::plan::{Plan, PlannedAction};
 use super::policy::{Policy, Rotation, Rules};
-use super::recovery_points::UsableSpan;
+use super::recovery_ages::UsableSpan;
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
 use serde::Serialize;

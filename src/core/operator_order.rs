@@ -13,7 +13,7 @@ use super::event::ClockReading;
 use super::name_pattern;
 use super::policy::{Policy, Rules};
 use super::sanitize::{NAME_SHOWN, printable, utc};
-use super::server_history::{HookHold, PendingOp, ServerHistory};
+use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
 /// One of the provider's calls for one server.
@@ -57,7 +57,7 @@ pub fn objection(
 }
 
 /// Describes the open call on a server; `rows` supplies the names.
-pub fn begun(open: &PendingOp, rows: &[Snapshot]) -> String {
+pub fn describe_open_call(open: &PendingOp, rows: &[Snapshot]) -> String {
     let named = |id: SnapshotId| {
         let name = rows.iter().find(|s| s.id == id).map(|s| shown(&s.name));
         name.map_or(format!("the snapshot with id {id}"), |name| {
@@ -75,8 +75,8 @@ pub fn begun(open: &PendingOp, rows: &[Snapshot]) -> String {
 }
 
 /// Describes the snapshot for which hooks hold the server, and since when.
-pub fn holding(hold: &HookHold) -> String {
-    let HookHold {
+pub fn describe_hook_hold(hold: &HookLease) -> String {
+    let HookLease {
         rotation, snapshot, ..
     } = hold;
     let since = hold.since.wall;
@@ -87,7 +87,7 @@ pub fn holding(hold: &HookHold) -> String {
 }
 
 /// Describes the snapshot for which the server is stopped, and since when.
-pub fn down(downtime: &Downtime) -> String {
+pub fn describe_downtime(downtime: &Downtime) -> String {
     let Downtime {
         rotation,
         snapshot,
@@ -140,7 +140,7 @@ impl DecisionContext<'_> {
             return Some(doubt);
         }
         if let Some(open) = &self.history.open {
-            let begun = begun(open, &self.inventory.snapshots);
+            let begun = describe_open_call(open, &self.inventory.snapshots);
             return Some(format!(
                 "{begun}; try again when this operation is finished"
             ));
@@ -148,13 +148,13 @@ impl DecisionContext<'_> {
         if let Some(hold) = &self.history.hold {
             return Some(format!(
                 "{}; try again when the server is released",
-                holding(hold)
+                describe_hook_hold(hold)
             ));
         }
         if let Some(downtime) = &self.history.downtime {
             return Some(format!(
                 "{}; try again when the server runs",
-                down(downtime)
+                describe_downtime(downtime)
             ));
         }
         if let Some(last) = self.clock_behind() {

@@ -109,7 +109,7 @@ fn what_is_begun_is_told_by_name_and_id_where_the_listing_has_both() {
         let id = SnapshotId::from(id);
         let ordered = true;
         let open = PendingOp::Delete { id, since, ordered };
-        begun(&open, &world.snapshots)
+        describe_open_call(&open, &world.snapshots)
     };
     assert_eq!(deleted(2), "weekly-2026-11-08 (id 2) is being deleted");
     assert_eq!(deleted(9), "the snapshot with id 9 is being deleted");

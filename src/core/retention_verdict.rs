@@ -115,7 +115,7 @@ pub fn verdicts(
                 let (fate, reason) =
                     server.fate(own, spare.get(&snapshot.id).copied(), newest.as_ref());
                 let stays = spare.get(&snapshot.id);
-                let stays = stays.and_then(|why| server.stays(own, *why, &owned));
+                let stays = stays.and_then(|why| server.why_kept(own, *why, &owned));
                 let late = server.lateness(snapshot, own.place);
                 let reason = stays.map_or(reason.clone(), |why| format!("{reason}: {why}"));
                 let reason = late.map_or(reason.clone(), |late| format!("{reason}; {late}"));

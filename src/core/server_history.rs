@@ -10,8 +10,8 @@ use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::inventory::Inventory;
 use super::payment::PruneFirstPromise;
 use super::policy::{Policy, Rules};
-use super::rotation_state::RotationState;
-use super::server_aliases::ServerIdentity;
+use super::rotation_record::RotationRecord;
+use super::server_identity::ServerIdentity;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Number of failed runs of `after` from which on a person must release the server.
@@ -114,7 +114,7 @@ pub struct UnfinishedSnapshot {
 
 /// A server that a rotation's `before` holds for a snapshot; `after` is owed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HookHold {
+pub struct HookLease {
     /// The rotation with the hooks.
     pub rotation: String,
     /// The snapshot that the server is held for.
@@ -133,7 +133,7 @@ pub struct HookHold {
     pub last: Option<RecordedAt>,
 }
 
-impl HookHold {
+impl HookLease {
     /// Returns true if only a person can release the server.
     pub fn needs_operator(&self) -> bool {
         self.failures >= HOPELESS
@@ -175,7 +175,7 @@ pub struct ServerHistory {
     pub open: Option<PendingOp>,
     /// The hold that is not released yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Box<HookHold>>,
+    pub hold: Option<Box<HookLease>>,
     /// The downtime of a server that a rotation stopped and that was not seen active since (I20).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime: Option<Box<Downtime>>,
@@ -239,7 +239,7 @@ pub struct ServerHistory {
     #[serde(skip)]
     pub seen: BTreeMap<SnapshotId, SignedDuration>,
     /// The rotations, found by name; there are few.
-    pub(super) rotations: Vec<RotationState>,
+    pub(super) rotations: Vec<RotationRecord>,
 }
 
 /// Serializes alerts as rows, since JSON keys can't have two parts.
@@ -329,18 +329,18 @@ impl ServerHistory {
     }
 
     /// Returns true if the create that was answered with this id is open.
-    pub(super) fn makes(&self, id: &SnapshotId) -> bool {
+    pub(super) fn has_open_create_of(&self, id: &SnapshotId) -> bool {
         matches!(&self.open, Some(PendingOp::Create { id: Some(open), .. }) if *open == *id)
     }
 
     /// Returns true if the snapshot is the result of a slot's open create, and not of an
     /// operator's.
-    pub(super) fn makes_slot(&self, id: &SnapshotId) -> bool {
+    pub(super) fn has_open_slot_create_of(&self, id: &SnapshotId) -> bool {
         matches!(&self.open, Some(PendingOp::Create { id: Some(open), ordered: false, .. }) if *open == *id)
     }
 
     /// Returns true if a delete of this snapshot is open.
-    pub fn deletes(&self, id: &SnapshotId) -> bool {
+    pub fn has_open_delete_of(&self, id: &SnapshotId) -> bool {
         matches!(&self.open, Some(PendingOp::Delete { id: open, .. }) if *open == *id)
     }
 
@@ -355,13 +355,13 @@ impl ServerHistory {
 
     /// Returns true if the policy was removed and nothing needs to be recorded any more. A server
     /// whose policy returned only to be blocked has an alert, which must be cleared first.
-    pub fn left(&self) -> bool {
+    pub fn is_policy_removed(&self) -> bool {
         self.removed && self.alerts.is_empty() && self.blocked.is_none()
     }
 
     /// Returns true if that is so and nothing is left to be done. A held server waits for its
     /// policy, and a stopped one for its start.
-    pub fn gone(&self) -> bool {
-        self.left() && self.hold.is_none() && self.downtime.is_none()
+    pub fn is_forgettable(&self) -> bool {
+        self.is_policy_removed() && self.hold.is_none() && self.downtime.is_none()
     }
 }

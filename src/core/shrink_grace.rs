@@ -12,8 +12,8 @@ use super::recorded_settings::TermsHash;
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
-use super::shrink_candidates::ShrinkCandidates;
 use super::snapshot::{SnapshotId, Status};
+use super::unpaid_deletes::UnpaidDeletes;
 
 impl ServerHistory {
     /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that
@@ -42,12 +42,12 @@ impl DecisionContext<'_> {
         })
     }
 
-    fn shrink_of(&self, rotation: &Rotation) -> Option<&ShrinkCandidates> {
+    fn shrink_of(&self, rotation: &Rotation) -> Option<&UnpaidDeletes> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
     /// Returns the rest of the grace.
-    fn left(&self, shrink: &ShrinkCandidates) -> SignedDuration {
+    fn left(&self, shrink: &UnpaidDeletes) -> SignedDuration {
         let grace = self.rules.shrink_grace;
         shrink
             .since
@@ -66,7 +66,7 @@ impl DecisionContext<'_> {
     }
 
     /// Returns why a surplus snapshot stays. `None` if it is deleted.
-    pub(super) fn stays(
+    pub(super) fn why_kept(
         &self,
         own: &OwnSnapshot<'_>,
         why: SurplusReason,
@@ -84,12 +84,16 @@ impl DecisionContext<'_> {
         if terms != Some(TermsHash::of(self.policy, rotation)) {
             return Some("its deletion will be announced first".to_owned());
         }
-        let shrink = self.shrink(rotation, &[*own]);
+        let shrink = self.shrink_summary(rotation, &[*own]);
         Some(shrink.unwrap_or_else(|| "it is kept until a newer one is made".to_owned()))
     }
 
     /// Returns the state of a rotation's shrink, in one line.
-    pub(super) fn shrink(&self, rotation: &Rotation, spares: &[OwnSnapshot<'_>]) -> Option<String> {
+    pub(super) fn shrink_summary(
+        &self,
+        rotation: &Rotation,
+        spares: &[OwnSnapshot<'_>],
+    ) -> Option<String> {
         let shrink = self.shrink_of(rotation)?;
         let named_of = |ids: &[SnapshotId]| {
             let named = spares.iter().filter(|own| ids.contains(&own.snapshot.id));
@@ -133,7 +137,7 @@ impl DecisionContext<'_> {
 
     /// Returns the ids that new terms of a rotation delete, that no new snapshot has replaced, and
     /// that the previous terms kept.
-    pub(super) fn shrinks(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
+    pub(super) fn ids_to_announce(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
         let notes = self.history.rotation(&rotation.name);
         let notes = notes.filter(|notes| notes.since.is_some());
         let wanted = TermsHash::of(self.policy, rotation);

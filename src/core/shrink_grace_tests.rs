@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::decide::Step;
 use crate::core::event::ServerEvent;
-use crate::core::server_history::HookHold;
+use crate::core::server_history::HookLease;
 use crate::core::test_provider::*;
 
 #[test]
@@ -73,7 +73,7 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
-    world.history.hold = Some(Box::new(HookHold {
+    world.history.hold = Some(Box::new(HookLease {
         rotation: "weekly".to_owned(),
         snapshot: "weekly-2026-12-06".to_owned(),
         since: world.now.into(),

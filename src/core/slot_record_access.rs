@@ -2,7 +2,7 @@
 
 use super::event::SlotOutcome;
 use super::recorded_settings::Fnv;
-use super::rotation_state::{CareReason, RotationState, SlotFailure};
+use super::rotation_record::{CareReason, RotationRecord, SlotFailure};
 use super::server_history::ServerHistory;
 use super::slot_record::SlotRecord;
 use super::snapshot::SnapshotId;
@@ -22,7 +22,7 @@ impl ServerHistory {
             || promised.is_some_and(|prune| prune.victim == *id)
     }
 
-    pub(super) fn rotation(&self, name: &str) -> Option<&RotationState> {
+    pub(super) fn rotation(&self, name: &str) -> Option<&RotationRecord> {
         self.rotations.iter().find(|notes| notes.name == name)
     }
 
@@ -111,15 +111,15 @@ impl ServerHistory {
         met.max_by_key(|note| note.at)
     }
 
-    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationState {
+    pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationRecord {
         let at = self
             .rotations
             .binary_search_by(|notes| notes.name.as_str().cmp(rotation));
         let at = at.unwrap_or_else(|at| {
             self.rotations.reserve_exact(1);
-            let notes = RotationState {
+            let notes = RotationRecord {
                 name: rotation.to_owned(),
-                ..RotationState::default()
+                ..RotationRecord::default()
             };
             self.rotations.insert(at, notes);
             at
@@ -128,7 +128,7 @@ impl ServerHistory {
     }
 
     pub(super) fn note(&mut self, rotation: &str, name: &str, at: Timestamp) -> &mut SlotRecord {
-        let RotationState {
+        let RotationRecord {
             slots: notes,
             passed,
             ..

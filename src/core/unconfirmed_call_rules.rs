@@ -110,7 +110,7 @@ impl DecisionContext<'_> {
             Status::Completed => Step::Record(ServerEvent::SnapshotCompleted {
                 snapshot: name,
                 id,
-                pays: Some(self.pays(snapshot, None)),
+                pays: Some(self.can_pay(snapshot, None)),
             }),
             Status::Failed => Step::Record(failed(name, id)),
         })
@@ -139,14 +139,14 @@ impl DecisionContext<'_> {
                     }
                 }
                 Status::Completed => {
-                    let awaited = self.history.makes(&snapshot.id)
+                    let awaited = self.history.has_open_create_of(&snapshot.id)
                         || self.history.seen.contains_key(&snapshot.id)
                         || self.awaits(snapshot);
                     if awaited {
                         return Some(Step::Record(ServerEvent::SnapshotCompleted {
                             snapshot: snapshot.name.clone(),
                             id: snapshot.id.clone(),
-                            pays: Some(self.pays(snapshot, Some(place))),
+                            pays: Some(self.can_pay(snapshot, Some(place))),
                         }));
                     }
                     // A snapshot that was completed late still settles its slot.
@@ -166,7 +166,7 @@ impl DecisionContext<'_> {
                         ));
                     }
                 }
-                Status::Failed if self.history.makes(&snapshot.id) => {
+                Status::Failed if self.history.has_open_create_of(&snapshot.id) => {
                     return Some(Step::Record(failed(
                         snapshot.name.clone(),
                         snapshot.id.clone(),

@@ -31,7 +31,7 @@ pub use main_loop::{listen, serve};
 pub use once::once;
 pub use signals::{Signal, Signals};
 pub use single_command::run_exclusive;
-pub use startup::{api_settings, means};
+pub use startup::{api_settings, delivery_context};
 
 use crate::audit::TrailError;
 use crate::config::Problems;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::task::JoinError;
 
 use super::read_only_plan;
-use super::startup::{ABOUT, REFUSED, Service, cleared, loaded};
+use super::startup::{ABOUT, REFUSED, Service, config_loaded_event, refusal_cleared_event};
 use crate::api::SnapshotApi as _;
 use crate::audit::GlobalEvent;
 use crate::config::{self, Config, Environment, Problem, Severity};
@@ -103,9 +103,9 @@ pub(super) async fn apply(
         Ok(found) => found,
         Err(wrong) => return Err(refuse(service, wrong).await),
     };
-    let mut events = vec![loaded(&new, said.clone())];
+    let mut events = vec![config_loaded_event(&new, said.clone())];
     if alert {
-        events.push(cleared());
+        events.push(refusal_cleared_event());
     }
     let engine = Arc::clone(&service.engine);
     let _quiet = engine.begin_policy_swap();
@@ -132,7 +132,7 @@ pub(super) async fn apply(
     *service.read.lock().unwrap_or_else(PoisonError::into_inner) = began;
     tracing::info!(policies = new.policies.len(), "config_loaded");
     if alert {
-        service.tell(&cleared());
+        service.tell(&refusal_cleared_event());
     }
     let receivers = service.config.receivers != new.receivers;
     service.config = new;

@@ -81,10 +81,10 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         .collect();
     // A single command puts no configuration in force.
     if matches!(command, "run" | "once") {
-        events.push(loaded(&config, Vec::new()));
+        events.push(config_loaded_event(&config, Vec::new()));
         let refused = (REFUSED.to_owned(), ABOUT.to_owned());
         if opened.global_alerts.remove(&refused).is_some() {
-            events.push(cleared());
+            events.push(refusal_cleared_event());
         }
     }
     events.extend(loss(&mut opened, now));
@@ -113,8 +113,8 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         logging::options(),
     )));
     standing.extend(engine.standing());
-    let means = means(&config);
-    let notifier = Notifier::start(&config.receivers, &means, &clock, &standing, last);
+    let delivery = delivery_context(&config);
+    let notifier = Notifier::start(&config.receivers, &delivery, &clock, &standing, last);
     engine.tap(notifier.tap());
     for event in &events {
         queue_global_alert(&notifier.tap(), event, now);
@@ -123,7 +123,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         &config,
         (&engine, &trail),
         (&clock, notifier.tap()),
-        means.credentials,
+        delivery.credentials,
     );
     let service = Service {
         config,
@@ -170,9 +170,9 @@ impl Service {
         let (engine, now) = (&self.engine, self.clock.now().wall);
         let of_account = engine.account_alerts().into_iter().map(global_alert);
         let standing: Vec<Alert> = of_account.chain(engine.standing()).collect();
-        let means = means(&self.config);
+        let delivery = delivery_context(&self.config);
         let receivers = &self.config.receivers;
-        self.notifier.reload(receivers, &means, &standing, now);
+        self.notifier.reload(receivers, &delivery, &standing, now);
     }
 
     /// Marks the trail as unwritable if the lock is lost, for example together with the state
@@ -275,7 +275,7 @@ pub fn api_settings(api: &Api) -> ApiSettings {
 }
 
 /// Returns what deliveries to all receivers have in common.
-pub fn means(config: &Config) -> DeliveryContext {
+pub fn delivery_context(config: &Config) -> DeliveryContext {
     DeliveryContext {
         ca_file: config.api.ca_file.clone(),
         proxy: config.api.proxy.clone(),
@@ -283,7 +283,7 @@ pub fn means(config: &Config) -> DeliveryContext {
     }
 }
 
-pub(super) fn loaded(config: &Config, deletes: Vec<String>) -> GlobalEvent {
+pub(super) fn config_loaded_event(config: &Config, deletes: Vec<String>) -> GlobalEvent {
     GlobalEvent::ConfigLoaded {
         policies: config.policies.len(),
         warnings: config.warnings.iter().map(ToString::to_string).collect(),
@@ -291,7 +291,7 @@ pub(super) fn loaded(config: &Config, deletes: Vec<String>) -> GlobalEvent {
     }
 }
 
-pub(super) fn cleared() -> GlobalEvent {
+pub(super) fn refusal_cleared_event() -> GlobalEvent {
     GlobalEvent::cleared(REFUSED, ABOUT)
 }
 

@@ -109,7 +109,7 @@ impl AccountHealth {
 
     /// Returns a permit, or `None` while mutations are stopped. After mutations were rejected, one
     /// trial runs at a time.
-    pub(super) fn leave(&self, now: SignedDuration) -> Option<MutationPermit<'_>> {
+    pub(super) fn mutation_permit(&self, now: SignedDuration) -> Option<MutationPermit<'_>> {
         let mut state = lock(&self.0);
         let trial = state.barred > 0;
         if state.refused.is_some() || (trial && (state.trying || now < state.next_trial)) {
@@ -125,7 +125,7 @@ impl AccountHealth {
 
     /// Returns a permit for an owed start. A rejected token does not delay it, and its success does
     /// not prove that the token may make snapshots.
-    pub(super) fn leave_owed(&self) -> MutationPermit<'_> {
+    pub(super) fn owed_start_permit(&self) -> MutationPermit<'_> {
         MutationPermit {
             account: self,
             trial: false,

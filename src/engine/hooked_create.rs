@@ -13,9 +13,9 @@ use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, release};
 use crate::core::event::{HookKind, HookOutcome, ServerEvent};
-use crate::core::hook_hold::{command, releases};
+use crate::core::hook_lease::{command, releases};
 use crate::core::policy::{Hooks, Policy, Rotation};
-use crate::core::server_history::{HookHold, PendingOp};
+use crate::core::server_history::{HookLease, PendingOp};
 use crate::core::snapshot::ServerId;
 use crate::hooks::{HookJob, HookReport, RunnerLease};
 
@@ -151,7 +151,7 @@ impl<A: SnapshotApi> Engine<A> {
         &self,
         policy: Option<&Policy>,
         (server, runtime): (ServerId, &Mutex<ServerRuntime>),
-        (hold, lease): (HookHold, Option<RunnerLease>),
+        (hold, lease): (HookLease, Option<RunnerLease>),
         early: bool,
         why: String,
     ) -> ServerEvent {

@@ -18,7 +18,7 @@ const MOST_ASKED: u32 = 4;
 
 impl<A: SnapshotApi> Engine<A> {
     /// Blocks this server with an alert of its own, since other servers' listings succeed.
-    pub(super) async fn own_trouble(
+    pub(super) async fn block_after_failed_listing(
         &self,
         policy: &Policy,
         runtime: &Mutex<ServerRuntime>,

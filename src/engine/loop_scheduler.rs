@@ -55,7 +55,7 @@ impl<A: SnapshotApi> Engine<A> {
         let mut fleet = WorkQueue::default();
         let mut wanted = self.wanted().policies;
         for (server, runtime) in lock(&self.runtimes).iter() {
-            if !lock(runtime).history.gone() {
+            if !lock(runtime).history.is_forgettable() {
                 fleet.by_mono.insert((SignedDuration::MIN, server.clone()));
             }
         }

@@ -10,10 +10,10 @@
 //! - `account_health`: whether the provider accepts the token and can be reached.
 //! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `call_outcome`: what
 //!   its answer shows; `turn_outcome`: when its server's loop goes on.
-//! - `create_hold_without_trail`: no creates for a while if there are own snapshots but no trail.
+//! - `create_hold_at_new_trail`: no creates for a while if there are own snapshots but no trail.
 //! - `hooked_create`: a rotation's hooks around its create, and the release; `power_cycle`: the
 //!   stop and the start of a server around its create.
-//! - `id_change`: the handover when a policy names its server by another id.
+//! - `other_id_handover`: the handover when a policy names its server by another id.
 //! - `order_execution`: an operator's create, delete or restore; `pending_order`: one that waits;
 //!   `pauses`: pause and resume.
 //! - `policy_set_swap`: the swap to a new policy set.
@@ -26,9 +26,8 @@
 
 mod account_health;
 mod call_outcome;
-mod create_hold_without_trail;
+mod create_hold_at_new_trail;
 mod hooked_create;
-mod id_change;
 mod inventory_request;
 mod listing_confirmation;
 mod log_events;
@@ -37,6 +36,7 @@ mod mutation;
 mod notification_queue;
 mod once_failures;
 mod order_execution;
+mod other_id_handover;
 mod pauses;
 mod pending_order;
 mod policy_set_swap;
@@ -169,7 +169,7 @@ impl<A: SnapshotApi> Engine<A> {
         });
         // A previous process may have ended within the hold; the rest of it still applies.
         let begun = (
-            create_hold_without_trail::TRAIL_BEGINS.to_owned(),
+            create_hold_at_new_trail::TRAIL_BEGINS.to_owned(),
             "trail".to_owned(),
         );
         let begun = opened.global_alerts.get(&begun);

@@ -16,8 +16,8 @@ use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::policy::Policy;
-use crate::core::slot_delay_text::description;
 use crate::core::snapshot::{ServerId, SnapshotId};
+use crate::core::snapshot_lateness_text::description;
 
 /// Tries of `once` to record an outcome. After that the next start finds the intent open.
 const LAST_TRIES: u32 = 3;
@@ -70,7 +70,7 @@ impl<A: SnapshotApi> Engine<A> {
             pass = self.api.admit() => pass,
             () = self.clock.sleep(patience.unwrap_or_default()), if held => return Ok(()),
         };
-        let Some(leave) = self.account.leave(self.clock.now().mono) else {
+        let Some(leave) = self.account.mutation_permit(self.clock.now().mono) else {
             drop(pass);
             if held {
                 return Ok(());
@@ -234,7 +234,8 @@ impl<A: SnapshotApi> Engine<A> {
         let (began, heard) = (Instant::now(), pass.heard());
         let answer = self.api.create(pass, new).await;
         let mut extra = extra(began, answer.as_ref().err(), &heard);
-        self.hear(leave, answer.as_ref().err()).await;
+        self.update_account_health(leave, answer.as_ref().err())
+            .await;
         let (mut hindrance, mut said) = (None, None);
         let (outcome, id, server_name) = match answer {
             Ok(made) => {
@@ -295,7 +296,8 @@ impl<A: SnapshotApi> Engine<A> {
             // 404: done, once listings agree that the snapshot is gone.
             Err(error) => outcome(error, Outcome::Done),
         };
-        self.hear(leave, answer.as_ref().err()).await;
+        self.update_account_health(leave, answer.as_ref().err())
+            .await;
         // Without an answer, two listings must agree that the snapshot is gone.
         if outcome == Outcome::Done {
             lock(runtime).listed.deleted(&id);
@@ -326,7 +328,8 @@ impl<A: SnapshotApi> Engine<A> {
             Ok(()) => Outcome::Done,
             Err(error) => outcome(error, Outcome::Failed),
         };
-        self.hear(leave, answer.as_ref().err()).await;
+        self.update_account_health(leave, answer.as_ref().err())
+            .await;
         let answer = OrderOutcome::of(outcome, &extra, Some(id.clone()));
         let event = ServerEvent::RestoreResult { id, outcome };
         self.conclude(&policy.server, runtime, event, extra).await?;
@@ -373,7 +376,11 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Updates the account's health from the answer to a mutation.
-    pub(super) async fn hear(&self, leave: MutationPermit<'_>, error: Option<&ApiError>) {
+    pub(super) async fn update_account_health(
+        &self,
+        leave: MutationPermit<'_>,
+        error: Option<&ApiError>,
+    ) {
         let change = match error {
             Some(error) if leave.is_of_one_server(error) => None,
             Some(error) if error.kind == ErrorKind::Account => {

@@ -215,7 +215,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return Ok(OrderOutcome::refused("the rate limit requires a pause of more than a minute: try again later"));
             }
         };
-        let Some(leave) = self.account.leave(self.clock.now().mono) else {
+        let Some(leave) = self.account.mutation_permit(self.clock.now().mono) else {
             return Ok(OrderOutcome::refused(
                 "the provider rejects the token: see snaprotate status",
             ));

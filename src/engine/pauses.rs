@@ -212,15 +212,19 @@ fn begun(runtime: &ServerRuntime) -> Option<String> {
         .history
         .open
         .as_ref()
-        .map(|open| operator_order::begun(open, rows));
+        .map(|open| operator_order::describe_open_call(open, rows));
     let sending = || "a change is being sent".to_owned();
     let open = open.or_else(|| runtime.intending.then(sending));
-    let hold = runtime.history.hold.as_deref().map(operator_order::holding);
+    let hold = runtime
+        .history
+        .hold
+        .as_deref()
+        .map(operator_order::describe_hook_hold);
     let down = runtime
         .history
         .downtime
         .as_deref()
-        .map(operator_order::down);
+        .map(operator_order::describe_downtime);
     let all: Vec<_> = open.into_iter().chain(hold).chain(down).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }

@@ -167,7 +167,10 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => return Err(ShuttingDown),
             place = Arc::clone(&self.holds).acquire_owned() => place,
         };
-        let barred = self.account.leave(self.clock.now().mono).is_none();
+        let barred = self
+            .account
+            .mutation_permit(self.clock.now().mono)
+            .is_none();
         Ok(place.ok().filter(|_| !barred))
     }
 
@@ -210,7 +213,7 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => return Err(ShuttingDown),
             pass = self.api.admit_owed() => pass,
         };
-        let leave = self.account.leave_owed();
+        let leave = self.account.owed_start_permit();
         self.send_start(server, runtime, (pass, leave), start).await
     }
 
@@ -269,7 +272,8 @@ impl<A: SnapshotApi> Engine<A> {
         let (began, heard) = (Instant::now(), pass.heard());
         let answer = self.api.power(pass, &known_as, action).await;
         let extra = extra(began, answer.as_ref().err(), &heard);
-        self.hear(leave, answer.as_ref().err()).await;
+        self.update_account_health(leave, answer.as_ref().err())
+            .await;
         let said = answer.as_ref().err().and_then(|error| error.said.clone());
         let outcome = answer.map_or_else(
             |error| match error.status {
@@ -328,7 +332,10 @@ impl<A: SnapshotApi> Engine<A> {
                 // Refused for this long: the next process has to start the server.
                 ShutdownStep::Start(_) if now.mono - began >= LAST_TRIES => return,
                 ShutdownStep::Start(start) => {
-                    let way = (self.api.admit_owed().await, self.account.leave_owed());
+                    let way = (
+                        self.api.admit_owed().await,
+                        self.account.owed_start_permit(),
+                    );
                     if !matches!(self.send_start(server, runtime, way, start).await, Ok(true)) {
                         self.start_unrecorded(server, runtime, &state).await;
                     }

@@ -94,7 +94,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Calls `look` with the state of a server. Returns `None` if the server has no policy.
-    pub fn known<T>(
+    pub fn with_server_state<T>(
         &self,
         server: &ServerId,
         look: impl FnOnce(ServerStateView<'_>) -> T,
@@ -149,7 +149,7 @@ impl<A: SnapshotApi> Engine<A> {
         let mut alerts = Vec::new();
         for (server, runtime) in orphans {
             let runtime = lock(runtime);
-            if runtime.history.gone() {
+            if runtime.history.is_forgettable() {
                 continue;
             }
             for ((kind, _), standing) in &runtime.history.alerts {
@@ -164,7 +164,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Returns the counters.
-    pub fn watched(&self) -> EngineCounters {
+    pub fn counters(&self) -> EngineCounters {
         let counts = STEPS.iter().zip(&self.decisions.0);
         EngineCounters {
             decisions: counts

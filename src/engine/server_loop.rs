@@ -68,7 +68,7 @@ impl<A: SnapshotApi> Engine<A> {
             let obeyed = self.obey(&policy, runtime, &inventory, waiting).await;
             return obeyed.is_err().then_some(Requeue::Until(None));
         }
-        let held = self.trail_begins(&policy, runtime, &inventory).await;
+        let held = self.create_hold(&policy, runtime, &inventory).await;
         let wait = self.creates_held(held);
         match step {
             // `ready` performs a release at the start of the next turn.
@@ -149,7 +149,7 @@ impl<A: SnapshotApi> Engine<A> {
             Self::turn_down(runtime, || "its policy was removed".to_owned());
             // A server that never had a policy gets no removal record.
             let nothing = |history: &ServerHistory| {
-                history.left() || (history.is_new() && history.alerts.is_empty())
+                history.is_policy_removed() || (history.is_new() && history.alerts.is_empty())
             };
             if nothing(&lock(runtime).history) {
                 return Err(Requeue::Gone);
@@ -192,7 +192,8 @@ impl<A: SnapshotApi> Engine<A> {
                 let now = self.clock.now().mono;
                 let rest = no_listing(&policy, runtime, &rules, &error, (down, now));
                 if !idle && lock(runtime).own_failures >= FAILURES {
-                    Box::pin(self.own_trouble(&policy, runtime, &rules, &error)).await;
+                    Box::pin(self.block_after_failed_listing(&policy, runtime, &rules, &error))
+                        .await;
                 }
                 // A server that is down is looked at again soon in any case.
                 let down = lock(runtime).history.downtime.is_some();
@@ -291,7 +292,7 @@ impl<A: SnapshotApi> Engine<A> {
                 } else {
                     if inventory.doubt.is_none() {
                         runtime.history.observe(policy, inventory, now);
-                        runtime.show(inventory, now.wall);
+                        runtime.store_for_status(inventory, now.wall);
                     }
                     decide(policy, inventory, &runtime.history, rules, now)
                 }

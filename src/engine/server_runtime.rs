@@ -109,7 +109,7 @@ impl ServerRuntime {
             listed, history, ..
         } = self;
         let completed = history.completed.iter().map(|(id, _)| id.clone());
-        listed.expect(completed.filter(|id| !history.deletes(id)));
+        listed.expect(completed.filter(|id| !history.has_open_delete_of(id)));
         listed.believes(inventory)
     }
 
@@ -123,7 +123,7 @@ impl ServerRuntime {
             };
             let seen = rows.find(own).map(|row| row.name.as_str());
             let name = seen.or_else(|| self.history.completed_snapshot_name(&id));
-            if let Some(name) = name.filter(|_| !self.history.deletes(&id)) {
+            if let Some(name) = name.filter(|_| !self.history.has_open_delete_of(&id)) {
                 let took = if self.history.was_deletion_sent(&id) {
                     "the service sent a delete request for it earlier"
                 } else {
@@ -150,7 +150,7 @@ impl ServerRuntime {
     }
 
     /// Stores a listing for status. Equal rows are kept instead of copied.
-    pub(super) fn show(&mut self, inventory: &Inventory, at: Timestamp) {
+    pub(super) fn store_for_status(&mut self, inventory: &Inventory, at: Timestamp) {
         let rows = match self.seen.take() {
             Some(seen) if *seen.rows == *inventory.snapshots => seen.rows,
             _ => inventory.snapshots.clone().into_boxed_slice(),

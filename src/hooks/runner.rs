@@ -15,7 +15,7 @@ use super::{HookJob, HookReport};
 use crate::child::{self, Program};
 use crate::config::hooks_of;
 use crate::core::event::{HookKind, HookOutcome};
-use crate::core::hook_hold::command;
+use crate::core::hook_lease::command;
 use crate::core::name_pattern::is_accepted;
 use crate::core::policy::Hooks;
 use crate::core::snapshot::ServerId;

@@ -85,9 +85,9 @@ fn begun(known: ServerStateView<'_>, open: &PendingOp) -> String {
         // The provider's answer alone doesn't confirm a delete.
         PendingOp::Delete { .. } => format!(
             "{}; waiting until listings confirm it",
-            operator_order::begun(open, rows)
+            operator_order::describe_open_call(open, rows)
         ),
-        _ => operator_order::begun(open, rows),
+        _ => operator_order::describe_open_call(open, rows),
     }
 }
 

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::forecast_format::{age, heading, moment, name};
-use crate::core::forecast::{Forecast, RotationForecast, SnapshotLifetime};
+use super::forecast_labels::{age, heading, moment, name};
+use crate::core::policy_forecast::{Forecast, RotationForecast, SnapshotLifetime};
 use crate::core::sanitize::printable;
 
 const WIDTH: f64 = 960.0;
@@ -194,7 +194,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::forecast::forecast;
+    use crate::core::policy_forecast::forecast;
     use crate::core::test_provider::{policy, rotation, rules};
 
     #[test]

@@ -211,8 +211,8 @@ async fn fleet<A: SnapshotApi>(
 ) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
     let zone = site.zone.clone();
-    let asked = page::Asked::from(fields);
-    let html = site.aside(move || page::fleet(&view, &asked, &zone));
+    let asked = page::SearchQuery::from(fields);
+    let html = site.run_on_worker(move || page::fleet(&view, &asked, &zone));
     Ok(([typed(HTML)], html.await?).into_response())
 }
 
@@ -222,7 +222,7 @@ async fn server<A: SnapshotApi>(
 ) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
     let shown = Arc::clone(&site);
-    let found = site.aside(move || {
+    let found = site.run_on_worker(move || {
         // The address may have a name typed by a person. Links have the id, so names are
         // redirected.
         let server = server_lookup::find(&view.servers, &id).ok().flatten()?;
@@ -250,14 +250,14 @@ async fn scrape<A: SnapshotApi>(
     let view = site.view().await?;
     let (calls, watched) = site.counts();
     let text = site
-        .aside(move || metrics::text(view, calls, watched))
+        .run_on_worker(move || metrics::text(view, calls, watched))
         .await?;
     let text = text.map_err(|_| RenderFailure)?;
     Ok(([typed("text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
 async fn health<A: SnapshotApi>(State(site): State<Arc<PageModel<A>>>) -> Response {
-    match site.ill() {
+    match site.health_problem() {
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
@@ -267,7 +267,9 @@ async fn json<A: SnapshotApi>(
     State(site): State<Arc<PageModel<A>>>,
 ) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
-    let json = site.aside(move || serde_json::to_vec(&*view)).await?;
+    let json = site
+        .run_on_worker(move || serde_json::to_vec(&*view))
+        .await?;
     let json = json.map_err(|_| RenderFailure)?;
     Ok(([typed("application/json")], json).into_response())
 }

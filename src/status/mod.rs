@@ -7,7 +7,7 @@
 //! - `upcoming_changes`: the next creates and deletes on one server.
 //! - `control_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
-//! - `forecast_svg`: a forecast as SVG. `forecast_format` formats its names, ages and times.
+//! - `forecast_svg`: a forecast as SVG. `forecast_labels` formats its names, ages and times.
 //! - `http_routes`: the routes over TCP: `page` as HTML and `metrics` for Prometheus, from the data
 //!   in `page_data_source`. `connection_limit` bounds the connections.
 //! - `control_socket`: the service's control socket. `control_client` is its client.
@@ -18,7 +18,7 @@ mod connection_limit;
 mod control_client;
 pub mod control_routes;
 mod control_socket;
-mod forecast_format;
+mod forecast_labels;
 mod forecast_svg;
 mod http_routes;
 mod http_server;
@@ -35,7 +35,7 @@ mod view_builder;
 
 pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
 pub use control_socket::{ControlSocket, socket};
-pub use forecast_format::{age, heading, moment, name, zone_name};
+pub use forecast_labels::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;
 pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;

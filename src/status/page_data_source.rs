@@ -18,9 +18,9 @@ use crate::api::call_metrics::{CallCounts, CallMetrics};
 use crate::audit::{self, Record};
 use crate::core::decide::{Step, decide};
 use crate::core::event::ServerEvent;
-use crate::core::forecast::{Forecast, forecast};
 use crate::core::plan::NextChanges;
 use crate::core::policy::{Policy, Rules};
+use crate::core::policy_forecast::{Forecast, forecast};
 use crate::core::sanitize::local;
 use crate::core::snapshot::ServerId;
 use crate::engine::{Engine, EngineCounters, ServerStateView};
@@ -107,7 +107,7 @@ impl<A: SnapshotApi> PageModel<A> {
             return Ok(Arc::clone(view));
         }
         let look = Arc::clone(&self.look);
-        self.aside(move || {
+        self.run_on_worker(move || {
             let view = Arc::new(look());
             *kept = Some((Instant::now(), Arc::clone(&view)));
             view
@@ -117,7 +117,7 @@ impl<A: SnapshotApi> PageModel<A> {
 
     /// Runs `work` on another thread, since the rotating loop has only one. Work that has begun
     /// keeps its place until it ends, even if nobody waits for it any more.
-    pub(super) async fn aside<T: Send + 'static>(
+    pub(super) async fn run_on_worker<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, RenderFailure> {
@@ -136,7 +136,7 @@ impl<A: SnapshotApi> PageModel<A> {
 
     /// Returns the details of one server; reads the trail from disk.
     pub(super) fn detail(&self, server: &ServerId, now: Timestamp) -> Option<ServerPageData> {
-        let (decision, policy, rules, ids) = self.engine.known(server, |known| {
+        let (decision, policy, rules, ids) = self.engine.with_server_state(server, |known| {
             let decision = decision(known, &self.zone);
             let other = known.history.other_id();
             let ids: BTreeSet<_> = other.into_iter().chain([server]).cloned().collect();
@@ -153,11 +153,11 @@ impl<A: SnapshotApi> PageModel<A> {
 
     /// Returns the counters of calls and of the engine.
     pub(super) fn counts(&self) -> (Vec<CallCounts>, EngineCounters) {
-        (self.tally.read(), self.engine.watched())
+        (self.tally.read(), self.engine.counters())
     }
 
     /// Returns why the service can't work, if it can't.
-    pub(super) fn ill(&self) -> Option<String> {
+    pub(super) fn health_problem(&self) -> Option<String> {
         let progress = self.engine.progress();
         let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         if pulse.0 != progress {
@@ -170,7 +170,7 @@ impl<A: SnapshotApi> PageModel<A> {
                 still.as_secs()
             ));
         }
-        let writable = self.engine.watched().writable;
+        let writable = self.engine.counters().writable;
         (!writable).then(|| "the audit trail can't be written, and nothing is changed".to_owned())
     }
 }

@@ -73,7 +73,7 @@ async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_fo
             // Waits until the sender is dropped.
             let _opened = gate.lock().expect("whole").recv();
         };
-        abandon(site.aside(work)).await;
+        abandon(site.run_on_worker(work)).await;
     }
     drop(say);
     for _ in 0..AT_ONCE {
@@ -82,7 +82,10 @@ async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_fo
     drop(open);
     // Requests that got no place were dropped, so their work never began.
     assert_eq!(all(&heard), 0);
-    assert!(site.aside(|| ()).await.is_ok(), "there are places again");
+    assert!(
+        site.run_on_worker(|| ()).await.is_ok(),
+        "there are places again"
+    );
 }
 
 #[tokio::test(start_paused = true)]

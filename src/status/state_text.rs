@@ -52,8 +52,8 @@ pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
 
 /// Returns the number of servers without a completed snapshot. That is no alert if a person deleted
 /// them all.
-pub(super) fn bare(view: &FleetView) -> Option<String> {
-    let bare = |server: &&ServerView| server.listed.is_some() && server.back().is_none();
+pub(super) fn servers_without_snapshot(view: &FleetView) -> Option<String> {
+    let bare = |server: &&ServerView| server.listed.is_some() && server.restore_range().is_none();
     let servers = view.servers.iter().filter(bare).count();
     let servers = (servers > 0).then(|| counted(servers, "server"))?;
     Some(format!("{servers} without a completed snapshot to restore"))
@@ -108,12 +108,12 @@ pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
 pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
     match server.state {
         Activity::Blocked => word(server.state).to_owned(),
-        _ => said(server, now, REASON_SHOWN),
+        _ => state_with_reason(server, now, REASON_SHOWN),
     }
 }
 
 /// Returns the state with its reason, cut to `shown` characters.
-pub(super) fn said(server: &ServerView, now: Timestamp, shown: usize) -> String {
+pub(super) fn state_with_reason(server: &ServerView, now: Timestamp, shown: usize) -> String {
     let word = word(server.state);
     let state = match &server.reason {
         Some(reason) if reason.starts_with(word) => shortened(reason, shown),

@@ -8,7 +8,8 @@ use owo_colors::OwoColorize as _;
 
 use super::line_wrap::wrap;
 use super::state_text::{
-    bare, goes_next, last_slot, next_slot, paused, said, span, state, unlisted,
+    goes_next, last_slot, next_slot, paused, servers_without_snapshot, span, state,
+    state_with_reason, unlisted,
 };
 use super::view::{AlertView, FleetView, LastSlot, RotationView, ServerView};
 use crate::core::plan_text::one_after_the_other;
@@ -50,7 +51,7 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     if let Some(unlisted) = unlisted(view, zone) {
         text.push_str(&wrapped(&unlisted, width));
     }
-    if let Some(bare) = bare(view) {
+    if let Some(bare) = servers_without_snapshot(view) {
         text.push_str(&wrapped(&bare, width));
     }
     text.push_str(&alert_lines(view, &view.alerts, TEXT_SHOWN, width));
@@ -109,7 +110,7 @@ pub fn server(
         printable(&server.name, LONGEST_NAME),
         server.id,
         server.file,
-        said(server, view.time, usize::MAX),
+        state_with_reason(server, view.time, usize::MAX),
     );
     let mut text = wrapped(&title, width);
     let alerts: Vec<_> = view
@@ -217,7 +218,7 @@ fn narrow(width: Option<u16>) -> bool {
 
 fn back(view: &FleetView, server: &ServerView) -> String {
     let ago = |at| format!("{} ago", span(view.time.duration_since(at)));
-    match server.back() {
+    match server.restore_range() {
         None => "no recovery point: no completed snapshot with a reliable date is known".to_owned(),
         Some((newest, oldest)) if newest == oldest => {
             format!("recovery point: {}", ago(newest))

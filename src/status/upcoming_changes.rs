@@ -43,7 +43,7 @@ pub(super) fn upcoming<A: SnapshotApi>(
     server: &ServerId,
 ) -> Option<NextChanges> {
     // Simulates on copies, so that the engine waits for no reader.
-    let (policy, rules, history, seen, now) = engine.known(server, |known| {
+    let (policy, rules, history, seen, now) = engine.with_server_state(server, |known| {
         let (policy, rules) = (known.policy.clone(), known.rules.clone());
         let seen = known.seen.cloned();
         (policy, rules, known.history.clone(), seen, known.now)

@@ -119,7 +119,7 @@ pub struct ServerView {
 
 impl ServerView {
     /// Returns when the newest and the oldest completed snapshot were made, own or foreign.
-    pub(super) fn back(&self) -> Option<(Timestamp, Timestamp)> {
+    pub(super) fn restore_range(&self) -> Option<(Timestamp, Timestamp)> {
         let completed = self.snapshots.iter().filter(|s| s.status == "completed");
         let made: Vec<_> = completed.filter_map(SnapshotView::made).collect();
         Some((*made.iter().max()?, *made.iter().min()?))

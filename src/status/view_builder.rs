@@ -45,9 +45,9 @@ impl FleetView {
             });
         let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
         let mut servers = Vec::new();
-        let refused = engine.watched().account_refused;
+        let refused = engine.counters().account_refused;
         for server in engine.policies().keys() {
-            engine.known(server, |known| {
+            engine.with_server_state(server, |known| {
                 alerts.extend(standing(known));
                 servers.push(view(known, refused));
             });
@@ -127,8 +127,14 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
         .map(|(r, due)| rotation(known, r, due, &snapshots))
         .collect();
     let (state, reason) = state(known, refused, &snapshots, &rotations);
-    let hold = history.hold.as_deref().map(operator_order::holding);
-    let down = history.downtime.as_deref().map(operator_order::down);
+    let hold = history
+        .hold
+        .as_deref()
+        .map(operator_order::describe_hook_hold);
+    let down = history
+        .downtime
+        .as_deref()
+        .map(operator_order::describe_downtime);
     let reasons: Vec<_> = reason.into_iter().chain(hold).chain(down).collect();
     ServerView {
         id: policy.server.clone(),

@@ -9,8 +9,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::text::table;
-use crate::core::forecast::Forecast;
-use crate::core::recovery_points::RecoveryAges;
+use crate::core::policy_forecast::Forecast;
+use crate::core::recovery_ages::RecoveryAges;
 use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, name};
 

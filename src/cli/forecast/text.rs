@@ -6,9 +6,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::core::forecast::{Forecast, SnapshotLifetime};
 use crate::core::plan::PlannedAction;
-use crate::core::recovery_points::RecoveryAges;
+use crate::core::policy_forecast::{Forecast, SnapshotLifetime};
+use crate::core::recovery_ages::RecoveryAges;
 use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
 use crate::status::{age, heading, moment, name, zone_name};

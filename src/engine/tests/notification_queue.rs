@@ -90,11 +90,11 @@ async fn an_outage_of_the_trail_ends_by_itself_and_is_told_by_it_with_what_was_r
     let running = scene.run();
     scene.disk.set().room = Some(0);
     scene.pass(30 * MINUTE).await;
-    assert!(!scene.engine.watched().writable);
+    assert!(!scene.engine.counters().writable);
     // No other record is due.
     scene.disk.set().room = None;
     scene.pass(2 * MINUTE).await;
-    assert!(scene.engine.watched().writable);
+    assert!(scene.engine.counters().writable);
     let raised = ["trail_unwritable trail", "api_unreachable account"];
     assert_eq!(scene.raised(), raised);
     assert_eq!(scene.cleared(), ["trail_unwritable trail"]);

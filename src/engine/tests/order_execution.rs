@@ -275,7 +275,9 @@ async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
     for server in [1, 2] {
         let seen = |known: ServerStateView<'_>| known.seen.is_some();
         assert_eq!(
-            scene.engine.known(&ServerId::from(server), seen),
+            scene
+                .engine
+                .with_server_state(&ServerId::from(server), seen),
             Some(true)
         );
     }

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-pub(super) use self::search::Asked;
+pub(super) use self::search::SearchQuery;
 pub(super) use self::server_page::server;
 pub(super) use self::server_table::fleet;
 use super::state_text::{self, SlotResult, span};

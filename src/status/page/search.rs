@@ -20,7 +20,7 @@ pub(super) const COLUMNS: [(&str, &str); 5] = [
 
 /// The query of the address; unknown fields and values are ignored.
 #[derive(Debug, Default)]
-pub(in crate::status) struct Asked {
+pub(in crate::status) struct SearchQuery {
     /// Words that must all occur in a server's name, id, file, state, rotations or alerts.
     pub(super) q: String,
     /// A column; a leading minus reverses the order.
@@ -29,7 +29,7 @@ pub(in crate::status) struct Asked {
     pub(super) page: String,
 }
 
-impl From<Vec<(String, String)>> for Asked {
+impl From<Vec<(String, String)>> for SearchQuery {
     /// Reads the fields of a query; of a repeated field the last one counts.
     fn from(fields: Vec<(String, String)>) -> Self {
         let mut asked = Self::default();
@@ -45,7 +45,7 @@ impl From<Vec<(String, String)>> for Asked {
     }
 }
 
-impl Asked {
+impl SearchQuery {
     pub(super) fn sorted(&self) -> (&'static str, bool) {
         let (word, down) = match self.sort.strip_prefix('-') {
             Some(word) => (word, true),
@@ -57,7 +57,7 @@ impl Asked {
 
     /// Returns the address of the same search with this order and page.
     pub(super) fn link(&self, sort: &str, page: usize) -> String {
-        let mut query = url::ServerQuery::default();
+        let mut query = url::QueryStringBuilder::default();
         query.add("q", &self.q);
         query.add("sort", if sort == COLUMNS[0].0 { "" } else { sort });
         query.add(
@@ -158,9 +158,9 @@ mod url {
     use std::fmt::Write as _;
 
     #[derive(Default)]
-    pub(super) struct ServerQuery(String);
+    pub(super) struct QueryStringBuilder(String);
 
-    impl ServerQuery {
+    impl QueryStringBuilder {
         /// Adds a field, unless its value is empty.
         pub(super) fn add(&mut self, key: &str, value: &str) {
             if value.is_empty() {

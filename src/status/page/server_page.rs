@@ -10,11 +10,11 @@ use super::{
     NAME_SHOWN, REASON_SHOWN, ago, alerts, as_of, badge, capacity_bar, foot, frame, instant,
     last_slot, next_slot, recent_records, shown,
 };
-use crate::core::forecast::Forecast;
 use crate::core::plan::NextChanges;
 use crate::core::plan_text::one_after_the_other;
+use crate::core::policy_forecast::Forecast;
 use crate::core::sanitize::local;
-use crate::status::forecast_format::{age, moment};
+use crate::status::forecast_labels::{age, moment};
 use crate::status::forecast_svg::figure;
 use crate::status::page_data_source::ServerPageData;
 use crate::status::state_text::{goes_next, not_listed};
@@ -91,7 +91,7 @@ pub(in crate::status) fn server(
 
 /// Renders the newest and the oldest completed snapshot, own or foreign.
 fn back(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
-    let Some((newest, oldest)) = server.back() else {
+    let Some((newest, oldest)) = server.restore_range() else {
         return html! { "none: no completed snapshot is known" };
     };
     html! {

@@ -7,12 +7,12 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::alerts::{self, AlertKinds};
-use super::search::{Asked, COLUMNS, matches, sort};
+use super::search::{COLUMNS, SearchQuery, matches, sort};
 use super::{
     NAME_SHOWN, REASON_SHOWN, as_of, badge, capacity_bar, foot, frame, last_slot, next_slot, shown,
 };
 use crate::core::sanitize::counted;
-use crate::status::state_text::{bare, not_listed, paused, unlisted};
+use crate::status::state_text::{not_listed, paused, servers_without_snapshot, unlisted};
 use crate::status::view::{Activity, FleetView, RotationView, ServerView};
 
 /// Rows per page.
@@ -21,7 +21,7 @@ const ROWS: usize = 200;
 /// Interval in which the page's script renews it.
 const EVERY: Duration = Duration::from_secs(5);
 
-pub(in crate::status) fn fleet(view: &FleetView, asked: &Asked, zone: &TimeZone) -> String {
+pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &TimeZone) -> String {
     let standing = AlertKinds::new(view);
     let words: Vec<_> = asked.q.split_whitespace().map(str::to_lowercase).collect();
     let mut rows: Vec<_> = view.servers.iter().collect();
@@ -98,7 +98,7 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
         @if let Some(unlisted) = unlisted(view, zone) {
             p.receiver { span.bad aria-hidden="true" { "! " } (unlisted) }
         }
-        @if let Some(bare) = bare(view) {
+        @if let Some(bare) = servers_without_snapshot(view) {
             p.bare { span.wait aria-hidden="true" { "! " } (bare) }
         }
         ul.counts {
@@ -120,7 +120,7 @@ fn resume(view: &FleetView) -> String {
     }
 }
 
-fn search(asked: &Asked) -> Markup {
+fn search(asked: &SearchQuery) -> Markup {
     html! {
         form.search action="/" method="get" role="search" {
             label for="q" { "Search" }
@@ -134,7 +134,7 @@ fn search(asked: &Asked) -> Markup {
     }
 }
 
-fn found(asked: &Asked, rows: usize, page: usize, pages: usize) -> String {
+fn found(asked: &SearchQuery, rows: usize, page: usize, pages: usize) -> String {
     let servers = counted(rows, "server");
     let of = if asked.q.trim().is_empty() {
         ""
@@ -152,7 +152,7 @@ fn found(asked: &Asked, rows: usize, page: usize, pages: usize) -> String {
 fn table(
     view: &FleetView,
     standing: &AlertKinds<'_>,
-    asked: &Asked,
+    asked: &SearchQuery,
     rows: &[&ServerView],
     zone: &TimeZone,
 ) -> Markup {
@@ -237,7 +237,7 @@ fn lines(server: &ServerView, line: impl Fn(&RotationView) -> Markup) -> Markup 
     }
 }
 
-fn pager(asked: &Asked, page: usize, pages: usize) -> Markup {
+fn pager(asked: &SearchQuery, page: usize, pages: usize) -> Markup {
     html! {
         @if pages > 1 {
             nav.pager aria-label="Pages" {

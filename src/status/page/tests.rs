@@ -58,10 +58,10 @@ fn view(servers: Vec<ServerView>) -> FleetView {
     }
 }
 
-fn asked(query: &str) -> Asked {
+fn asked(query: &str) -> SearchQuery {
     let uri: axum::http::Uri = format!("/?{query}").parse().expect("a uri");
     let fields = axum::extract::Query::<Vec<_>>::try_from_uri(&uri);
-    Asked::from(fields.expect("a query").0)
+    SearchQuery::from(fields.expect("a query").0)
 }
 
 /// Returns the ids of the rows in their order.

@@ -8,7 +8,7 @@ use super::snapshot::SnapshotId;
 /// A rotation's snapshots that may go although no new snapshot has replaced them (I19).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct ShrinkCandidates {
+pub(super) struct UnpaidDeletes {
     /// Announced by an edit or a first look; deleted when `shrink_grace` has passed.
     pub(super) announced: Vec<SnapshotId>,
     /// Time of the announcement.
@@ -23,7 +23,7 @@ pub(super) struct ShrinkCandidates {
     pub(super) taken: u32,
 }
 
-impl ShrinkCandidates {
+impl UnpaidDeletes {
     pub(super) fn is_empty(&self) -> bool {
         let Self {
             announced,

@@ -6,14 +6,14 @@ use super::decide::{DecisionContext, Step};
 use super::inventory::Inventory;
 use super::payment::{Payer, PruneFirstPromise};
 use super::retention::OwnSnapshot;
-use super::rotation_state::RotationState;
+use super::rotation_record::RotationRecord;
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
 
 impl ServerHistory {
     /// Applies the completion of a snapshot that the rotation made as requested (I19). It keeps the
     /// open promise, or may pay for a snapshot beyond `keep`.
-    pub(super) fn pays(&mut self, name: &str, payer: Payer) {
+    pub(super) fn record_payer(&mut self, name: &str, payer: Payer) {
         if let Some(promise) = self.open_promise_mut()
             // A snapshot that was listed before the promise does not keep it.
             && !promise.known.contains(&payer.id)
@@ -22,7 +22,7 @@ impl ServerHistory {
             promise.known = BTreeSet::new();
             return;
         }
-        let of_slot = |notes: &&mut RotationState| notes.slots.iter().any(|n| n.name == name);
+        let of_slot = |notes: &&mut RotationRecord| notes.slots.iter().any(|n| n.name == name);
         if let Some(notes) = self.rotations.iter_mut().find(of_slot) {
             notes.add_payment(payer);
         }

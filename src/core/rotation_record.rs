@@ -9,9 +9,9 @@ use super::ended_slot_ranges::EndedSlotRanges;
 use super::event::RecordedAt;
 use super::payment::{Payer, Payment};
 use super::recorded_settings::TermsHash;
-use super::shrink_candidates::ShrinkCandidates;
 use super::slot_record::SlotRecord;
 use super::snapshot::SnapshotId;
+use super::unpaid_deletes::UnpaidDeletes;
 
 /// Number of spent payments that are kept, in case a listing shows the deleted snapshot again.
 const MOST_SPENT: usize = 2;
@@ -43,7 +43,7 @@ impl SlotFailure {
 
 /// The log of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RotationState {
+pub(super) struct RotationRecord {
     pub(super) name: String,
     /// Since when it is under care; `None` after it left the policy.
     pub(super) since: Option<Timestamp>,
@@ -58,7 +58,7 @@ pub(super) struct RotationState {
     pub(super) payments: Vec<Payment>,
     /// Deletes that need no payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) shrink: Option<Box<ShrinkCandidates>>,
+    pub(super) shrink: Option<Box<UnpaidDeletes>>,
     pub(super) slots: Vec<SlotRecord>,
     /// The slots that ended before those.
     #[serde(default, skip_serializing_if = "EndedSlotRanges::is_empty")]
@@ -77,7 +77,7 @@ pub(super) struct RotationState {
     pub(super) missing: Option<Box<SlotFailure>>,
 }
 
-impl RotationState {
+impl RotationRecord {
     /// Returns the snapshots whose delete waits for an operator or for the grace.
     pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
         let shrink = self.shrink.iter();
@@ -94,7 +94,7 @@ impl RotationState {
     /// deletes that an operator agreed to under the previous terms.
     pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: RecordedAt) {
         let found = self.shrink.take().map(|shrink| shrink.found);
-        let shrink = ShrinkCandidates {
+        let shrink = UnpaidDeletes {
             announced: ids.iter().cloned().collect(),
             since: Some(at),
             found: found.unwrap_or_default(),
@@ -123,7 +123,7 @@ impl RotationState {
     /// Agrees to everything that waits for an operator.
     pub(super) fn agree(&mut self) {
         if let Some(shrink) = &mut self.shrink {
-            let ShrinkCandidates {
+            let UnpaidDeletes {
                 announced,
                 found,
                 agreed,
@@ -136,12 +136,12 @@ impl RotationState {
     }
 
     /// Removes a snapshot that is gone.
-    pub(super) fn gone(&mut self, id: &SnapshotId) {
+    pub(super) fn remove_snapshot(&mut self, id: &SnapshotId) {
         self.payments.retain(|payment| payment.by.id != *id);
         let Some(shrink) = &mut self.shrink else {
             return;
         };
-        let ShrinkCandidates {
+        let UnpaidDeletes {
             announced,
             found,
             agreed,

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::forecast_simulation::simulate;
 pub use super::forecast_simulation::{ForecastEvent, SnapshotLifetime};
 use super::policy::{Policy, Rules};
-use super::recovery_points::{RecoveryAges, recovery};
+use super::recovery_ages::{RecoveryAges, recovery};
 use super::snapshot::ServerId;
 
 /// The forecast of one server.
@@ -120,5 +120,5 @@ fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::
 }
 
 #[cfg(test)]
-#[path = "forecast_tests.rs"]
+#[path = "policy_forecast_tests.rs"]
 mod tests;

@@ -3,8 +3,8 @@
 use super::decide::{DecisionContext, Step};
 use super::event::ServerEvent;
 use super::policy::Policy;
-use super::server_aliases::{NameField, ServerIdentity};
 use super::server_history::ServerHistory;
+use super::server_identity::{NameField, ServerIdentity};
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {

@@ -18,7 +18,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// Returns for how long no create is sent to a server that shows own snapshots at a first
     /// start. If there was a trail, somebody removed it, and with it the record of a create that
     /// may still take effect.
-    pub(super) async fn trail_begins(
+    pub(super) async fn create_hold(
         &self,
         policy: &Policy,
         runtime: &Mutex<ServerRuntime>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::core::decide::{Inventory, Step, decide_in_hold, release};
 use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
-use crate::core::hook_hold::command;
+use crate::core::hook_lease::command;
 use crate::core::operator_order::{Order, objection};
 use crate::core::policy::{Hooks, ReleaseWhen};
 use crate::core::server_history::ServerHistory;
@@ -277,7 +277,7 @@ fn a_hold_outlives_its_policy() {
     hold(&mut world);
     world.record(&ServerEvent::ServerRemoved);
     assert!(world.history.hold.is_some());
-    assert!(!world.history.gone());
+    assert!(!world.history.is_forgettable());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::apply_create_outcome::FailedTry;
 use super::decide::{DecisionContext, Step};
 use super::event::{HookKind, HookOutcome, RecordedAt, ServerEvent};
 use super::policy::{Hooks, ReleaseWhen, Rotation};
-use super::server_history::{HookHold, PendingOp, ServerHistory};
+use super::server_history::{HookLease, PendingOp, ServerHistory};
 
 impl ServerHistory {
     /// Applies the start or end of a hook.
@@ -23,7 +23,7 @@ impl ServerHistory {
                 snapshot,
                 ..
             } => {
-                self.hold = Some(Box::new(HookHold {
+                self.hold = Some(Box::new(HookLease {
                     rotation: rotation.clone(),
                     snapshot: snapshot.clone(),
                     since: at,
@@ -144,7 +144,7 @@ impl DecisionContext<'_> {
 
     /// Returns true while a server that is stopped for the same snapshot is not started yet:
     /// `after` comes last.
-    fn starts_first(&self, hold: &HookHold) -> bool {
+    fn starts_first(&self, hold: &HookLease) -> bool {
         let downtime = self.history.downtime.as_deref();
         let (max_hold, _) = self.bounds(hold);
         downtime.is_some_and(|down| down.snapshot == hold.snapshot && !down.is_doubtful())
@@ -153,13 +153,13 @@ impl DecisionContext<'_> {
 
     /// Returns the rest of the pause after a failed `after`. `None` if none failed or the pause is
     /// over.
-    fn until_next_try(&self, hold: &HookHold) -> Option<SignedDuration> {
+    fn until_next_try(&self, hold: &HookLease) -> Option<SignedDuration> {
         let elapsed = hold.last?.elapsed(self.now);
         let left = self.backoff(&hold.snapshot, hold.failures) - elapsed;
         left.is_positive().then_some(left)
     }
 
-    fn why_released(&self, hold: &HookHold) -> Option<String> {
+    fn why_released(&self, hold: &HookLease) -> Option<String> {
         let name = &hold.snapshot;
         if hold.failures > 0 {
             return Some("the after hook failed last time".to_owned());
@@ -182,18 +182,18 @@ impl DecisionContext<'_> {
     }
 
     /// Returns true if `after` releases the server before its snapshot has ended.
-    fn early(&self, hold: &HookHold) -> bool {
+    fn early(&self, hold: &HookLease) -> bool {
         let hooks = self.policy.rotation(&hold.rotation);
         let hooks = hooks.and_then(|rotation| rotation.hooks.as_deref());
         hold.created && self.making(hold) && !self.accepted(hold) && releases(hooks)
     }
 
     /// Returns true while the create for this hold is open.
-    fn making(&self, hold: &HookHold) -> bool {
+    fn making(&self, hold: &HookLease) -> bool {
         matches!(&self.history.open, Some(PendingOp::Create { name, .. }) if *name == hold.snapshot)
     }
 
-    fn accepted(&self, hold: &HookHold) -> bool {
+    fn accepted(&self, hold: &HookLease) -> bool {
         let (_, release) = self.bounds(hold);
         let known = matches!(
             &self.history.open,
@@ -204,7 +204,7 @@ impl DecisionContext<'_> {
 
     /// Returns the longest hold and the release time by the policy in force. If the policy no
     /// longer has the hooks, nothing is waited for.
-    fn bounds(&self, hold: &HookHold) -> (SignedDuration, ReleaseWhen) {
+    fn bounds(&self, hold: &HookLease) -> (SignedDuration, ReleaseWhen) {
         let rotation = self.policy.rotation(&hold.rotation);
         let hooks = rotation.and_then(|r| r.hooks.as_deref());
         match hooks {
@@ -235,7 +235,7 @@ impl DecisionContext<'_> {
         let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
             return step;
         };
-        let hopeless = hold.is_some_and(HookHold::needs_operator);
+        let hopeless = hold.is_some_and(HookLease::needs_operator);
         match step {
             // `once` continues while another try may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {
@@ -276,5 +276,5 @@ pub fn command(hooks: &Hooks, hook: HookKind) -> &[String] {
 #[path = "hold_fault_tests.rs"]
 mod faults;
 #[cfg(test)]
-#[path = "hook_hold_tests.rs"]
+#[path = "hook_lease_tests.rs"]
 pub(super) mod tests;

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Rotation, WhenFull};
-use crate::core::recovery_points::AgeAt;
+use crate::core::recovery_ages::AgeAt;
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::{TestProvider, rotation, rules, time};

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::state_text::span;
-use crate::core::forecast::Forecast;
-use crate::core::recovery_points::AgeAt;
+use crate::core::policy_forecast::Forecast;
+use crate::core::recovery_ages::AgeAt;
 use crate::core::sanitize::printable;
 
 /// Longest name that is shown, in characters.

@@ -190,7 +190,7 @@ impl ServerHistory {
         self.last_delete.take_if(|last| *last == *id);
         self.made.retain(|made| made.id != *id);
         for notes in &mut self.rotations {
-            notes.gone(id);
+            notes.remove_snapshot(id);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::inventory::Inventory;
 use super::payment::{Payer, Payment};
 use super::policy::Policy;
 use super::recorded_settings::Fnv;
-use super::rotation_state::RotationState;
+use super::rotation_record::RotationRecord;
 use super::server_history::{PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -202,7 +202,7 @@ fn altered_trust(
                 .prune_first
                 .take_if(|promise| promise.kept_by.is_some());
         }
-        Break::NoGrace => history.rotations.iter_mut().for_each(RotationState::agree),
+        Break::NoGrace => history.rotations.iter_mut().for_each(RotationRecord::agree),
         Break::RegressedAsFailed | Break::FailedAsMade => {
             if broken == Break::RegressedAsFailed {
                 history.regressed.clear();
