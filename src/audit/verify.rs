@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::TrailError;
 use super::chain::{ChainLink, Hash};
 use super::disk::{Disk, RealDisk};
 use super::head::HeadState;
 use super::reader::{ChainChecker, LineReader, files, is_torn};
-use super::record::{GlobalEvent, RecordHeader};
+use super::record::{GlobalEvent, RecordHeader, decode};
 use crate::core::sanitize::{NAME_SHOWN, printable, utc};
 use crate::core::snapshot::ServerId;
 
@@ -90,6 +90,7 @@ pub(super) fn verify_seeing(
         let mut lines = LineReader::new(file.map_err(TrailError::disk("read", &path))?);
         let mut suspects: Vec<String> = Vec::new();
         let (mut whole, mut spoilt) = (false, None);
+        let mut stray = StrayRecords::default();
         while lines.advance().map_err(TrailError::disk("read", &path))? {
             let begins = chain.last.is_none();
             let next = chain.last.map_or(1, |link: ChainLink| link.seq + 1);
@@ -102,6 +103,9 @@ pub(super) fn verify_seeing(
             }
             match followed {
                 Ok((front, link)) => {
+                    if spoilt.is_some() {
+                        stray.add(&lines.line);
+                    }
                     if begins {
                         before = Hash::parse(&front.prev).map(|hash| ChainLink {
                             seq: link.seq - 1,
@@ -121,12 +125,18 @@ pub(super) fn verify_seeing(
                 Err(why) => {
                     whole |= lines.ended;
                     spoilt.get_or_insert(next);
+                    stray.add(&lines.line);
                     suspects.push(format!("{name} line {number}: {why}"));
                     suspects.truncate(TOLD);
                 }
             }
         }
-        if newest && spoilt.is_some_and(|seq| is_torn(seq, whole, head.link())) {
+        let torn = newest && spoilt.is_some_and(|seq| is_torn(seq, whole, head.link()));
+        if torn && stray.is_no_crash(spoilt.unwrap_or_default()) {
+            found.problems.extend(suspects.into_iter().next().map(|first| {
+                format!("{first}; records follow that no crash leaves there: a line was changed or a file was copied, and the head is older")
+            }));
+        } else if torn {
             found.torn = suspects.into_iter().next();
         } else {
             found.problems.extend(suspects);
@@ -140,6 +150,35 @@ pub(super) fn verify_seeing(
     check_head(&mut found, &head, last, at_head.or(before));
     found.problems.truncate(TOLD);
     Ok((found, seen))
+}
+
+/// Valid records at places where the chain does not lead, in a tail that looks torn.
+#[derive(Default)]
+struct StrayRecords {
+    seq: Option<u64>,
+    times: Option<(Timestamp, Timestamp)>,
+}
+
+impl StrayRecords {
+    /// Longest time between two records that one sync covers.
+    const ONE_SYNC: SignedDuration = SignedDuration::from_mins(5);
+
+    fn add(&mut self, line: &[u8]) {
+        let Ok((header, ChainLink { seq, .. })) = decode(line) else {
+            return;
+        };
+        self.seq = Some(self.seq.map_or(seq, |first| first.min(seq)));
+        let (first, last) = self.times.unwrap_or((header.time, header.time));
+        self.times = Some((first.min(header.time), last.max(header.time)));
+    }
+
+    /// Returns true if no crash leaves these records in place of record `next` and those after it:
+    /// one is older, or they were written over a longer time than one sync covers.
+    fn is_no_crash(&self, next: u64) -> bool {
+        let long =
+            |(first, last): (Timestamp, Timestamp)| last.duration_since(first) > Self::ONE_SYNC;
+        self.seq.is_some_and(|seq| seq < next) || self.times.is_some_and(long)
+    }
 }
 
 /// Compares the end of the chain with the last record that was known to be durable.

@@ -56,6 +56,7 @@ fn wrong_main_files_are_refused_with_place_and_remedy() {
         case("max_in_flight = \"8\"", "3:17: error", "must be a whole number, not a string", "without quotes"),
         case("max_in_flight = 0", "3:17: error", "max_in_flight must be at least 1", "such as 5"),
         case("snapshot_limit = 0", "3:18: error", "snapshot_limit must be at least 1", "such as 5"),
+        case("snapshot_limit = 101", "3:18: error", "snapshot_limit (101) is above 100, the longest listing of one server", "100 or less"),
         case("snapshot_limit = -5", "3:18: error", "-5 is negative", "such as 3"),
         case("requests_per_second = -1", "3:23: error", "must not be negative", "0 for no limit"),
         case("requests_per_second = inf", "3:23: error", "inf is not a rate", "0 for no limit"),

@@ -20,6 +20,7 @@ use super::value_types::ByteSize;
 use super::witness::{RawWitness, Witness};
 use super::{Api, Environment, Http, api_section, defaults};
 use crate::api::Proxy;
+use crate::core::decide::MOST_ROWS;
 use crate::core::policy::Rules;
 use crate::core::retry_backoff::LONGEST_BACKOFF;
 
@@ -230,6 +231,15 @@ impl RawMain {
             );
         }
         if let Some(limit) = &self.snapshot_limit
+            && limit.value > MOST_ROWS
+        {
+            let message = format!(
+                "snapshot_limit ({}) is above {MOST_ROWS}, the longest listing of one server that is accepted",
+                limit.value
+            );
+            let remedy = format!("write snapshot_limit = {MOST_ROWS} or less");
+            log.error(&limit.at, message, remedy);
+        } else if let Some(limit) = &self.snapshot_limit
             && limit.value > defaults::SNAPSHOT_LIMIT
         {
             let message = format!(

@@ -43,13 +43,18 @@ impl ServerHistory {
             ServerEvent::RotationChanged {
                 rotation,
                 terms,
+                since,
                 shrinks,
             } => {
                 let (notes, key) = (self.notes(rotation), terms.key());
                 let before = notes.terms.replace(key);
                 // Earlier versions recorded no terms, so a difference can't be detected.
                 if before.is_some_and(|before| before.timing != key.timing) {
-                    (notes.since, notes.begin) = (Some(at.wall), Some(CareReason::Changed));
+                    let since = since.unwrap_or(at.wall);
+                    // The first slot of a rotation that came under care goes on.
+                    if notes.since.replace(since) != Some(since) {
+                        notes.begin = Some(CareReason::Changed);
+                    }
                 }
                 let same = |before: TermsHash| (before.keep, before.owns) == (key.keep, key.owns);
                 if !before.is_some_and(same) {
@@ -308,7 +313,13 @@ impl ServerHistory {
                 id,
                 snapshot,
                 foreign: true,
-            } => self.saw_foreign(id.clone(), snapshot),
+                other_id,
+            } => {
+                self.saw_foreign(id.clone(), snapshot);
+                if let Some(other_id) = other_id {
+                    self.saw_foreign(other_id.clone(), snapshot);
+                }
+            }
             ServerEvent::SnapshotFound { id, snapshot, .. } => {
                 self.found = Some(at);
                 self.saw_completed(id.clone(), snapshot);

@@ -19,7 +19,7 @@ use super::server_history::ServerHistory;
 use super::slot_record::SlotRecord;
 use super::snapshot::{Snapshot, SnapshotId};
 
-pub use super::inventory::Inventory;
+pub use super::inventory::{Inventory, MOST_ROWS};
 
 use super::retry_backoff::backoff;
 
@@ -103,6 +103,17 @@ pub fn decide(
 fn decided(server: &DecisionContext<'_>) -> Step {
     let owed = server.release().or_else(|| server.owed_power_step());
     owed.unwrap_or_else(|| server.in_time_for_after(server.in_downtime(server.by_rules())))
+}
+
+/// Returns true if a decision on this input judges the slots that are due.
+pub fn judges_slots(
+    policy: &Policy,
+    inventory: &Inventory,
+    history: &ServerHistory,
+    rules: &Rules,
+    now: ClockReading,
+) -> bool {
+    DecisionContext::of(policy, inventory, history, rules, now).judges_slots()
 }
 
 /// Decides for a server that is held for its create. Records and alerts wait until later.
@@ -276,6 +287,7 @@ impl DecisionContext<'_> {
             }
         } else {
             ServerEvent::RotationChanged {
+                since: self.counts_since(new),
                 rotation,
                 terms,
                 shrinks,

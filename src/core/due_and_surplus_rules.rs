@@ -6,6 +6,7 @@ use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
 use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
+use super::recorded_settings::TermsHash;
 use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
 use super::rotation_record::CareReason;
 use super::schedule::Slot;
@@ -125,21 +126,34 @@ impl DecisionContext<'_> {
 
     /// Rule 4 for one rotation: only its newest due slot counts.
     fn due(&self, index: usize, rotation: &Rotation) -> RotationDemand {
+        let slot = self.slot_due(rotation, self.due_until());
+        let name = slot.map(|slot| rotation.pattern.format(slot.local));
         // Slots from before a new schedule, zone or pattern no longer belong to the rotation.
         let history = self.history;
-        if let Some(since) = history.changed(&rotation.name)
-            && let Some(old) = history
-                .unsettled(&rotation.name)
-                .find(|note| note.at <= since)
-        {
-            let reason = "the schedule, zone or name pattern changed".to_owned();
-            return RotationDemand::Step(ended(rotation, old, SlotOutcome::Paused, reason));
+        let changed = history.changed(&rotation.name);
+        let replaced = |note: &&SlotRecord| {
+            Some(&note.name) != name.as_ref()
+                && (changed.is_some_and(|since| note.at <= since)
+                    || history.since(&rotation.name) == Some(note.at))
+        };
+        if let Some(old) = history.unsettled(&rotation.name).find(replaced) {
+            let paused = self.passed_in_pause(rotation, old.at);
+            let (ending, why) = match &name {
+                Some(name) if slot.is_some_and(|slot| slot.at == old.at) => (
+                    SlotOutcome::Paused,
+                    format!("the name pattern changed: its snapshot is made as {name}"),
+                ),
+                _ => unrun(
+                    old,
+                    paused,
+                    "the schedule, zone or name pattern changed before its snapshot was made",
+                ),
+            };
+            return RotationDemand::Step(ended(rotation, old, ending, why));
         }
-        let due_until = self.rules.due_until.unwrap_or(self.now.wall);
-        let Some(slot) = self.slot_due(rotation, due_until.min(self.now.wall)) else {
+        let (Some(slot), Some(name)) = (slot, name) else {
             return RotationDemand::Nothing;
         };
-        let name = rotation.pattern.format(slot.local);
         if let Some(old) = self
             .history
             .unsettled(&rotation.name)
@@ -229,6 +243,42 @@ impl DecisionContext<'_> {
         left.is_positive().then_some(left)
     }
 
+    /// Returns the instant up to which slots count as due.
+    fn due_until(&self) -> Timestamp {
+        let until = self.rules.due_until.unwrap_or(self.now.wall);
+        until.min(self.now.wall)
+    }
+
+    /// Returns the newest due slot by a new schedule, zone or pattern, if slots count from that one
+    /// on. It is the slot that the old terms had, by other words or under another name; or nobody has judged the slots
+    /// since it became due, because no process ran or the server was blocked. `None`: slots count
+    /// from now on.
+    pub(super) fn counts_since(&self, rotation: &Rotation) -> Option<Timestamp> {
+        let notes = self.history.rotation(&rotation.name)?;
+        if notes.terms?.timing == TermsHash::of(self.policy, rotation).timing {
+            return None;
+        }
+        let mut open = self.history.unsettled(&rotation.name);
+        if notes.begin == Some(CareReason::Added)
+            && open.any(|note| Some(note.at) == notes.since && note.intents == 0)
+        {
+            return notes.since;
+        }
+        let slot = rotation.newest_due(self.due_until())?;
+        let name = rotation.pattern.format(slot.local);
+        let mut same = self.history.slots(&rotation.name);
+        let counts = match same.rfind(|note| note.at == slot.at) {
+            Some(note) => note.name == name || (note.ending.is_none() && note.intents == 0),
+            None => self.history.judged.is_some_and(|judged| slot.at > judged),
+        };
+        counts.then_some(slot.at)
+    }
+
+    /// Returns true if the rules for due slots apply: nothing holds or blocks the server as a whole.
+    pub(super) fn judges_slots(&self) -> bool {
+        self.held().is_none() && self.doubt().is_none() && self.history.mismatch.is_none()
+    }
+
     /// Returns the rotation's newest due slot. If that slot lies before the rotation came under
     /// care, the instant at which care began takes its place and gives the name: a snapshot's name
     /// must state the day of its data. A slot from before a change of schedule does not count.
@@ -240,7 +290,7 @@ impl DecisionContext<'_> {
         };
         match notes.begin {
             Some(CareReason::Added) if slot.at < since => self.first_slot(rotation, slot, since),
-            Some(CareReason::Changed) if slot.at <= since => None,
+            Some(CareReason::Changed) if slot.at < since => None,
             _ => Some(slot),
         }
     }

@@ -102,6 +102,10 @@ pub enum ServerEvent {
     RotationChanged {
         rotation: String,
         terms: RotationTerms,
+        /// The slot from which on slots count, if it became due before the change was noticed and
+        /// nothing has judged it yet. Without it they count from the record's time on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
         /// Ids that the new terms delete and no new snapshot has replaced; they are deleted after a
         /// grace (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -217,6 +221,9 @@ pub enum ServerEvent {
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         foreign: bool,
+        /// The other id of a foreign snapshot. A later listing may show that one alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        other_id: Option<SnapshotId>,
     },
     /// A snapshot that the policy protects by the other of its two ids. It stays protected if a
     /// listing shows one id alone.

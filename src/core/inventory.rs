@@ -5,6 +5,10 @@ use jiff::SignedDuration;
 use super::server_info::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
 
+/// Largest number of rows of one server that a decision accepts. The provider's limit is five
+/// snapshots; the time of a decision grows with the number of rows.
+pub const MOST_ROWS: usize = 100;
+
 /// A server's listing at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
@@ -48,6 +52,17 @@ impl Inventory {
         self.other_id = self.other_id.take().or(detail.other_id);
     }
 
+    /// Puts an inventory in doubt that has more rows than a server can have, and drops the rest.
+    pub fn doubt_rows_beyond_limit(&mut self) {
+        let rows = self.snapshots.len();
+        if rows > MOST_ROWS {
+            self.snapshots.truncate(MOST_ROWS);
+            self.doubt.get_or_insert(format!(
+                "it shows {rows} snapshots of this server, which is more than a server can have: check the answer of the provider"
+            ));
+        }
+    }
+
     /// Puts the inventory in doubt if the server's other id has a policy of its own: two policies
     /// would rotate one server.
     pub fn doubt_second_policy(&mut self, has_policy: impl Fn(&ServerId) -> bool) {
@@ -58,5 +73,29 @@ impl Inventory {
             "another policy is for the same server, under its other id {other}: remove one of the two"
         );
         self.doubt.get_or_insert(twin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::test_provider::TestProvider;
+
+    #[test]
+    fn more_rows_than_a_server_can_have_are_doubted_and_dropped() {
+        let mut world = TestProvider::grown(3, 3);
+        let mut row = world.snapshots[0].clone();
+        for number in 0..MOST_ROWS {
+            row.id = (5_000 + u64::try_from(number).expect("small")).into();
+            world.snapshots.push(row.clone());
+        }
+        for (rows, doubted) in [(MOST_ROWS, false), (MOST_ROWS + 1, true)] {
+            let mut inventory = world.inventory();
+            inventory.snapshots.truncate(rows);
+            inventory.doubt_rows_beyond_limit();
+            assert_eq!(inventory.snapshots.len(), MOST_ROWS);
+            let says = |doubt: &String| doubt.contains(&format!("it shows {rows} snapshots"));
+            assert_eq!(inventory.doubt.as_ref().is_some_and(says), doubted);
+        }
     }
 }

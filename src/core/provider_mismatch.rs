@@ -55,12 +55,19 @@ impl DecisionContext<'_> {
             let known = self.history.name_of(&s.id);
             let own = || self.policy.place(&s.name).is_some();
             known.is_some_and(|known| known != Fnv::of(&s.name))
-                || (self.was_foreign(&s.id).is_some() && own())
+                || (self.was_foreign(s).is_some() && own())
         })
     }
 
     /// Returns the foreign name under which the snapshot was listed.
-    fn was_foreign(&self, id: &SnapshotId) -> Option<&str> {
+    fn was_foreign(&self, row: &Snapshot) -> Option<&str> {
+        let other = row.uuid.as_ref();
+        self.foreign_name(&row.id)
+            .or_else(|| self.foreign_name(other?))
+    }
+
+    /// Returns the name of the foreign snapshot that was listed under this id.
+    fn foreign_name(&self, id: &SnapshotId) -> Option<&str> {
         let mut foreign = self.history.foreign.iter();
         let known = foreign.find(|(known, _)| *known == *id)?;
         Some(&known.1)
@@ -70,7 +77,7 @@ impl DecisionContext<'_> {
     fn renaming(&self) -> Option<Step> {
         let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
         let before = self
-            .was_foreign(&row.id)
+            .was_foreign(row)
             .or(self.history.completed_snapshot_name(&row.id));
         let before = before.filter(|name| !name.is_empty());
         Some(Step::Record(ServerEvent::SnapshotRenamed {
@@ -139,12 +146,17 @@ impl DecisionContext<'_> {
         let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
         // A completed own snapshot that is now listed as foreign is a renaming, not a new foreign
         // snapshot.
-        let known = |s: &Snapshot| self.was_foreign(&s.id).is_some() || self.was_completed(&s.id);
+        let by_both = |s: &Snapshot| {
+            let mut ids = std::iter::once(&s.id).chain(&s.uuid);
+            ids.all(|id| self.foreign_name(id).is_some())
+        };
+        let known = |s: &Snapshot| by_both(s) || self.was_completed(&s.id);
         if let Some(row) = foreign.find(|s| !known(s)) {
             return Some(Step::Record(ServerEvent::SnapshotFound {
                 snapshot: printable(&row.name, NAME_SHOWN),
                 id: row.id.clone(),
                 foreign: true,
+                other_id: row.uuid.clone(),
             }));
         }
         let new = |s: &&Snapshot| {
@@ -156,6 +168,7 @@ impl DecisionContext<'_> {
                 snapshot: row.name.clone(),
                 id: row.id.clone(),
                 foreign: false,
+                other_id: None,
             }));
         }
         if let Some(row) = self

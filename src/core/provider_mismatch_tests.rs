@@ -95,6 +95,38 @@ fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_li
 }
 
 #[test]
+fn i1_one_that_was_foreign_stays_so_when_it_is_listed_by_its_other_id_alone() {
+    let uuid: SnapshotId = "dddddddd-0000-4000-8000-000000000001"
+        .parse()
+        .expect("an id");
+    // At first with both ids; later by the other id alone, or with a new one beside it.
+    for (id, other) in [(uuid.clone(), None), (900.into(), Some(uuid.clone()))] {
+        let mut world = TestProvider::grown(2, 2);
+        let foreign = world.make("golden", Status::Completed);
+        let row = world.snapshots.last_mut().expect("a row");
+        row.uuid = Some(uuid.clone());
+        world.settle(&Status::Completed);
+        let known: Vec<_> = world
+            .history
+            .foreign
+            .iter()
+            .map(|(id, _)| id.clone())
+            .collect();
+        assert_eq!(known, [foreign, uuid.clone()]);
+        let row = world.snapshots.last_mut().expect("a row");
+        (row.id, row.uuid) = (id, other);
+        row.name = "weekly-2026-11-01".to_owned();
+        row.created_at = Some(time("2026-11-01T03:00:00Z"));
+        world.pass(WEEK);
+        let step = world.recorded();
+        assert!(
+            matches!(&step, Step::Blocked { reason } if reason.contains("as golden before")),
+            "{step:?}"
+        );
+    }
+}
+
+#[test]
 fn i19_a_new_one_that_is_dated_far_ahead_is_stored_otherwise_than_asked_for() {
     let mut world = TestProvider::weekly(3);
     world.recorded();

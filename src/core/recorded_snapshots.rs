@@ -2,6 +2,7 @@
 //! foreign ones, and ones that vanished.
 
 use super::event::RecordedAt;
+use super::inventory::MOST_ROWS;
 use super::recorded_settings::Fnv;
 use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{Snapshot, SnapshotId};
@@ -13,8 +14,8 @@ const MOST_MADE: usize = 8;
 /// Number of vanished snapshots kept per server, which the program did not delete.
 const MOST_VANISHED: usize = 16;
 
-/// Number of foreign snapshots kept per server.
-const MOST_FOREIGN: usize = 16;
+/// Number of ids of foreign snapshots kept per server: two for each row of the longest listing.
+const MOST_FOREIGN: usize = 2 * MOST_ROWS;
 
 /// Number of completed snapshots kept per server.
 const MOST_COMPLETED: usize = 1024;
@@ -85,6 +86,14 @@ impl ServerHistory {
         former.map(|(id, _)| id)
     }
 
+    /// Returns the other ids that the trail has for this snapshot.
+    pub fn other_ids_of(&self, snapshot: &Snapshot) -> impl Iterator<Item = &SnapshotId> {
+        let identified = self.protected.iter();
+        let identified = identified.filter(|(known, _)| *known == snapshot.id);
+        let identified = identified.map(|(_, other)| other);
+        self.former_ids(snapshot).chain(identified)
+    }
+
     /// Swaps the two ids of a row if the trail has the other one. A provider that starts to give a
     /// second id, or changes their order, renames nothing.
     pub fn name_as_known(&self, rows: &mut [Snapshot]) {
@@ -134,6 +143,7 @@ impl ServerHistory {
     }
 
     pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
+        self.foreign.retain(|(known, _)| *known != id);
         if self.foreign.len() == MOST_FOREIGN {
             self.foreign.remove(0);
         }

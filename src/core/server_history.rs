@@ -168,6 +168,9 @@ pub struct ServerHistory {
     pub spared: Option<Box<(SnapshotId, RecordedAt)>>,
     /// The newest mutation intent, unless `resume` has declared the clock right since.
     pub last_intent: Option<Timestamp>,
+    /// Time up to which slots were judged, by this process or the one before it.
+    #[serde(skip)]
+    pub judged: Option<Timestamp>,
     /// Time of the last answer to a mutation in this process.
     #[serde(skip)]
     pub last_answer: Option<SignedDuration>,

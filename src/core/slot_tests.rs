@@ -9,10 +9,8 @@ use crate::core::newest_slot_completion::all_settled;
 use crate::core::policy::FormerPattern;
 use crate::core::test_provider::*;
 
-#[test]
-fn a_pattern_that_changes_ends_its_open_slot_without_an_alert_and_counts_from_then_on() {
-    let mut world = TestProvider::weekly(3);
-    world.recorded();
+/// Gives the rotation another pattern; the old one stays known.
+fn rename(world: &mut TestProvider) {
     let pattern =
         crate::core::name_pattern::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
     let rotation = &mut world.policy.rotations[0];
@@ -20,15 +18,82 @@ fn a_pattern_that_changes_ends_its_open_slot_without_an_alert_and_counts_from_th
         pattern: std::mem::replace(&mut rotation.pattern, pattern),
         coarse: false,
     });
+}
+
+/// Gives the rotation another schedule.
+fn reschedule(world: &mut TestProvider, schedule: &str) {
+    let schedule = crate::core::schedule::Schedule::new(schedule, jiff::tz::TimeZone::UTC);
+    world.policy.rotations[0].schedule = std::sync::Arc::new(schedule.expect("a schedule"));
+}
+
+fn alerts(world: &TestProvider) -> Vec<AlertKind> {
+    world.history.alerts.keys().map(|(kind, _)| *kind).collect()
+}
+
+#[test]
+fn an_open_slot_goes_on_under_the_name_of_a_new_pattern() {
+    let mut world = TestProvider::weekly(3);
+    world.recorded();
+    rename(&mut world);
     world.settle(&DONE);
-    assert_eq!(world.log, [""; 0]);
+    assert_eq!(world.log, ["create new-2026-11-22"]);
     let old = world.history.slot("weekly", "weekly-2026-11-22");
     assert_eq!(old.expect("a slot").ending, Some(SlotOutcome::Paused));
-    assert!(world.history.alerts.is_empty());
+    assert_eq!(alerts(&world), []);
     world.pass(SignedDuration::from_hours(24 * 7));
     world.settle(&DONE);
-    assert_eq!(world.log, ["create new-2026-11-29"]);
-    assert!(world.history.alerts.is_empty());
+    assert_eq!(
+        world.log,
+        ["create new-2026-11-22", "create new-2026-11-29"]
+    );
+    assert_eq!(alerts(&world), []);
+}
+
+#[test]
+fn an_open_slot_goes_on_when_only_the_wording_of_its_schedule_changes() {
+    let mut world = TestProvider::weekly(3);
+    let wording = world.policy.rotations[0].schedule.text().to_owned();
+    world.recorded();
+    reschedule(&mut world, &format!("0 {wording}"));
+    world.settle(&DONE);
+    assert_eq!(world.log, ["create weekly-2026-11-22"]);
+    assert_eq!(alerts(&world), []);
+}
+
+#[test]
+fn an_open_slot_that_a_new_schedule_lacks_is_skipped_with_an_alert_until_the_next_snapshot() {
+    let week = SignedDuration::from_hours(24 * 7);
+    let mut world = TestProvider::weekly(3);
+    world.settle(&DONE);
+    world.pass(week);
+    world.recorded();
+    let made = world.log.len();
+    reschedule(&mut world, "0 4 * * 3");
+    world.settle(&DONE);
+    assert_eq!(world.log.len(), made);
+    let old = world.history.slot("weekly", "weekly-2026-11-29");
+    assert_eq!(old.expect("a slot").ending, Some(SlotOutcome::Skipped));
+    assert_eq!(alerts(&world), [AlertKind::SlotFailed]);
+    world.pass(week);
+    world.settle(&DONE);
+    assert_eq!(world.log.len(), made + 1, "{:?}", world.log);
+    assert_eq!(alerts(&world), []);
+}
+
+#[test]
+fn a_slot_that_became_due_before_an_edit_was_noticed_counts_unless_it_was_judged() {
+    for (judged, made) in [(None, 0), (Some(0), 0), (Some(-24 * 7), 1)] {
+        let mut world = TestProvider::weekly(3);
+        world.settle(&DONE);
+        let before = world.log.len();
+        world.pass(SignedDuration::from_hours(24 * 7));
+        let wording = world.policy.rotations[0].schedule.text().to_owned();
+        reschedule(&mut world, &format!("0 {wording}"));
+        let hours = |hours: i64| world.now.wall + SignedDuration::from_hours(hours);
+        world.history.judged = judged.map(hours);
+        world.settle(&DONE);
+        assert_eq!(world.log.len() - before, made, "judged {judged:?}");
+    }
 }
 
 #[test]

@@ -115,6 +115,13 @@ impl StateLock {
     }
 }
 
+/// Returns true if a process holds the lock of this state folder, as far as this user can see.
+pub fn is_held(state_dir: &Path) -> bool {
+    let opened = OpenFolder::of(&state_dir.join("lock"))
+        .and_then(|(folder, name)| folder.file(name, OFlags::RDONLY, 0));
+    opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Opens and locks the file and writes this process's name into it. Returns `None` if another
 /// process holds the lock.
 fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::lock::is_held;
 use crate::api::{ApiError, HttpApi, SnapshotApi as _};
 use crate::audit::{Disk, RealDisk, Trail, TrailError};
 use crate::clock::Clock;
@@ -25,7 +26,7 @@ type Histories = BTreeMap<ServerId, ServerHistory>;
 
 /// Returns the history of each server from the trail, which a daemon may be writing meanwhile.
 pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailError> {
-    let (_unused, opened) = Trail::open_inline(
+    let (_unused, mut opened) = Trail::open_inline(
         Box::new(ReadOnlyDisk(RealDisk::default())),
         &config.audit_dir,
         &config.state_dir,
@@ -33,6 +34,12 @@ pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailErro
         now,
         config.rules.request_timeout,
     )?;
+    // A running service has judged every slot; otherwise the last process did, until it ended.
+    let running = is_held(&config.state_dir);
+    let judged = if running { Some(now) } else { opened.last };
+    for history in opened.histories.values_mut() {
+        history.judged = judged;
+    }
     Ok(opened.histories)
 }
 

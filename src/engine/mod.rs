@@ -188,10 +188,13 @@ impl<A: SnapshotApi> Engine<A> {
         let other_ids = Mutex::new(other_ids.collect());
         let owners = SnapshotOwners::of(&opened.histories);
         let once = rules.count_all;
+        // The process before this one judged slots until its last record.
+        let last = opened.last;
         let runtimes = opened
             .histories
             .into_iter()
             .map(move |(server, mut history)| {
+                history.judged = last;
                 // Runs of `once` share one grace.
                 if !once {
                     history.restart_grace(now);

@@ -86,6 +86,9 @@ impl<A: SnapshotApi> Engine<A> {
             }
         }
         let down = lock(runtime).history.downtime.is_some();
+        if down && lock(runtime).is_end_unwritten() {
+            self.start_unrecorded(server, runtime, &state).await;
+        }
         if !down && !self.tell_started(server, runtime).await {
             return Some(Requeue::After(rules.poll_interval));
         }

@@ -11,7 +11,7 @@ use super::turn_outcome::{FAILURES, Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
-use crate::core::decide::{Inventory, Step, decide};
+use crate::core::decide::{Inventory, Step, decide, judges_slots};
 use crate::core::event::ServerEvent;
 use crate::core::newest_slot_completion::all_settled;
 use crate::core::policy::{Policy, Rules};
@@ -294,7 +294,13 @@ impl<A: SnapshotApi> Engine<A> {
                         runtime.history.observe(policy, inventory, now);
                         runtime.store_for_status(inventory, now.wall);
                     }
-                    decide(policy, inventory, &runtime.history, rules, now)
+                    let step = decide(policy, inventory, &runtime.history, rules, now);
+                    if !matches!(step, Step::Record(_))
+                        && judges_slots(policy, inventory, &runtime.history, rules, now)
+                    {
+                        runtime.history.judged = Some(now.wall);
+                    }
+                    step
                 }
             };
             self.decisions.note(&step);

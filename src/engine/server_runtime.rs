@@ -113,6 +113,16 @@ impl ServerRuntime {
         listed.believes(inventory)
     }
 
+    /// Returns true if the last listing shows that the snapshot of a stopped server has ended, and
+    /// the trail can't record it.
+    pub(super) fn is_end_unwritten(&self) -> bool {
+        let rows = self.seen.as_ref().map(|seen| &seen.rows[..]);
+        let open = self.history.open.as_ref();
+        let row = open.and_then(|open| open.made_in(rows.unwrap_or_default()));
+        let has_ended = |row: &Snapshot| matches!(row.status, Status::Completed | Status::Failed);
+        self.unwritten > 0 && row.is_some_and(has_ended)
+    }
+
     /// Returns the event of a completed own snapshot that somebody else deleted since the last
     /// listing, or while no process ran.
     pub(super) fn deleted_by_others(&mut self, policy: &Policy) -> Option<ServerEvent> {

@@ -291,7 +291,7 @@ pub(super) fn inventory(
     let shifted = listing
         .shifted
         .then(|| "its pages changed while they were read".to_owned());
-    Inventory {
+    let mut inventory = Inventory {
         server_name: rows.map(|rows| rows.name.clone()),
         hostname: rows.and_then(|rows| rows.hostname.clone()),
         other_id: rows.and_then(|rows| {
@@ -306,5 +306,7 @@ pub(super) fn inventory(
             .clone()
             .or(shifted)
             .or_else(|| rows.and_then(|rows| rows.doubt.clone())),
-    }
+    };
+    inventory.doubt_rows_beyond_limit();
+    inventory
 }

@@ -26,6 +26,15 @@ impl SnapshotOwners {
     pub(super) fn apply(&self, server: &ServerId, event: &ServerEvent) {
         let mut owners = lock(&self.0);
         match event {
+            ServerEvent::SnapshotFound {
+                id,
+                other_id: Some(other_id),
+                ..
+            } => {
+                for id in [id, other_id] {
+                    owners.entry(id.clone()).or_insert_with(|| server.clone());
+                }
+            }
             // An id that was answered otherwise can't be relied on.
             ServerEvent::CreateResult {
                 id: Some(id),
@@ -64,7 +73,8 @@ impl SnapshotOwners {
     ) {
         let owners = lock(&self.0);
         let stranger = inventory.snapshots.iter().find_map(|row| {
-            let owner = owners.get(&row.id).filter(|owner| *owner != server)?;
+            let mut ids = std::iter::once(&row.id).chain(&row.uuid);
+            let owner = ids.find_map(|id| owners.get(id).filter(|owner| *owner != server))?;
             has_policy(owner).then(|| (row.name.clone(), row.id.clone(), owner.clone()))
         });
         if let Some((name, id, owner)) = stranger {

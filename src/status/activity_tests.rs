@@ -183,6 +183,7 @@ fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
     record(
         "2026-11-25T04:00:00Z",
         ServerEvent::RotationChanged {
+            since: None,
             rotation,
             terms: terms(&after),
             shrinks: BTreeSet::new(),

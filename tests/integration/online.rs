@@ -385,6 +385,33 @@ fn another_name_no_room_and_what_protects_nothing_are_problems() {
 }
 
 #[test]
+fn an_id_that_the_snapshot_had_before_still_protects_it() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web");
+    let home = Home::new(&provider.sandbox.base_url(), "", "settle_window = \"2s\"");
+    home.policy(
+        "server-12345",
+        "[server]\nid = 12345\nname = \"web\"\nprotect = [801]\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n",
+    );
+    let name = daily_name(1);
+    let put = || {
+        let sandbox = &provider.sandbox;
+        sandbox.add_snapshot(12345, &name, "completed", days_ago(1))
+    };
+    assert_eq!(put(), 801);
+    assert_eq!(home.run(&["once"]).status.code(), Some(0));
+    provider.sandbox.remove_snapshot(801);
+    assert!(put() > 801);
+    assert_eq!(home.run(&["once"]).status.code(), Some(0));
+    let plan = stdout(&home.run(&["plan"]));
+    assert!(
+        plan.contains("an id that a snapshot of this name had before"),
+        "{plan}"
+    );
+    assert_eq!(found(&home), (Some(0), vec![]));
+}
+
+#[test]
 fn one_last_place_beside_foreign_ones_is_a_problem_since_its_snapshot_can_never_be_replaced() {
     let (provider, home) = live(1, "");
     for name in ["one", "two", "three", "four"] {

@@ -61,6 +61,39 @@ fn only_months_that_hold_something_are_files_of_the_trail() {
 }
 
 #[test]
+fn a_month_that_holds_a_copy_of_another_breaks_the_chain() {
+    let disk = some_nights();
+    disk.put(&december(), &disk.text(&november()));
+    let found = check(&disk);
+    let problem = "audit-2026-12.jsonl line 1: has seq 1 after 9; records follow that no crash";
+    assert!(found.problems[0].starts_with(problem), "{found:?}");
+}
+
+#[test]
+fn a_damaged_line_that_an_old_head_would_excuse_breaks_the_chain() {
+    let disk = some_nights();
+    let head = disk.text(&state().join("head"));
+    let (mut writer, _) = start(&disk).unwrap();
+    for time in [
+        "2026-11-24T04:00:00Z",
+        "2026-11-24T05:00:00Z",
+        "2026-11-24T06:00:00Z",
+    ] {
+        writer.append(&[blocked(time, "full")]).unwrap();
+    }
+    writer.finish();
+    disk.put(&state().join("head"), &head);
+    assert!(check(&disk).is_intact());
+    let text = disk.text(&november());
+    disk.put(&november(), &text.replacen("T04:00", "T04:01", 1));
+    let found = check(&disk);
+    assert!(
+        found.problems[0].contains("no crash leaves there"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn i6_whole_lines_after_the_heads_record_are_a_tear_that_may_have_cost_records() {
     let spoilt = "a hole\n{\"seq\":11,";
     let disk = and_then(spoilt);

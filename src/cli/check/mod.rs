@@ -17,7 +17,7 @@ use crate::api::{ApiError, ApiSettings, ErrorKind, HttpApi, Listing};
 use crate::clock::Clock;
 use crate::config::{Config, Problem, SecretChecks, Severity, policies_folder};
 use crate::core::sanitize::{counted, printable};
-use crate::daemon::{CommandError, api_settings};
+use crate::daemon::{CommandError, api_settings, read_only_plan};
 
 /// What to look at, and how to say it.
 #[derive(Debug, clap::Args)]
@@ -185,7 +185,9 @@ fn online(
         problems: {
             let settings = api_settings(&config.api);
             let all = asked.and_then(AccountAnswers::all);
-            let mut problems = findings(config, &listing, all, now);
+            // Before the first run, and for a user who may not read it, the trail tells nothing.
+            let histories = read_only_plan::histories(config, now).unwrap_or_default();
+            let mut problems = findings(config, &listing, all, &histories, now);
             problems.extend(
                 asked
                     .iter()

@@ -3,6 +3,8 @@
 //! A server without snapshots has no row in a listing (docs/api.md "Calls"), so its absence proves
 //! nothing. A doubtful listing proves the absence of nothing.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -11,7 +13,9 @@ use crate::api::{Listing, ServerRows};
 use crate::cli::server_argument;
 use crate::config::Config;
 use crate::core::policy::{Policy, is_id};
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
+use crate::daemon::read_only_plan::history_of;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,6 +60,7 @@ pub(super) fn findings(
     config: &Config,
     listing: &Listing,
     all: Option<&[AccountServer]>,
+    histories: &BTreeMap<ServerId, ServerHistory>,
     now: Timestamp,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -95,6 +100,7 @@ pub(super) fn findings(
             policy,
             listing,
             all,
+            history: history_of(histories, &policy.server),
             limit: config.rules.limit,
             now,
             found: &mut found,
@@ -110,6 +116,8 @@ pub(super) struct PolicyCheck<'a> {
     pub(super) listing: &'a Listing,
     /// All servers of the account; `None` if the provider doesn't list them reliably.
     pub(super) all: Option<&'a [AccountServer]>,
+    /// What the trail says of the server.
+    pub(super) history: Option<&'a ServerHistory>,
     pub(super) limit: usize,
     pub(super) now: Timestamp,
     pub(super) found: &'a mut Vec<Finding>,
@@ -255,6 +263,11 @@ impl PolicyCheck<'_> {
     fn protected(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
         let there = |fits: &dyn Fn(&Snapshot) -> bool| snapshots.iter().any(fits);
+        // The trail may have listed the snapshot under another id before, which still protects it.
+        let history = self.history;
+        let had = |row: &Snapshot, fits: &dyn Fn(&SnapshotId) -> bool| {
+            history.is_some_and(|history| history.other_ids_of(row).any(fits))
+        };
         // A string may be a name or an id.
         let is = |row: &Snapshot, text: &str| {
             let by_uuid = row.uuid.as_ref().is_some_and(|id| is_id(text, id));
@@ -262,7 +275,7 @@ impl PolicyCheck<'_> {
         };
         let names = policy.protected_names.iter();
         let names = names
-            .filter(|name| !there(&|row| is(row, name)))
+            .filter(|name| !there(&|row| is(row, name) || had(row, &|id| is_id(name, id))))
             .map(|name| {
                 (
                     name.clone(),
@@ -272,7 +285,8 @@ impl PolicyCheck<'_> {
             });
         let has = |row: &Snapshot, id: &SnapshotId| row.id == *id || row.uuid.as_ref() == Some(id);
         let ids = policy.protected_ids.iter();
-        let ids = ids.filter(|id| !there(&|row| has(row, id))).map(|id| {
+        let known = |row: &Snapshot, id: &SnapshotId| has(row, id) || had(row, &|had| had == id);
+        let ids = ids.filter(|id| !there(&|row| known(row, id))).map(|id| {
             (
                 id.to_string(),
                 format!("id {id}"),
