@@ -1,4 +1,4 @@
-//! The state of each alert as one receiver has it, and the notices that are due to the receiver.
+//! The state of each alert as last delivered to one receiver, and the notices that are due for it.
 //!
 //! ```text
 //!            raised                      delivered
@@ -10,10 +10,10 @@
 //!                recovery delivered
 //! ```
 //!
-//! It compares standing alerts with delivered ones, so alerts that came and went while a receiver
-//! was down send nothing. At most [`BURST`] messages about one alert are sent within [`CALM`]: a
-//! flapping alert is then reported in the state that it has when that time is over. A standing
-//! `shrink` alert is not held back.
+//! It compares standing alerts with delivered ones, so nothing is sent about alerts that came and
+//! went while a receiver was down. At most [`BURST`] messages about one alert are sent within
+//! [`CALM`]: a flapping alert is then reported in the state that it has when that time is over. A
+//! standing `shrink` alert is not held back.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +29,7 @@ pub(super) const BURST: usize = 4;
 /// How long a message counts toward [`BURST`], and how long a new reason of a standing alert waits.
 pub(super) const CALM: SignedDuration = SignedDuration::from_hours(1);
 
-/// Longest wait of a message until it is sent.
+/// Longest time that a message waits before it is first sent.
 pub const PACE: SignedDuration = SignedDuration::from_mins(10);
 /// How long the delivery of a message is retried.
 pub const GIVE_UP: SignedDuration = SignedDuration::from_hours(1);
@@ -101,7 +101,7 @@ impl ReceiverState {
     }
 
     /// Adds an alert of a previous process, which was alive until `last`. The alert counts as
-    /// delivered when it was raised, and at each repeat within that time.
+    /// delivered when it was raised, and at each repeat up to `last`.
     pub fn stood(&mut self, alert: Alert, last: Timestamp) {
         let mut told = alert.since;
         if let Some(repeat) = self.repeat.filter(SignedDuration::is_positive) {
@@ -183,7 +183,7 @@ impl ReceiverState {
         }
     }
 
-    /// Returns when the next notice is due; `None` if none is due without a change.
+    /// Returns when the next notice is due; `None` if none becomes due without a further change.
     pub fn next(&self) -> Option<Timestamp> {
         let due = self.entries.values().filter_map(|entry| self.of(entry));
         due.map(|(_, at)| at).min()
@@ -224,7 +224,7 @@ impl ReceiverState {
 
     /// Returns the pending change of one alert, and when it is due.
     fn of(&self, entry: &AlertEntry) -> Option<(AlertChange, Timestamp)> {
-        // The snapshots that a shrink names are deleted soon: people must get the alert before.
+        // The snapshots that a shrink names are deleted soon: people must get the alert first.
         let urgent = entry.stands && entry.alert.kind == AlertKind::Shrink.word();
         let last = entry.told.back().copied();
         let after = |time: Option<Timestamp>, pause| {

@@ -38,7 +38,7 @@ struct NamedField {
 }
 
 impl TokenInfo {
-    /// Returns the changes of snapshots that rotation needs and no permission covers. `None` if the
+    /// Returns the changes to snapshots that rotation needs but no permission covers. `None` if the
     /// provider does not list permissions.
     pub fn lacks(&self) -> Option<Vec<&'static str>> {
         let all = self.permissions.as_ref()?;
@@ -60,8 +60,8 @@ impl TokenInfo {
         )
     }
 
-    /// Returns true if a permission covers changes of these things, such as `server`. `None` if the
-    /// provider does not list permissions.
+    /// Returns true if a permission covers changes to things of this kind, such as `server`. `None`
+    /// if the provider does not list permissions.
     pub fn permits(&self, things: &str) -> Option<bool> {
         let all = self.permissions.as_ref()?;
         let changes = |permission: &String| {

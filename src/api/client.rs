@@ -13,7 +13,7 @@ use super::token::TokenSource;
 use super::{Proxy, printable};
 
 const USER_AGENT: &str = concat!("snaprotate/", env!("CARGO_PKG_VERSION"));
-/// Characters of an address that a message repeats, at most.
+/// Maximum number of characters of an address that a message repeats.
 const URL_SHOWN: usize = 100;
 
 /// Settings of the client. The configuration checks them, and the client checks them again.
@@ -29,7 +29,7 @@ pub struct ApiSettings {
     pub request_timeout: Duration,
     /// Rate, and requests in flight.
     pub rate: RateSettings,
-    /// Bytes of one answer, and of all pages of one listing together, at most.
+    /// Maximum number of bytes of one answer, and of all pages of one listing together.
     pub max_body: usize,
     /// Certificates (PEM) to trust besides the system's.
     pub ca_file: Option<PathBuf>,
@@ -89,7 +89,7 @@ pub fn parse_base_url(text: &str) -> Result<Url, BaseUrlError> {
     Ok(url)
 }
 
-/// Parses the address for a client that no configuration was read for.
+/// Parses the address for a client that is built without a configuration.
 pub(super) fn base(text: &str) -> Result<Url, String> {
     parse_base_url(text).map_err(|error| format!("{error}: {}", error.remedy()))
 }

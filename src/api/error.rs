@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::printable;
 
-/// Characters of a foreign text that an error repeats, at most.
+/// Maximum number of characters of the provider's or system's text that an error repeats.
 pub(super) const BODY_SHOWN: usize = 300;
 /// Characters of a message, at most; leaves room for the body and the request.
 const MESSAGE_SHOWN: usize = 800;
@@ -73,8 +73,8 @@ pub(crate) fn kind_of(call: Call, status: u16) -> ErrorKind {
     }
 }
 
-/// Returns an error and its causes in one line. A cause that repeats the text before it is left
-/// out.
+/// Returns an error and its causes in one line. A cause is left out if the text already ends with
+/// it.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

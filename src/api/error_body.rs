@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::printable;
 
-/// Characters of the provider's words that an alert repeats, at most.
+/// Maximum number of characters of the provider's words that an alert repeats.
 const WORDS_SHOWN: usize = 120;
 
 /// Keys that concern the whole request and not a field.

@@ -10,7 +10,7 @@ use crate::core::sanitize::printable;
 use crate::core::server_info::{PowerState, ServerInfo};
 use crate::core::snapshot::ServerId;
 
-/// Characters of an error that are shown with a server's state, at most.
+/// Maximum number of characters of an error that are shown with a server's state.
 const ERROR_SHOWN: usize = 160;
 
 /// The action of a power call. There is none that cuts a running server's power.

@@ -5,7 +5,7 @@ use reqwest::{ClientBuilder, NoProxy, Url};
 
 use super::printable;
 
-/// Characters of an address that a message repeats, at most.
+/// Maximum number of characters of an address that a message repeats.
 const URL_SHOWN: usize = 100;
 
 /// The value of `api.proxy`.

@@ -1,8 +1,8 @@
 //! Limits the rate and the number of requests in flight, and honours the provider's pauses.
 //!
 //! One limiter serves all calls of the account. Requests are granted in order of arrival, so ten
-//! thousand servers that are due in one minute all get their turn. A limit that the provider
-//! enforces but does not announce is found by its refusals.
+//! thousand servers that are due in the same minute all get their turn. A limit that the provider
+//! enforces but does not announce is inferred from its refusals.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-/// A place in flight, granted after the rate limit and any `Retry-After`. A mutation's intent is
-/// written while the permit is held. Dropping it frees the place.
+/// Permission to send one request, granted once the rate limit, any `Retry-After` and the number of
+/// requests in flight allow it. A mutation's intent is written while the permit is held. Dropping
+/// the permit frees its place.
 #[derive(Debug)]
 pub struct Permit {
     _place: OwnedSemaphorePermit,
@@ -25,13 +26,13 @@ impl Permit {
     }
 }
 
-/// The received status of the answer to a permit's request, so that the trail records the status
-/// that came and not the documented one.
+/// The status of the answer to a permit's request. The trail records it instead of the documented
+/// status.
 #[derive(Clone, Debug, Default)]
 pub struct StatusCell(Arc<OnceLock<u16>>);
 
 impl StatusCell {
-    /// Returns the status; `None` if no success was answered.
+    /// Returns the status; `None` unless the request succeeded.
     pub fn status(&self) -> Option<u16> {
         self.0.get().copied()
     }
@@ -50,7 +51,7 @@ pub struct RateSettings {
     pub max_in_flight: usize,
     /// Requests that begin per second; 0 means no limit.
     pub per_second: f64,
-    /// Requests that may begin at once after a pause; at least one.
+    /// Requests that may begin back to back after an idle time; at least one.
     pub burst: u32,
 }
 
@@ -87,20 +88,20 @@ impl Limiter {
 
     /// Waits for the rate, a place and any `Retry-After`, in order of arrival.
     ///
-    /// The queue does not advance meanwhile. A permit is therefore fresh when it is granted, and no
-    /// burst of saved-up permits follows a `Retry-After` of an hour. A future that is dropped
-    /// leaves the queue and uses up at most one token.
+    /// The queue does not advance while its first request waits. A permit is therefore fresh when
+    /// it is granted, and no burst of saved-up permits follows a `Retry-After` of an hour. A future
+    /// that is dropped leaves the queue and uses up at most one token.
     pub async fn admit(&self) -> Permit {
         self.grant(false).await
     }
 
-    /// Like [`Self::admit`], for a mutation: whatever the burst, it keeps the rate's interval to
-    /// the request before.
+    /// Like [`Self::admit`], for a mutation: whatever the burst, it begins at least the rate's
+    /// interval after the previous request.
     pub async fn admit_change(&self) -> Permit {
         self.grant(true).await
     }
 
-    /// Waits for a place only, ahead of the queue, the rate and any `Retry-After`.
+    /// Waits for a place only; skips the queue, the rate and any `Retry-After`.
     pub async fn admit_owed(&self) -> Permit {
         Permit {
             _place: self.place().await,
@@ -132,9 +133,9 @@ impl Limiter {
         }
     }
 
-    /// Records that the provider refused a request that began at `began` for its rate and named no
-    /// pause. From now on requests are spaced by a second, by twice that after each further
-    /// refusal, and by a minute at most.
+    /// Records that the provider refused the request that began at `began` because of the rate, and
+    /// named no pause. The first refusal spaces requests by a second. Each further refusal doubles
+    /// the spacing, up to a minute.
     pub fn refused(&self, began: Instant) {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         // Requests that were in flight together count as one refusal.
@@ -149,7 +150,8 @@ impl Limiter {
         self.hold(rest);
     }
 
-    /// Records an answer that is no refusal. After some of these the spacing is halved.
+    /// Records an answer that is not a refusal. After enough of them, or after a minute, the
+    /// spacing is halved.
     pub fn answered(&self) {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         if strain.spacing.is_zero() {
@@ -168,7 +170,8 @@ impl Limiter {
         }
     }
 
-    /// Returns until when the spacing to the request before must be kept; `None` if it has been.
+    /// Returns the instant until which the next request must wait to keep the spacing; `None` if it
+    /// need not wait.
     fn spaced(&self, bucket: &TokenBucket) -> Option<Instant> {
         let strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         let until = bucket.last?.checked_add(strain.spacing);
@@ -211,8 +214,8 @@ struct Backoff {
     changed: Option<Instant>,
     /// Answers since then.
     good: u32,
-    /// Answers that halve the spacing. More after each refusal, or a spacing that is just too short
-    /// would be tried again and again.
+    /// Number of answers after which the spacing is halved. It grows with each refusal; otherwise a
+    /// spacing that is just too short would be tried again and again.
     patience: u32,
 }
 
@@ -221,7 +224,7 @@ impl Backoff {
     const MOST: Duration = Duration::from_mins(1);
     /// A shorter spacing counts as none.
     const LEAST: Duration = Duration::from_millis(100);
-    /// Answers that halve the spacing after the first refusal.
+    /// Number of answers after which the spacing is halved, after the first refusal.
     const RELAXES: u32 = 8;
     const MOST_PATIENCE: u32 = 64;
     /// After this time one answer halves the spacing.
@@ -261,8 +264,8 @@ impl TokenBucket {
         }
     }
 
-    /// Waits for a token and takes it; takes none if dropped before. With `apart` it also keeps the
-    /// interval to the last request.
+    /// Waits for a token and takes it; takes none if dropped before then. With `apart` it also
+    /// waits until the interval since the last request has passed.
     async fn take(&mut self, apart: bool) {
         if self.interval.is_zero() {
             return;

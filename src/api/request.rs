@@ -12,7 +12,7 @@ use super::error_body::{said_by, words};
 use super::token::Token;
 use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
 
-/// Bytes of an error's body that are read, at most.
+/// Maximum number of bytes that are read of an error's body.
 const ERROR_BODY: usize = 4 * 1024;
 
 /// A success with its whole body.
@@ -76,7 +76,8 @@ impl HttpApi {
         let mut response = match timeout_at(deadline, request.send()).await {
             Err(_) => return Err(late(None)),
             Ok(Err(error)) => {
-                // Not connected, so nothing was sent. A later failure may have had its effect.
+                // Not connected, so nothing was sent. If it failed later, the request may have had
+                // its effect.
                 let kind = if error.is_connect() || error.is_builder() {
                     ErrorKind::Later
                 } else {
@@ -125,7 +126,7 @@ impl HttpApi {
         }
     }
 
-    /// Returns the error for a success with more bytes than are read.
+    /// Returns the error for a success whose body is longer than the limit.
     pub(super) fn too_long(&self, what: &str) -> ApiError {
         let most = self.max_body;
         let text = format!("{what}: answered with more than {most} bytes (max_body)");

@@ -14,11 +14,11 @@ use super::error::Call;
 use super::printable;
 use crate::core::snapshot::Status;
 
-/// Rows of a page that are sampled, at most.
+/// Maximum number of rows of a page that are sampled.
 const MOST_ROWS: usize = 100;
 /// Fields and words that are stored, at most.
 const MOST: usize = 200;
-/// Characters of a foreign word that are stored, at most.
+/// Maximum number of characters of a foreign word that are stored.
 const WORD: usize = 40;
 /// The path of a row.
 const ROW: &str = "results[]";

@@ -1,4 +1,4 @@
-//! Opens the trail: reads the newest file and determines what a crash or a loss left.
+//! Opens the trail: reads the newest file and determines the damage that a crash or a loss caused.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,16 +22,17 @@ use crate::core::snapshot::ServerId;
 pub struct OpenedTrail {
     /// The history of each server.
     pub histories: BTreeMap<ServerId, ServerHistory>,
-    /// Since when every server is paused.
+    /// When the pause of every server began; `None` if there is none.
     pub paused: Option<Timestamp>,
     /// Standing alerts of the account or the host, by alert and subject, with reason and start.
     pub global_alerts: BTreeMap<(String, String), RaisedAlert>,
     /// Damage that was found. The trail records it by itself, before the first append.
     pub notices: Vec<GlobalEvent>,
-    /// True if this start found that records may be lost: no create for a settle window.
+    /// True if this start found that records may be lost. Nothing is then created for one settle
+    /// window.
     pub hold_creates: bool,
-    /// When a loss was last found, by this process or an earlier one whose window may still run: no
-    /// create before this time plus the settle window.
+    /// When a loss was last found, by this process or by an earlier one whose window may still be
+    /// running. Nothing is created until a settle window after this time.
     pub hold_since: Option<Timestamp>,
     /// True if nothing was ever recorded: there is no trail, and no head that names a record.
     pub begins: bool,
@@ -72,7 +73,7 @@ pub(super) fn open(
             HeadState::Is(_) => HeadFile::Unnamed,
             HeadState::Missing | HeadState::Unreadable => HeadFile::None,
         },
-        // A crash may have kept the newest file's name from being durable; it is synced again.
+        // After a crash the newest file's name may not be durable yet; it is synced again.
         names_synced: false,
         unproven: None,
         notices: Vec::new(),
@@ -163,7 +164,8 @@ fn read_newest(
             .notices
             .push(GlobalEvent::HeadLost { last: last.seq }),
         Some(head) if !leads_to(head, &scan, last) => {
-            // A kill after this was recorded and before the head moved: it is recorded only once.
+            // The loss is recorded only once, even if the process was killed after recording it and
+            // before the head moved.
             if said.noted_head != Some(head.hash) {
                 writer.notices.push(GlobalEvent::TailCut {
                     last: last.seq,

@@ -16,7 +16,7 @@ use crate::core::sanitize::printable;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
-/// Characters of an unreadable line that a message repeats, at most.
+/// Maximum number of characters of an unreadable line that a message repeats.
 const EVENT_SHOWN: usize = 40;
 const WHY_SHOWN: usize = 300;
 

@@ -95,8 +95,8 @@ pub enum GlobalEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// A crash left a damaged tail, which was set aside in `file`. `whole` is true if lines ended
-    /// within it: more than one half-written line.
+    /// A crash left a damaged tail, which was set aside in `file`. `whole` is true if the tail
+    /// contains at least one line ending: it is more than one half-written line.
     TornTail {
         file: String,
         bytes: u64,
@@ -110,7 +110,7 @@ pub enum GlobalEvent {
     },
     /// All files are missing; the head names record `head` (0 if it can't be read).
     TrailLost { head: u64 },
-    /// The head is missing or can't be read, so it is unknown if `last` was the last record.
+    /// The head is missing or can't be read, so it is unknown whether `last` was the last record.
     HeadLost { last: u64 },
     /// A checkpoint of the trail up to `record` was signed by `key` and delivered to `to`.
     Witnessed {
@@ -124,7 +124,7 @@ pub enum GlobalEvent {
         /// When a loss of records was last noticed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lost: Option<Timestamp>,
-        /// Since when every server is paused.
+        /// When the pause of every server began; `None` if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paused: Option<Timestamp>,
     },
@@ -144,7 +144,7 @@ pub struct StandingAlert {
 }
 
 impl GlobalEvent {
-    /// Returns true if records may be missing, so that an unrecorded create may be open.
+    /// Returns true if records may be missing: a create that is not recorded may then be open.
     pub fn is_loss(&self) -> bool {
         match self {
             Self::TailCut { .. } | Self::TrailLost { .. } | Self::HeadLost { .. } => true,
@@ -171,7 +171,7 @@ impl GlobalEvent {
 }
 
 impl Entry {
-    /// Returns an entry of no single server, without details.
+    /// Returns an entry that concerns no single server, without details.
     pub fn global(time: Timestamp, event: GlobalEvent) -> Self {
         Self {
             time,
@@ -181,7 +181,7 @@ impl Entry {
         }
     }
 
-    /// Refuses an entry that a later start could not read: no start would open the trail then.
+    /// Refuses an entry that could not be read back: with it, no later start could open the trail.
     pub(super) fn placed(&self) -> Result<(), TrailError> {
         let alert = matches!(
             self.event,

@@ -66,8 +66,8 @@ impl RecordFields {
 
     /// Returns the fields that the record of an event has.
     pub fn of_event(event: &ServerEvent) -> Self {
-        let value = serde_json::to_value(event).unwrap_or_default();
-        serde_json::from_value(value).unwrap_or_default()
+        let json = serde_json::to_string(event).unwrap_or_default();
+        serde_json::from_str(&json).unwrap_or_default()
     }
 
     /// Returns the operator whose order a mutation carries out.

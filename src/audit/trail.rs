@@ -1,4 +1,4 @@
-//! The handle on the trail, through which all records are written.
+//! The handle to the trail, through which all records are written.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use super::record::Entry;
 use super::witness::TrailPosition;
 use super::writer::Writer;
 
-/// A handle on the trail; clones write to the same trail.
+/// A handle to the trail; clones write to the same trail.
 #[derive(Clone)]
 pub struct Trail {
     way: Backend,
@@ -28,7 +28,7 @@ pub struct Trail {
 
 type LastRecord = Arc<Mutex<Option<TrailPosition>>>;
 
-/// Since when the disk works on one append.
+/// When the disk began to work on the current append; `None` if there is none.
 type BusySince = Arc<Mutex<Option<Instant>>>;
 
 #[derive(Clone)]
@@ -44,13 +44,13 @@ enum WriterRequest {
     Close(oneshot::Sender<()>),
 }
 
-/// Entries after which a group is closed; one sync serves a group.
+/// Number of entries at which a group is closed; one sync serves a group.
 const GROUP: usize = 4096;
 
 impl Trail {
     /// Opens the trail on the real disk and starts its writer thread. `run` identifies this process
-    /// in its records. `grace` is how long a call that an earlier process left unanswered may have
-    /// run on (`request_timeout`).
+    /// in its records. `grace` is the longest time for which a call of an earlier process may have
+    /// continued without an answer (`request_timeout`).
     pub fn open(
         audit_dir: &Path,
         state_dir: &Path,

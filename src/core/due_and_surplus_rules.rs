@@ -250,9 +250,9 @@ impl DecisionContext<'_> {
     }
 
     /// Returns the newest due slot by a new schedule, zone or pattern, if slots count from that one
-    /// on. It is the slot that the old terms had, by other words or under another name; or nobody has judged the slots
-    /// since it became due, because no process ran or the server was blocked. `None`: slots count
-    /// from now on.
+    /// on. It is the slot that the old terms had, by other words or under another name; or nobody
+    /// has judged the slots since it became due, because no process ran or the server was blocked.
+    /// `None`: slots count from now on.
     pub(super) fn counts_since(&self, rotation: &Rotation) -> Option<Timestamp> {
         let notes = self.history.rotation(&rotation.name)?;
         if notes.terms?.timing == TermsHash::of(self.policy, rotation).timing {
@@ -274,7 +274,8 @@ impl DecisionContext<'_> {
         counts.then_some(slot.at)
     }
 
-    /// Returns true if the rules for due slots apply: nothing holds or blocks the server as a whole.
+    /// Returns true if the rules for due slots apply: nothing holds or blocks the server as a
+    /// whole.
     pub(super) fn judges_slots(&self) -> bool {
         self.held().is_none() && self.doubt().is_none() && self.history.mismatch.is_none()
     }

@@ -25,6 +25,9 @@ use crate::status::{self, ControlSocket, FleetView, PageModel, ViewSource};
 /// `TimeoutStopSec` is longer than all three.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// Ticks between two status texts for systemd: each counts the alerts of all servers.
+const TICKS_PER_STATUS: u32 = 5;
+
 /// Pause between two checks for room on a full disk.
 const ROOM: Duration = Duration::from_secs(1);
 
@@ -97,7 +100,7 @@ impl Daemon {
         let mut ticker = Ticker::start().await;
         let mut watchdog = watchdog_period().map(every);
         let mut reading: JoinSet<ReadConfig> = JoinSet::new();
-        let mut again = false;
+        let (mut again, mut ticks) = (false, 0_u32);
         let status = self.status();
         self.systemd.ready(status);
         let reason = loop {
@@ -140,8 +143,11 @@ impl Daemon {
                         tracing::warn!("no tick for ten seconds; the ticker is restarted");
                         ticker.renew().await;
                     }
-                    let status = self.status();
-                    self.systemd.status(status);
+                    ticks = ticks.wrapping_add(1);
+                    if ticks.is_multiple_of(TICKS_PER_STATUS) {
+                        let status = self.status();
+                        self.systemd.status(status);
+                    }
                 }
             }
         };

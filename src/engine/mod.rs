@@ -81,7 +81,7 @@ use crate::engine::snapshot_owners::SnapshotOwners;
 use account_health::AccountHealth;
 use order_execution::WakeRequests;
 use pauses::GlobalPause;
-use runtime_view::DecisionCounters;
+use runtime_view::{DecisionCounters, runtimes_by_policy};
 use server_runtime::{ServerRuntime, SharedRuntime};
 use shared_listing::SharedListing;
 use trail_health::TrailHealth;
@@ -277,7 +277,7 @@ impl<A: SnapshotApi> Engine<A> {
             ..EngineSummary::default()
         };
         let runtimes = lock(&self.runtimes);
-        for runtime in wanted.policies.keys().filter_map(|id| runtimes.get(id)) {
+        for (_, runtime) in runtimes_by_policy(&runtimes, &wanted.policies, true) {
             let runtime = lock(runtime);
             summary.blocked += usize::from(runtime.history.blocked.is_some());
             summary.alerts += runtime.history.alerts.len();

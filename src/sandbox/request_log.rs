@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::faults::CallKind;
 use super::stored_snapshot::StoredSnapshot;
 
-/// One request, in the order of arrival.
+/// One request; the log holds them in order of arrival.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
-    /// Its number in the common order of arrivals, effects and answers.
+    /// Its sequence number, shared by arrivals, effects and answers.
     pub tick: u64,
     /// The kind of call.
     pub call: CallKind,
@@ -24,11 +24,11 @@ pub struct LoggedRequest {
     pub at: Timestamp,
     /// True if it had the right token.
     pub authorized: bool,
-    /// True if an ordered fault spoiled its answer.
+    /// True if an injected fault applied to it.
     pub faulty: bool,
-    /// The status of the answer; `None` before the answer, and for ever after a hang or a cut.
+    /// The status of the answer; `None` until it is sent, and always after a hang or a cut.
     pub status: Option<u16>,
-    /// The tick at which the answer, or the cut, was handed to the connection.
+    /// The tick at which the answer was handed to the connection, or the connection was cut.
     pub answered: Option<u64>,
     /// Its effects, late ones included.
     pub effects: Vec<LoggedEffect>,
@@ -37,7 +37,7 @@ pub struct LoggedRequest {
 /// A change made by a request.
 #[derive(Clone, Debug)]
 pub struct LoggedEffect {
-    /// Its number in the common order of arrivals, effects and answers.
+    /// Its sequence number, shared by arrivals, effects and answers.
     pub tick: u64,
     /// The time of the change, by the sandbox's clock.
     pub at: Timestamp,
@@ -75,7 +75,7 @@ pub struct RequestCounts {
     pub restore: u64,
     /// All other requests.
     pub other: u64,
-    /// Requests without the right token, among all of those.
+    /// Requests without the right token, also counted above.
     pub unauthorized: u64,
     /// Snapshots made through the API.
     pub created: u64,
@@ -86,12 +86,12 @@ pub struct RequestCounts {
 }
 
 impl RequestCounts {
-    /// Returns the number of all requests.
+    /// Returns the total number of requests.
     pub fn requests(&self) -> u64 {
         self.lists() + self.create + self.delete + self.restore + self.other
     }
 
-    /// Returns the number of all listings of snapshots.
+    /// Returns the total number of listings, of one server or account-wide.
     pub fn lists(&self) -> u64 {
         self.list_server + self.list_account
     }

@@ -13,7 +13,7 @@ pub struct StoredSnapshot {
     pub name: String,
     /// The provider's word: `in_progress`, `completed`, `failed`, or any other that a test sets.
     pub status: String,
-    /// The size in megabytes, present once it is completed.
+    /// The size in megabytes; `None` until the snapshot is completed.
     pub size_mb: Option<u64>,
     /// The date, shown in whole seconds.
     pub created_at: Timestamp,

@@ -1,4 +1,4 @@
-//! The check that a snapshot may be deleted, by what the provider truly has.
+//! Checks whether a snapshot may be deleted, judged by the provider's true state.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ pub(super) fn may_delete(
     let row = rows
         .iter()
         .find(|row| row.id == id)
-        .ok_or("I4: it isn't there")?;
+        .ok_or("I4: not found")?;
     let rotation = view.rotation(&row.name).ok_or("I1: it is foreign")?;
     if view.protects(row.id, &row.name) {
         return Err("I1: it is protected");
@@ -48,7 +48,7 @@ pub(super) fn may_delete(
             && young(row)
     };
     if rows.iter().any(|row| under_way(&row)) {
-        return Err("I8: an own snapshot is under way");
+        return Err("I8: one of the program's own snapshots is under way");
     }
     let stale = matches!(row.status, Status::InProgress) && view.delete_stuck && !young(row);
     let completed = |row: &&TrueSnapshot| row.status == Status::Completed && dated(row).is_some();
@@ -62,7 +62,7 @@ pub(super) fn may_delete(
     let age = |row: &TrueSnapshot| (dated(row), row.id);
     let all: Vec<&TrueSnapshot> = rows.iter().filter(own).filter(completed).collect();
     if all.iter().map(|row| age(row)).max() == Some(age(row)) {
-        return Err("I2: it is the newest own completed one");
+        return Err("I2: it is the program's newest completed snapshot");
     }
     let counted: Vec<&TrueSnapshot> = all
         .iter()

@@ -45,8 +45,8 @@ fn a_broken_rule_is_caught() {
 
 #[test]
 fn a_death_at_any_point_leaves_the_end_of_each_story_as_it_is() {
-    // A share of the points; an odd one, so that it has every kind of crash. The example tries all
-    // single deaths.
+    // Only a share of the points: the stride is odd, so every kind of crash occurs. The example
+    // tries all single deaths.
     let part = PointShare {
         single: NonZeroUsize::new(7).unwrap(),
         double: 300,

@@ -16,7 +16,7 @@ pub(super) struct TrueSnapshot {
     pub(super) made: Timestamp,
     /// The date that listings show.
     pub(super) shown: Option<Timestamp>,
-    /// By the host's clock it is dated more than a day before its create.
+    /// True if its date is more than a day before its create, by the host's clock.
     pub(super) odd: bool,
 }
 

@@ -63,7 +63,7 @@ pub(super) fn state(
     (Activity::Resting, held)
 }
 
-/// Returns a text about the open mutation, by the last listing.
+/// Describes the open mutation, judged by the last listing.
 fn begun(known: ServerStateView<'_>, open: &PendingOp) -> String {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
     match open {

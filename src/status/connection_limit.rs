@@ -1,5 +1,5 @@
 //! Bounds the number and the idle time of connections. However many there are and however slow,
-//! they don't exhaust the service's descriptors or memory, and others are still served.
+//! they don't exhaust the service's descriptors or memory, and new clients are still served.
 
 use std::collections::BTreeMap;
 use std::future::Future as _;
@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep, sleep};
 const MOST: usize = 64;
 
 /// A connection on which nothing is received for this time is closed. A response must therefore be
-/// made and taken within it, however steadily a slow reader takes its bytes.
+/// produced and read to its end within this time, however steadily a slow client reads.
 const QUIET: Duration = Duration::from_secs(75);
 
 /// A listener that serves a bounded number of connections. A new connection never waits for those
@@ -154,7 +154,8 @@ where
     }
 }
 
-/// A connection that ends when it receives nothing, or when another one needs its place.
+/// A connection that ends when it receives nothing for too long, or when another one needs its
+/// place.
 pub(super) struct BoundedConnection<S> {
     stream: S,
     quiet: Option<(Duration, Pin<Box<Sleep>>)>,
@@ -176,7 +177,7 @@ impl<S> BoundedConnection<S> {
         self.working.clone()
     }
 
-    /// Turns too long an idle time, or the loss of the place, into an error.
+    /// Turns an idle time that is too long, or the loss of the place, into an error.
     fn watch<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -275,7 +276,7 @@ mod tests {
         clients[0].write_all(b"xy").await.expect("sent");
         clients[1].write_all(b"xy").await.expect("sent");
         for connection in &mut held[..2] {
-            connection.read_u8().await.expect("it goes on");
+            connection.read_u8().await.expect("still open");
         }
     }
 

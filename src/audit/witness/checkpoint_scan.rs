@@ -1,7 +1,7 @@
-//! Finds checkpoints in any text: a file of them, a mail, lines of a log.
+//! Finds checkpoints in any text: a file of checkpoints, an email, log lines.
 //!
-//! Lines may be quoted (`> `), indented, end in a carriage return, or hold the whole note in one
-//! line with `\n` for its newlines, as in JSON and logs. This does not weaken the check: the
+//! Lines may be quoted (`> `), be indented, or end in a carriage return. One line may also hold the
+//! whole note, with `\n` for its newlines, as in JSON and logs. This does not weaken the check: the
 //! signature covers the exact text.
 
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::signed_note::{Signature, VerifierKey, verify};
 use super::{Checkpoint, root_of, size_of};
 
-/// Header field of a mail that announces a base64 body.
+/// Email header field that announces a base64 body.
 const ENCODED: &str = "content-transfer-encoding: base64";
 
 /// A checkpoint in a text, or what looks like one.
@@ -28,8 +28,8 @@ struct TextLine {
     text: String,
 }
 
-/// Returns all checkpoints in a text, in its order. One that none of these keys signed, or not with
-/// this text, is returned as refused.
+/// Returns all checkpoints in a text, in order of appearance. A checkpoint is returned as refused
+/// if none of these keys signed it, or if its text is not the signed one.
 pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<FoundCheckpoint> {
     let lines = lines(text);
     let mut found = Vec::new();
@@ -46,8 +46,8 @@ pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<FoundCheckpoint> {
 }
 
 /// Returns the end of the note that begins at `at`, if one does. A note is an origin, a size and a
-/// root hash, up to the signatures behind the next empty line; or signatures without a note above
-/// them.
+/// root hash, followed by an empty line and signatures. Signatures with no such text above them
+/// also count as a note.
 fn end_of_note(lines: &[TextLine], at: usize) -> Option<usize> {
     let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
     let mut end = at;

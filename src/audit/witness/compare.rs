@@ -11,7 +11,7 @@ use crate::audit::disk::RealDisk;
 use crate::audit::verify::{Seen, Verified, verify_seeing};
 use crate::core::sanitize::{counted, printable, utc};
 
-/// Characters of an origin that a message repeats, at most.
+/// Maximum number of characters of an origin that a message repeats.
 const ORIGIN_SHOWN: usize = 80;
 
 /// Result of one comparison.

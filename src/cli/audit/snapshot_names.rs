@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use crate::audit::RecordFields;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// Snapshots stored for each server, at most, so that memory stays bounded whatever the trail
-/// holds. Deleted ones are removed, so this is far more than a server holds.
+/// Maximum number of snapshots stored for each server, so that memory stays bounded whatever the
+/// trail holds. Deleted ones are removed, so this is far more than a server holds.
 const REMEMBERED: usize = 64;
 
 /// The snapshots of each server, and the name that its policy had last.

@@ -14,15 +14,15 @@ const A_DAY: usize = 10;
 /// The index of the first colon in `03:00`.
 const HOURS: usize = 2;
 
-/// The end of a range that a time gives. A day gives its first instant to `--since`, and its last
-/// to `--until`.
+/// The boundary of a range that a time sets. A day sets `--since` to its first instant and
+/// `--until` to its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RangeEnd {
     Since,
     Until,
 }
 
-/// Parses a time. A text without a zone is in the zone of `now`.
+/// Parses a time. A time without a zone is in the zone of `now`.
 pub(super) fn parse(text: &str, end: RangeEnd, now: &Zoned) -> Result<Timestamp, String> {
     let typed = text.trim();
     let found = match typed {
@@ -74,10 +74,11 @@ fn day(date: Date, end: RangeEnd, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-/// Subtracts a length from `now`, in calendar days: `2d` is the same time of day two days ago.
+/// Subtracts a duration from `now`. Days are calendar days: `2d` is the same time of day two days
+/// ago.
 fn ago(typed: &str, now: &Zoned) -> Option<Timestamp> {
     if typed.contains(':') {
-        // A text with a colon is a time of day, never a length.
+        // A time of day has a colon; a duration never has one.
         return None;
     }
     let span: Span = typed
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(until("yesterday"), until("2026-11-24"));
         assert_eq!(since("today"), at("2026-11-24T23:00:00Z"));
         assert_eq!(until("now"), at("2026-11-25T11:30:00Z"));
-        // The day of the autumn change has 25 hours.
+        // The day of the autumn clock change has 25 hours.
         let long = until("2026-10-25").duration_since(since("2026-10-25"));
         assert_eq!(long.as_hours(), 24);
     }
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!(since("1w"), at("2026-11-18T11:30:00Z"));
         assert_eq!(since("2 days ago"), since("2d"));
         assert_eq!(since("1d12h"), at("2026-11-23T23:30:00Z"));
-        // Across the autumn change the local time of day stays the same.
+        // Across the autumn clock change the local time of day stays the same.
         assert_eq!(since("40d"), at("2026-10-16T10:30:00Z"));
     }
 

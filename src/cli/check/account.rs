@@ -14,7 +14,7 @@ use crate::core::policy::Policy;
 use crate::core::server_info::PowerState;
 use crate::daemon::response_drift::learnt;
 
-/// Servers without a policy that a finding names, at most.
+/// Maximum number of servers without a policy that a finding names.
 const NAMED: usize = 5;
 
 /// The answers to `GET /account/me/`, `GET /servers/` and one `GET /servers/{id}/`.
