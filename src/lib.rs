@@ -30,12 +30,13 @@
 //! - [`api`]: the provider's calls, their failures by what can be done, and the rate limits.
 //! - [`audit`]: the trail: its format, and what holds after a failure; `witness`: its checkpoints.
 //! - [`sandbox`]: the stand-in of the API for the demo and tests; shares no rule with `core`.
-//! - [`alerts`]: the alerts that each receiver has been sent, and its next message.
+//! - [`alerts`]: the alerts that each receiver has been sent, and its next message
+//!   (`receiver_state`).
 //! - [`clock`]: the only clock; [`child`]: external programs; `logged`: ids in the log's form.
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers.
 //!   - The decision: `decide`, with rule 1 (doubt); `pause_and_restore_rule`: rule 0;
 //!     `unconfirmed_call_rules`: rules 2 and 3 (open calls, snapshots in progress);
-//!     `due_and_surplus_rules` and `create_or_prune`: rules 4 to 6 (due, surplus, rest);
+//!     `due_and_surplus_rules` and `create_or_prune`: rules 4 to 6 (due, given up, surplus, rest);
 //!     `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`
 //!     decides which names are own; `rotation_record`, `slot_record`, `slot_record_access`,

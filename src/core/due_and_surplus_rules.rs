@@ -134,11 +134,14 @@ impl DecisionContext<'_> {
         let replaced = |note: &&SlotRecord| {
             Some(&note.name) != name.as_ref()
                 && (changed.is_some_and(|since| note.at <= since)
-                    || history.since(&rotation.name) == Some(note.at))
+                    || slot.is_some_and(|slot| slot.at == note.at))
         };
         if let Some(old) = history.unsettled(&rotation.name).find(replaced) {
             let paused = self.passed_in_pause(rotation, old.at);
             let (ending, why) = match &name {
+                _ if history.has_completed(&old.name) => {
+                    (SlotOutcome::Completed, "completed".to_owned())
+                }
                 Some(name) if slot.is_some_and(|slot| slot.at == old.at) => (
                     SlotOutcome::Paused,
                     format!("the name pattern changed: its snapshot is made as {name}"),
@@ -167,11 +170,15 @@ impl DecisionContext<'_> {
             return RotationDemand::Step(Step::Record(event));
         }
         let note = self.history.slot(&rotation.name, &name);
-        let over = match note {
-            Some(note) => note.ending.is_some(),
-            // The trail has only the range of a slot that ended long ago. A clock that was set back
-            // reaches it again.
-            None => self.history.passed(&rotation.name, slot.at),
+        let over = if let Some(note) = note {
+            note.ending.is_some()
+        } else {
+            // The slot may have been made under another name: a clock was set back, and the zone or
+            // the pattern changed. Of a slot that ended long ago the trail has only the range.
+            let mut slots = self.history.slots(&rotation.name);
+            let completed = Some(SlotOutcome::Completed);
+            slots.any(|other| other.at == slot.at && other.ending == completed)
+                || self.history.passed(&rotation.name, slot.at)
         };
         if over {
             return RotationDemand::Nothing;

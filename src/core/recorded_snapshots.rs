@@ -52,6 +52,12 @@ impl ServerHistory {
             .map(|(_, name)| *name)
     }
 
+    /// Returns true if a snapshot of this name was seen completed.
+    pub(super) fn has_completed(&self, name: &str) -> bool {
+        let name = Fnv::of(name);
+        self.completed.iter().any(|(_, known)| *known == name)
+    }
+
     pub(super) fn saw_completed(&mut self, id: SnapshotId, name: &str) {
         self.completed.retain(|(known, _)| *known != id);
         self.vanished.retain(|(known, _)| *known != id);

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::decide::Inventory;
-use crate::core::event::{AlertKind, Outcome, RecordedAt, TransientRefusal};
+use crate::core::event::{AlertKind, Outcome, RecordedAt, ServerEvent, TransientRefusal};
 use crate::core::newest_slot_completion::all_settled;
 use crate::core::policy::FormerPattern;
 use crate::core::test_provider::*;
@@ -94,6 +94,55 @@ fn a_slot_that_became_due_before_an_edit_was_noticed_counts_unless_it_was_judged
         world.settle(&DONE);
         assert_eq!(world.log.len() - before, made, "judged {judged:?}");
     }
+}
+
+#[test]
+fn a_first_slot_that_the_next_one_overtakes_is_not_said_to_have_changed() {
+    let mut world = TestProvider::weekly(3);
+    world.recorded();
+    world.pass(SignedDuration::from_hours(24 * 7));
+    world.recorded();
+    let why = world.history.missing("weekly", "weekly-2026-11-22");
+    assert_eq!(why, Some("superseded by the next slot"));
+}
+
+#[test]
+fn a_slot_whose_snapshot_completes_after_the_pattern_changed_is_settled() {
+    let mut world = TestProvider::weekly(3);
+    let name = "weekly-2026-11-22";
+    world.recorded();
+    world.intend_create(name);
+    let id = world.make(name, Status::Completed);
+    world.record(&ServerEvent::CreateResult {
+        snapshot: name.to_owned(),
+        outcome: Outcome::Done,
+        id: Some(id),
+        server_name: None,
+        looked_for: false,
+        hindrance: None,
+        said: None,
+    });
+    let pattern = crate::core::name_pattern::Pattern::new("new-%Y-%m-%d", "weekly");
+    world.policy.rotations[0].pattern = pattern.expect("a pattern");
+    world.recorded();
+    let old = world.history.slot("weekly", name);
+    assert_eq!(old.expect("a slot").ending, Some(SlotOutcome::Completed));
+    assert_eq!(alerts(&world), []);
+}
+
+#[test]
+fn i9_a_slot_that_is_made_does_not_run_again_under_another_name_after_a_clock_is_set_back() {
+    let mut world = TestProvider::weekly(3);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_hours(24 * 7));
+    world.settle(&DONE);
+    let made = world.log.len();
+    world.now.wall -= SignedDuration::from_mins(4);
+    rename(&mut world);
+    world.settle(&DONE);
+    world.pass(SignedDuration::from_mins(10));
+    world.settle(&DONE);
+    assert_eq!(world.log.len(), made, "{:?}", world.log);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Swaps in a new policy set. No mutation starts between recording the set and activating it, so
 //! every record after it is by the new set (I1).
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
@@ -8,7 +9,8 @@ use tokio::sync::watch;
 use super::turn_outcome::ShuttingDown;
 use super::{Engine, lock, notification_queue, wanted};
 use crate::api::SnapshotApi;
-use crate::core::policy::{Policy, Rules};
+use crate::core::policy::{Policy, Rotation, Rules};
+use crate::core::snapshot::ServerId;
 
 /// Blocks mutations while it exists: a new policy set is being recorded, and every record after it
 /// must be by that set.
@@ -43,6 +45,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub fn reload(&self, rules: Rules, policies: Vec<Arc<Policy>>) {
         let new = wanted(rules, policies);
         let old = self.wanted().policies;
+        self.judge_until_now(&old);
         let gone = old
             .values()
             .filter(|p| !new.policies.contains_key(&p.server));
@@ -51,5 +54,27 @@ impl<A: SnapshotApi> Engine<A> {
         *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = new;
         self.account.look_again();
         self.wake();
+    }
+
+    /// Records in memory that a server which rests between slots has been watched until now. Slots
+    /// of a new schedule that lie before this do not count.
+    fn judge_until_now(&self, policies: &BTreeMap<ServerId, Arc<Policy>>) {
+        let now = self.clock.now().wall;
+        let runtimes = lock(&self.runtimes);
+        for (server, policy) in policies {
+            let Some(runtime) = runtimes.get(server) else {
+                continue;
+            };
+            let mut runtime = lock(runtime);
+            let judged = runtime.history.judged;
+            // A slot that has just become due is still to be judged.
+            let is_due = |rotation: &Rotation| {
+                let slot = rotation.newest_due(now);
+                slot.is_some_and(|slot| Some(slot.at) > judged)
+            };
+            if runtime.watching && !policy.rotations.iter().any(is_due) {
+                runtime.history.judged = Some(now);
+            }
+        }
     }
 }

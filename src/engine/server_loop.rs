@@ -295,10 +295,12 @@ impl<A: SnapshotApi> Engine<A> {
                         runtime.store_for_status(inventory, now.wall);
                     }
                     let step = decide(policy, inventory, &runtime.history, rules, now);
-                    if !matches!(step, Step::Record(_))
-                        && judges_slots(policy, inventory, &runtime.history, rules, now)
-                    {
-                        runtime.history.judged = Some(now.wall);
+                    if !matches!(step, Step::Record(_)) {
+                        runtime.watching =
+                            judges_slots(policy, inventory, &runtime.history, rules, now);
+                        if runtime.watching {
+                            runtime.history.judged = Some(now.wall);
+                        }
                     }
                     step
                 }

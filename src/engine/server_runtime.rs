@@ -63,6 +63,10 @@ impl HoldRuntime {
 
 /// State of one server between two looks.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a state of its own, and they combine"
+)]
 pub(super) struct ServerRuntime {
     pub(super) history: ServerHistory,
     /// Rows of the last accepted listing, for status.
@@ -93,6 +97,8 @@ pub(super) struct ServerRuntime {
     pub(super) pausing: bool,
     /// Set while an intent is being recorded.
     pub(super) intending: bool,
+    /// True if the last decision judged the slots that were due.
+    pub(super) watching: bool,
     /// Number of orders so far, and the order that waits.
     pub(super) orders: u64,
     pub(super) order: Option<Box<PendingOrder>>,
@@ -120,7 +126,10 @@ impl ServerRuntime {
         let open = self.history.open.as_ref();
         let row = open.and_then(|open| open.made_in(rows.unwrap_or_default()));
         let has_ended = |row: &Snapshot| matches!(row.status, Status::Completed | Status::Failed);
-        self.unwritten > 0 && row.is_some_and(has_ended)
+        let downtime = self.history.downtime.as_deref();
+        // The record of the end may be the last one that was written.
+        let is_recorded = open.is_none() && downtime.is_some_and(|downtime| downtime.created);
+        self.unwritten > 0 && (is_recorded || row.is_some_and(has_ended))
     }
 
     /// Returns the event of a completed own snapshot that somebody else deleted since the last

@@ -68,6 +68,30 @@ async fn that_a_policy_went_is_recorded_when_it_can_be_whatever_is_reloaded_mean
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slot_of_a_new_schedule_counts_only_if_nobody_watched_when_it_was_due() {
+    let scene = Scene::new([]);
+    scene.reload_timed("0 3 * * *");
+    let running = scene.run();
+    scene.pass(4 * HOUR).await;
+    assert_eq!(scene.provider.creates(1), 1);
+    scene.reload_timed("0 7 * * *");
+    scene.pass(HOUR).await;
+    assert_eq!(scene.provider.creates(1), 1, "the service rested at 07:00");
+    scene.pass(24 * HOUR).await;
+    assert_eq!(scene.provider.creates(1), 2);
+    running.ends().await;
+
+    let mut scene = scene;
+    scene.stepper.step(4 * HOUR);
+    scene.restart([]);
+    scene.reload_timed("0 11 * * *");
+    let running = scene.run();
+    scene.pass(HOUR).await;
+    assert_eq!(scene.provider.creates(1), 3, "no process ran at 11:00");
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_a_little_wakes_nobody() {
     let scene = Scene::new([1]);
     let running = scene.run();

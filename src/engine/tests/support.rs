@@ -13,6 +13,7 @@ use super::provider::Provider;
 use crate::audit::memory_disk::MemoryDisk;
 use crate::audit::{OpenedTrail, Trail};
 use crate::clock::{Clock, Stepper};
+use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Policy, Rules};
 use crate::core::test_provider;
 use crate::engine::Engine;
@@ -80,6 +81,17 @@ impl Scene {
     pub(super) fn reload(&self, servers: impl IntoIterator<Item = u64>) {
         let policies = servers.into_iter().map(policy).collect();
         self.engine.reload(self.rules.clone(), policies);
+    }
+
+    /// Reloads server 1 with this schedule, and names that show the time.
+    pub(super) fn reload_timed(&self, schedule: &str) {
+        let mut policy = Policy::clone(&policy(1));
+        let mut rotation = test_provider::rotation("daily", schedule, 2);
+        let pattern = Pattern::new("daily-%Y-%m-%d-%H%M", "daily");
+        rotation.pattern = pattern.expect("a pattern");
+        policy.rotations = vec![rotation];
+        self.engine
+            .reload(self.rules.clone(), vec![Arc::new(policy)]);
     }
 
     pub(super) fn run(&self) -> Running {
