@@ -116,7 +116,7 @@ pub(super) struct PolicyCheck<'a> {
     pub(super) listing: &'a Listing,
     /// All servers of the account; `None` if the provider doesn't list them reliably.
     pub(super) all: Option<&'a [AccountServer]>,
-    /// What the trail says of the server.
+    /// The server's history by the trail.
     pub(super) history: Option<&'a ServerHistory>,
     pub(super) limit: usize,
     pub(super) now: Timestamp,
