@@ -40,7 +40,8 @@
 //!     `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`
 //!     decides which names are own; `rotation_record`, `slot_record`, `slot_record_access`,
-//!     `newest_slot_completion` and `ended_slot_ranges`: their ends; `snapshot_lateness_text`.
+//!     `newest_slot_completion` and `ended_slot_ranges`: their ends; `snapshot_lateness_text`;
+//!     `slots_after_edit`.
 //!   - Deletions: `retention`: which and in what order; `deletion_payment`, `payment` and
 //!     `payment_rules`: what pays for them (I19); `shrink_grace`, `unpaid_deletes` and
 //!     `recorded_settings`: deletions after an edit.
@@ -54,7 +55,7 @@
 //!     (when again).
 //!   - People: `operator_order`, `operator_resume`; `alert_rules` and `alert_kind`: each server's
 //!     alerts.
-//!   - State: `event` is what the trail records, at a `clock_reading`; `apply`,
+//!   - State: `event` is what the trail records, with an `outcome`, at a `clock_reading`; `apply`,
 //!     `apply_create_outcome` and `apply_power` turn it into a `server_history`, with its
 //!     `recorded_snapshots`; `inventory` is what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;

@@ -7,8 +7,6 @@ use super::apply_create_outcome::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
 use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
 use super::payment::{Payer, PruneFirstPromise};
-use super::recorded_settings::TermsHash;
-use super::rotation_record::CareReason;
 use super::server_history::{PendingOp, ServerHistory};
 
 impl ServerHistory {
@@ -31,11 +29,7 @@ impl ServerHistory {
                 let notes = self.notes(rotation);
                 notes.since = Some(at.wall);
                 if let Some(terms) = terms {
-                    notes.leave();
-                    notes.since = Some(at.wall);
-                    notes.begin = Some(CareReason::Added);
-                    notes.terms = Some(terms.key());
-                    notes.announce(shrinks, at);
+                    notes.begin_care(terms.key(), shrinks, at);
                     self.foreign.clear();
                 }
                 self.removed = false;
@@ -46,23 +40,11 @@ impl ServerHistory {
                 since,
                 shrinks,
             } => {
-                let (notes, key) = (self.notes(rotation), terms.key());
-                let before = notes.terms.replace(key);
-                // Earlier versions recorded no terms, so a difference can't be detected.
-                if before.is_some_and(|before| before.timing != key.timing) {
-                    let since = since.unwrap_or(at.wall);
-                    // The first slot of a rotation that came under care goes on.
-                    if notes.since.replace(since) != Some(since) {
-                        notes.begin = Some(CareReason::Changed);
-                    }
-                }
-                let same = |before: TermsHash| (before.keep, before.owns) == (key.keep, key.owns);
-                if !before.is_some_and(same) {
-                    notes.announce(shrinks, at);
-                }
                 // A foreign snapshot may be own under the new names.
-                let named = |before: TermsHash| (before.timing, before.owns);
-                if before.is_none_or(|before| named(before) != named(key)) {
+                if self
+                    .notes(rotation)
+                    .change_terms(terms.key(), *since, shrinks, at)
+                {
                     self.foreign.clear();
                 }
             }

@@ -304,10 +304,8 @@ impl DecisionContext<'_> {
     /// Returns true if the policy protects the snapshot, also by an id that it was listed under
     /// before. A provider that assigns new ids must not remove the protection (I1).
     pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
-        let mut former = self.history.former_ids(snapshot);
-        self.policy.protects(snapshot)
-            || former.any(|id| self.policy.protects_id(id))
-            || self.history.is_protected_as(&snapshot.id, self.policy)
+        let mut other = self.history.other_ids_of(snapshot);
+        self.policy.protects(snapshot) || other.any(|id| self.policy.protects_id(id))
     }
 
     /// Returns how long a failed or regressed snapshot is left alone. `None` if the trail has no

@@ -1,4 +1,4 @@
-//! What a decision is told under a deliberately broken rule.
+//! The input of a decision under a deliberately broken rule.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -6,7 +6,6 @@ use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
 use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
-use super::recorded_settings::TermsHash;
 use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
 use super::rotation_record::CareReason;
 use super::schedule::Slot;
@@ -128,31 +127,8 @@ impl DecisionContext<'_> {
     fn due(&self, index: usize, rotation: &Rotation) -> RotationDemand {
         let slot = self.slot_due(rotation, self.due_until());
         let name = slot.map(|slot| rotation.pattern.format(slot.local));
-        // Slots from before a new schedule, zone or pattern no longer belong to the rotation.
-        let history = self.history;
-        let changed = history.changed(&rotation.name);
-        let replaced = |note: &&SlotRecord| {
-            Some(&note.name) != name.as_ref()
-                && (changed.is_some_and(|since| note.at <= since)
-                    || slot.is_some_and(|slot| slot.at == note.at))
-        };
-        if let Some(old) = history.unsettled(&rotation.name).find(replaced) {
-            let paused = self.passed_in_pause(rotation, old.at);
-            let (ending, why) = match &name {
-                _ if history.has_completed(&old.name) => {
-                    (SlotOutcome::Completed, "completed".to_owned())
-                }
-                Some(name) if slot.is_some_and(|slot| slot.at == old.at) => (
-                    SlotOutcome::Paused,
-                    format!("the name pattern changed: its snapshot is made as {name}"),
-                ),
-                _ => unrun(
-                    old,
-                    paused,
-                    "the schedule, zone or name pattern changed before its snapshot was made",
-                ),
-            };
-            return RotationDemand::Step(ended(rotation, old, ending, why));
+        if let Some(step) = self.replaced_slot(rotation, slot, name.as_deref()) {
+            return RotationDemand::Step(step);
         }
         let (Some(slot), Some(name)) = (slot, name) else {
             return RotationDemand::Nothing;
@@ -251,34 +227,9 @@ impl DecisionContext<'_> {
     }
 
     /// Returns the instant up to which slots count as due.
-    fn due_until(&self) -> Timestamp {
+    pub(super) fn due_until(&self) -> Timestamp {
         let until = self.rules.due_until.unwrap_or(self.now.wall);
         until.min(self.now.wall)
-    }
-
-    /// Returns the newest due slot by a new schedule, zone or pattern, if slots count from that one
-    /// on. It is the slot that the old terms had, by other words or under another name; or nobody
-    /// has judged the slots since it became due, because no process ran or the server was blocked.
-    /// `None`: slots count from now on.
-    pub(super) fn counts_since(&self, rotation: &Rotation) -> Option<Timestamp> {
-        let notes = self.history.rotation(&rotation.name)?;
-        if notes.terms?.timing == TermsHash::of(self.policy, rotation).timing {
-            return None;
-        }
-        let mut open = self.history.unsettled(&rotation.name);
-        if notes.begin == Some(CareReason::Added)
-            && open.any(|note| Some(note.at) == notes.since && note.intents == 0)
-        {
-            return notes.since;
-        }
-        let slot = rotation.newest_due(self.due_until())?;
-        let name = rotation.pattern.format(slot.local);
-        let mut same = self.history.slots(&rotation.name);
-        let counts = match same.rfind(|note| note.at == slot.at) {
-            Some(note) => note.name == name || (note.ending.is_none() && note.intents == 0),
-            None => self.history.judged.is_some_and(|judged| slot.at > judged),
-        };
-        counts.then_some(slot.at)
     }
 
     /// Returns true if the rules for due slots apply: nothing holds or blocks the server as a
@@ -372,7 +323,7 @@ impl DecisionContext<'_> {
 
     /// Returns true if the slot's time ran out during the last pause. If it ran out before the
     /// pause, the service or the server missed it, and an alert must be raised.
-    fn passed_in_pause(&self, rotation: &Rotation, slot: Timestamp) -> bool {
+    pub(super) fn passed_in_pause(&self, rotation: &Rotation, slot: Timestamp) -> bool {
         let Some(pause) = &self.history.last_pause else {
             return false;
         };

@@ -14,69 +14,7 @@ use super::snapshot::{ServerId, SnapshotId};
 
 pub use super::alert_kind::{AlertKind, RaisedAlert};
 pub use super::clock_reading::{ClockReading, RecordedAt};
-
-/// The outcome of a mutation, as far as its answer shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The provider confirmed it.
-    Done,
-    /// It was refused, or found not done. Counts as an attempt.
-    Failed,
-    /// The provider has no such server (404 on a create) or no such power call (404 or 405). Counts
-    /// as an attempt.
-    NoServer,
-    /// It was refused for now (busy, throttled, unreachable). Only `once` counts it.
-    Later,
-    /// No answer came, or none that can be relied on.
-    Unknown,
-}
-
-/// One of a rotation's hooks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HookKind {
-    /// Runs before the snapshot: holds the server.
-    Before,
-    /// Runs when the snapshot has ended: releases the server.
-    After,
-}
-
-/// The outcome of a hook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HookOutcome {
-    /// It succeeded, or there was no program to run.
-    Done,
-    /// It failed or timed out.
-    Failed,
-    /// It could not be started.
-    NotStarted,
-}
-
-/// The outcome of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SlotOutcome {
-    /// Its snapshot was completed.
-    Completed,
-    /// Given up after attempts.
-    GivenUp,
-    /// Passed unrun.
-    Skipped,
-    /// Passed unrun while the server was paused; raises no alert.
-    Paused,
-}
-
-/// Why the provider refuses creates for now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransientRefusal {
-    /// Requests came too fast: the next one waits for the rate limit alone.
-    Rate,
-    /// The account's token is rejected, which has an alert of its own.
-    Token,
-}
+pub use super::outcome::{HookKind, HookOutcome, Outcome, SlotOutcome, TransientRefusal};
 
 /// One event on a server, as the trail records it. Variants and fields have the trail's names;
 /// `snapshot` is a snapshot's name, `id` its id.

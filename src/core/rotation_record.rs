@@ -90,6 +90,46 @@ impl RotationRecord {
         self.payments.clear();
     }
 
+    /// Begins the care for the rotation under these terms.
+    pub(super) fn begin_care(
+        &mut self,
+        key: TermsHash,
+        shrinks: &BTreeSet<SnapshotId>,
+        at: RecordedAt,
+    ) {
+        self.leave();
+        self.since = Some(at.wall);
+        self.begin = Some(CareReason::Added);
+        self.terms = Some(key);
+        self.announce(shrinks, at);
+    }
+
+    /// Replaces the terms. Returns true if other names may be own now. After a change of schedule,
+    /// zone or pattern, slots count from `since`, or from now on.
+    pub(super) fn change_terms(
+        &mut self,
+        key: TermsHash,
+        since: Option<Timestamp>,
+        shrinks: &BTreeSet<SnapshotId>,
+        at: RecordedAt,
+    ) -> bool {
+        let before = self.terms.replace(key);
+        // Earlier versions recorded no terms, so a difference can't be detected.
+        if before.is_some_and(|before| before.timing != key.timing) {
+            let since = since.unwrap_or(at.wall);
+            // The first slot of a rotation that came under care goes on.
+            if self.since.replace(since) != Some(since) {
+                self.begin = Some(CareReason::Changed);
+            }
+        }
+        let same = |before: TermsHash| (before.keep, before.owns) == (key.keep, key.owns);
+        if !before.is_some_and(same) {
+            self.announce(shrinks, at);
+        }
+        let named = |before: TermsHash| (before.timing, before.owns);
+        before.is_none_or(|before| named(before) != named(key))
+    }
+
     /// Announces the ids that new terms delete. They replace the previous announcement and the
     /// deletes that an operator agreed to under the previous terms.
     pub(super) fn announce(&mut self, ids: &BTreeSet<SnapshotId>, at: RecordedAt) {

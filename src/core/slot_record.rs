@@ -1,4 +1,4 @@
-//! What is recorded of one slot: its outcome and its attempts.
+//! The record of one slot: its outcome and its attempts.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

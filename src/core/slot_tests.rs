@@ -350,3 +350,26 @@ fn a_splay_moves_when_a_slot_is_due_and_its_catch_up_but_not_its_name() {
         );
     }
 }
+
+#[test]
+fn i15_slots_missed_after_a_clock_that_was_ahead_was_put_right_are_recorded() {
+    let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 2)]);
+    world.settle(&DONE);
+    let right = world.now;
+    // The clock leaps, and it ends more days than are noted one by one.
+    world.now.wall += SignedDuration::from_hours(24 * 90);
+    for _ in 0..10 {
+        world.pass(SignedDuration::from_hours(24));
+        world.settle(&DONE);
+    }
+    // The clock is corrected after two more days in which nothing was made.
+    world.now.wall = right.wall + SignedDuration::from_hours(72);
+    world.history.last_intent = None;
+    let Step::Record(ServerEvent::SlotSkipped {
+        snapshot, missed, ..
+    }) = world.step()
+    else {
+        panic!("{:?}", world.step());
+    };
+    assert_eq!((snapshot.as_str(), missed), ("daily-2026-11-24", 1));
+}

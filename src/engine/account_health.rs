@@ -320,6 +320,29 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
+    /// Updates the account's health from the answer to a mutation.
+    pub(super) async fn update_account_health(
+        &self,
+        leave: MutationPermit<'_>,
+        error: Option<&ApiError>,
+    ) {
+        let change = match error {
+            Some(error) if leave.is_of_one_server(error) => None,
+            Some(error) if error.kind == ErrorKind::Account => {
+                let rules = self.wanted().rules;
+                let at = (self.clock.now(), self.api.token());
+                self.account.barred(&leave, error, at, &rules)
+            }
+            // Not reached, busy or unanswered: the provider may not have checked the token.
+            Some(error) if matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown) => None,
+            _ => leave.record_token_accepted(),
+        };
+        drop(leave);
+        if let Some(change) = change {
+            self.note_global_event(change).await;
+        }
+    }
+
     /// Records an event that concerns no single server. Fails if the trail can't be written.
     pub async fn record_global_event(&self, event: GlobalEvent) -> Result<(), TrailError> {
         self.record_global_event_at(event).await.map(|_| ())

@@ -12,7 +12,8 @@
 //!   its answer shows; `turn_outcome`: when its server's loop goes on.
 //! - `create_hold_at_new_trail`: no creates for a while if there are own snapshots but no trail.
 //! - `hooked_create`: a rotation's hooks around its create, and the release; `power_cycle`: the
-//!   stop and the start of a server around its create.
+//!   stop and the start of a server around its create; `starts_at_shutdown`: the starts that are
+//!   owed when the service ends.
 //! - `other_id_handover`: the handover when a policy names its server by another id.
 //! - `order_execution`: an operator's create, delete or restore; `pending_order`: one that waits;
 //!   `pauses`: pause and resume.
@@ -46,6 +47,7 @@ mod server_loop;
 mod server_runtime;
 mod shared_listing;
 mod snapshot_owners;
+mod starts_at_shutdown;
 #[cfg(test)]
 mod tests;
 mod trail_health;
@@ -89,7 +91,7 @@ use trail_health::TrailHealth;
 /// How long the end of a run may take after the last answer: stopped servers are started, and held
 /// ones released.
 pub const LAST_WORK: Duration =
-    power_cycle::LAST_STARTS.saturating_add(hooked_create::LAST_RELEASES);
+    starts_at_shutdown::LAST_STARTS.saturating_add(hooked_create::LAST_RELEASES);
 
 /// The rules and policies in force.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use super::call_outcome::{extra, judge_create_answer, outcome};
 use super::pending_order::OrderOutcome;
 use super::turn_outcome::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
-use crate::api::{ApiError, ErrorKind, NewSnapshot, Permit, SnapshotApi};
+use crate::api::{ErrorKind, NewSnapshot, Permit, SnapshotApi};
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
@@ -372,29 +372,6 @@ impl<A: SnapshotApi> Engine<A> {
                 return Err(ShuttingDown);
             }
             self.rest(rules.poll_interval).await?;
-        }
-    }
-
-    /// Updates the account's health from the answer to a mutation.
-    pub(super) async fn update_account_health(
-        &self,
-        leave: MutationPermit<'_>,
-        error: Option<&ApiError>,
-    ) {
-        let change = match error {
-            Some(error) if leave.is_of_one_server(error) => None,
-            Some(error) if error.kind == ErrorKind::Account => {
-                let rules = self.wanted().rules;
-                let at = (self.clock.now(), self.api.token());
-                self.account.barred(&leave, error, at, &rules)
-            }
-            // Not reached, busy or unanswered: the provider may not have checked the token.
-            Some(error) if matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown) => None,
-            _ => leave.record_token_accepted(),
-        };
-        drop(leave);
-        if let Some(change) = change {
-            self.note_global_event(change).await;
         }
     }
 }

@@ -4,9 +4,7 @@
 //! policy, and no pause delays it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use jiff::SignedDuration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -23,17 +21,7 @@ use crate::core::policy::Policy;
 use crate::core::server_info::{PowerState, ServerInfo};
 use crate::core::server_start::{is_start_due, next_power_step};
 use crate::core::snapshot::ServerId;
-use crate::core::start_at_shutdown::{ShutdownStep, at_end};
 use crate::logged;
-
-/// How long shutdown waits for servers that are owed a start.
-pub(super) const LAST_STARTS: Duration = Duration::from_mins(1);
-
-/// How long shutdown retries starts that the provider refuses.
-const LAST_TRIES: SignedDuration = SignedDuration::from_secs(10);
-
-/// Longest pause between two looks at such a server during shutdown.
-const END_POLL: SignedDuration = SignedDuration::from_secs(1);
 
 impl<A: SnapshotApi> Engine<A> {
     /// Sends the start that is owed to a stopped server, before anything is listed. Returns when to
@@ -221,7 +209,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Sends a start. Returns false if the intent can't be recorded; then nothing was sent.
-    async fn send_start(
+    pub(super) async fn send_start(
         &self,
         server: &ServerId,
         runtime: &Mutex<ServerRuntime>,
@@ -288,71 +276,9 @@ impl<A: SnapshotApi> Engine<A> {
         Some((outcome, said, extra))
     }
 
-    /// Starts every server that is still down at the end of the service. Only the next process
-    /// could start it otherwise, and nobody can say when that begins.
-    pub(super) async fn start_all(&self) {
-        let down: Vec<_> = {
-            let runtimes = lock(&self.runtimes);
-            let down = runtimes
-                .iter()
-                .filter(|(_, runtime)| lock(runtime).history.downtime.is_some());
-            down.map(|(server, runtime)| (server.clone(), Arc::clone(runtime)))
-                .collect()
-        };
-        let starts = down
-            .iter()
-            .map(|(server, runtime)| self.bring_up(server, runtime));
-        let all = futures_util::future::join_all(starts);
-        let _late = tokio::time::timeout(LAST_STARTS, all).await;
-        for (server, runtime) in &down {
-            self.left_stopped(server, runtime).await;
-        }
-    }
-
-    /// Sends starts until the server is seen active. First waits for a stop that has had no effect
-    /// yet, since it would undo the start.
-    async fn bring_up(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) {
-        let wanted = self.wanted();
-        let policy = wanted.policies.get(server).map(Arc::as_ref);
-        let pause = wanted.rules.poll_interval.min(END_POLL);
-        let began = self.clock.now().mono;
-        loop {
-            let ServerInfo { state, .. } = self.state_of(server, runtime).await;
-            let now = self.clock.now();
-            let step = {
-                let mut runtime = lock(runtime);
-                runtime.history.observe_state(Some(&state), now);
-                at_end(policy, &runtime.history, &state, now)
-            };
-            match step {
-                ShutdownStep::Record(event) => {
-                    let record = self.record(server, runtime, event, Details::default());
-                    if record.await.is_err() {
-                        self.start_unrecorded(server, runtime, &state).await;
-                        self.clock.sleep(pause).await;
-                    }
-                }
-                // Refused for this long: the next process has to start the server.
-                ShutdownStep::Start(_) if now.mono - began >= LAST_TRIES => return,
-                ShutdownStep::Start(start) => {
-                    let way = (
-                        self.api.admit_owed().await,
-                        self.account.owed_start_permit(),
-                    );
-                    if !matches!(self.send_start(server, runtime, way, start).await, Ok(true)) {
-                        self.start_unrecorded(server, runtime, &state).await;
-                    }
-                    self.clock.sleep(pause).await;
-                }
-                ShutdownStep::Wait => self.clock.sleep(pause).await,
-                ShutdownStep::Over => return,
-            }
-        }
-    }
-
     /// Starts a server that is not seen active although the trail can't be written. A start does no
     /// harm; a server that stays down does. This is the exception in I6.
-    async fn start_unrecorded(
+    pub(super) async fn start_unrecorded(
         &self,
         server: &ServerId,
         runtime: &Mutex<ServerRuntime>,
@@ -375,36 +301,13 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Returns the server's state, asked for under the id that the provider uses.
-    async fn state_of(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) -> ServerInfo {
+    pub(super) async fn state_of(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+    ) -> ServerInfo {
         let known_as = lock(runtime).history.power_id(server);
         let pass = self.api.admit_owed().await;
         self.api.state(pass, &known_as).await
-    }
-
-    /// Reports a server that the service leaves without an accepted start.
-    async fn left_stopped(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) {
-        let left = lock(runtime).history.left_stopped();
-        let Some((rotation, reason)) = left else {
-            return;
-        };
-        let called = self.place(server).name;
-        tracing::error!(
-            server = logged::id(server),
-            server_name = called,
-            "{reason}"
-        );
-        let standing = (AlertKind::ServerStopped, rotation);
-        if !lock(runtime).history.alerts.contains_key(&standing) {
-            let (alert, about) = standing;
-            let raised = ServerEvent::AlertRaised {
-                alert,
-                about,
-                reason,
-            };
-            // A record that can't be written was already logged.
-            let _unwritten = self
-                .record(server, runtime, raised, Details::default())
-                .await;
-        }
     }
 }
