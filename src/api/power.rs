@@ -75,6 +75,8 @@ fn detail(body: &[u8], asked: &ServerId) -> Result<ServerInfo, String> {
     let other_id = match row.known_by() {
         Some((id, uuid)) if id == *asked => uuid,
         Some((id, Some(uuid))) if uuid == *asked => Some(id),
+        // A number and a text can't be compared: the path named the server.
+        Some((id, None)) if id.number().is_some() != asked.number().is_some() => Some(id),
         Some((id, _)) => return Err(format!("it is about server {id}")),
         None => None,
     };
@@ -103,6 +105,7 @@ mod tests {
         let both = format!(r#"{{"id": 7, "uuid": "{uuid}", "status": "active"}}"#);
         assert_eq!(of(&both, "7"), active);
         assert_eq!(of(&both, uuid), active);
+        assert_eq!(of(r#"{"id": 7, "status": "active"}"#, uuid), active);
         assert_eq!(of(r#"{"status": "active"}"#, "7"), active);
         assert_eq!(
             of(r#"{"id": 7, "status": "suspended"}"#, "7"),

@@ -181,7 +181,7 @@ impl FoldedState {
                     mono: None,
                 };
                 let past = match &event {
-                    ServerEvent::ServerIdChanged { from } => self.histories.remove(from),
+                    ServerEvent::ServerIdChanged { from, .. } => self.histories.remove(from),
                     _ => None,
                 };
                 let history = self.histories.entry(server).or_default();
@@ -189,6 +189,7 @@ impl FoldedState {
                     history.adopt(past);
                 }
                 history.apply(&event, at, grace);
+                history.note_policy(front.policy.as_deref());
                 Ok(())
             }
             // Alerts of a server are server events; other global events may name a server for the

@@ -27,7 +27,7 @@ pub struct Entry {
 /// Fields of a record besides its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
-    /// Stem of the policy's file, in every intent and where a rotation comes under care.
+    /// Stem of the policy's file, in every intent and pause, and where a rotation comes under care.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The HTTP status.
@@ -210,6 +210,8 @@ pub(super) struct RecordHeader<'a> {
     #[serde(borrow, default)]
     pub run: Cow<'a, str>,
     pub server: Option<ServerId>,
+    #[serde(borrow, default)]
+    pub policy: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub prev: Cow<'a, str>,
 }

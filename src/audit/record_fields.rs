@@ -31,6 +31,7 @@ pub struct RecordFields {
     pub by: Option<String>,
     pub paused: bool,
     pub foreign: bool,
+    pub assumed: bool,
     pub problems: Vec<String>,
     pub snapshots: Vec<String>,
     pub shrinks: Vec<SnapshotId>,

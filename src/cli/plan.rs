@@ -71,9 +71,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
             if let Some(doubt) = inventory.and_then(|seen| doubt(policy, seen, alone)) {
                 note(&doubt);
             }
-            if let Some((seen, history)) =
-                inventory.zip(read_only_plan::history_of(&histories, &policy.server))
-            {
+            if let Some((seen, history)) = inventory.zip(histories.get(&policy.server)) {
                 for line in disowned(policy, seen, history) {
                     note(&line);
                 }

@@ -60,7 +60,7 @@ impl ServerHistory {
             ServerEvent::ServerIdentified(identity) => {
                 self.identity = Some(Box::new(identity.clone()));
             }
-            ServerEvent::ServerIdChanged { from } => {
+            ServerEvent::ServerIdChanged { from, .. } => {
                 let identity = self.identity.get_or_insert_default();
                 identity.other_id = Some(from.clone());
             }

@@ -56,8 +56,12 @@ pub enum ServerEvent {
     /// The provider gives the server another id, or a second name beside the policy's.
     ServerIdentified(ServerIdentity),
     /// The policy names the server by its other id from now on. Records of `from` belong to this
-    /// server.
-    ServerIdChanged { from: ServerId },
+    /// server. `assumed` if only the policy file shows that both are ids of one server.
+    ServerIdChanged {
+        from: ServerId,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        assumed: bool,
+    },
     /// A slot became due and is worked on.
     SlotDue {
         rotation: String,
@@ -324,8 +328,8 @@ pub enum ServerEvent {
 }
 
 impl ServerEvent {
-    /// Returns true for events whose record names the policy: what comes under care, and every
-    /// intent.
+    /// Returns true for events whose record names the policy: what comes under care, every pause,
+    /// and every intent.
     pub fn is_by_policy(&self) -> bool {
         matches!(
             self,
@@ -336,6 +340,7 @@ impl ServerEvent {
                 | Self::RestoreIntent { .. }
                 | Self::StopIntent { .. }
                 | Self::StartIntent { .. }
+                | Self::Paused { .. }
         )
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn whose_policy_it_was_is_told_of_intents_and_of_what_comes_under_care_alone() {
+fn intents_pauses_and_what_comes_under_care_name_their_policy() {
     let named = |json: &str| {
         let event: ServerEvent = serde_json::from_str(json).expect("a event");
         event.is_by_policy()
@@ -13,6 +13,7 @@ fn whose_policy_it_was_is_told_of_intents_and_of_what_comes_under_care_alone() {
         r#"{"event":"create_intent","snapshot":"w-1","known":[],"reason":""}"#,
         r#"{"event":"delete_intent","snapshot":"w-1","id":1,"reason":""}"#,
         r#"{"event":"restore_intent","snapshot":"w-1","id":1}"#,
+        r#"{"event":"paused"}"#,
     ] {
         assert!(named(event), "{event}");
     }

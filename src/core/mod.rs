@@ -25,6 +25,7 @@ pub mod event;
 mod forecast_simulation;
 pub mod hook_lease;
 pub mod id;
+pub mod id_change;
 mod identity_records;
 mod inventory;
 pub mod name_pattern;

@@ -159,6 +159,9 @@ pub struct ServerHistory {
     /// Its other id, and which of its names the policy uses, if there are two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Box<ServerIdentity>>,
+    /// Stem of the policy file that the last record by policy named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<str>>,
     /// Time of the last restore that may have taken effect.
     pub restore: Option<RecordedAt>,
     /// The restore with an unknown outcome, until a person has looked.
@@ -356,6 +359,11 @@ impl ServerHistory {
         (left > SignedDuration::ZERO).then_some(left)
     }
 
+    /// Returns true if hooks hold the server, or if it was stopped and a start is owed.
+    pub fn owes_release(&self) -> bool {
+        self.hold.is_some() || self.downtime.is_some()
+    }
+
     /// Returns true if the policy was removed and nothing needs to be recorded any more. A server
     /// whose policy returned only to be blocked has an alert, which must be cleared first.
     pub fn is_policy_removed(&self) -> bool {
@@ -365,6 +373,6 @@ impl ServerHistory {
     /// Returns true if that is so and nothing is left to be done. A held server waits for its
     /// policy, and a stopped one for its start.
     pub fn is_forgettable(&self) -> bool {
-        self.is_policy_removed() && self.hold.is_none() && self.downtime.is_none()
+        self.is_policy_removed() && !self.owes_release()
     }
 }

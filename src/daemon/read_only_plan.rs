@@ -24,7 +24,8 @@ use crate::engine::observe_once;
 type Inventories = BTreeMap<ServerId, Inventory>;
 type Histories = BTreeMap<ServerId, ServerHistory>;
 
-/// Returns the history of each server from the trail, which a daemon may be writing meanwhile.
+/// Returns the history of each server from the trail, which a daemon may be writing meanwhile, by
+/// the id that its policy gives it.
 pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailError> {
     let (_unused, mut opened) = Trail::open_inline(
         Box::new(ReadOnlyDisk(RealDisk::default())),
@@ -40,6 +41,7 @@ pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailErro
     for history in opened.histories.values_mut() {
         history.judged = judged;
     }
+    follow_id_changes(&mut opened.histories, &config.policies);
     Ok(opened.histories)
 }
 
@@ -75,17 +77,29 @@ pub async fn inventories(
     Ok(found)
 }
 
-/// Returns the server's history, recorded under the policy's id or under the server's other id.
-pub fn history_of<'h>(histories: &'h Histories, server: &ServerId) -> Option<&'h ServerHistory> {
-    let by_id = histories.get(server);
-    let by_other = || {
-        let mut all = histories.values();
-        all.find(|history| history.other_id() == Some(server))
+/// Copies the history of each server whose policy names it by another id than the trail to that
+/// id. No other policy names the former one.
+fn follow_id_changes(histories: &mut Histories, policies: &[Arc<Policy>]) {
+    let named: BTreeSet<_> = policies.iter().map(|policy| &policy.server).collect();
+    let is_new = |policy: &&Arc<Policy>| {
+        let known = histories.get(&policy.server);
+        known.is_none_or(ServerHistory::is_new)
     };
-    by_id
-        .filter(|history| !history.is_new())
-        .or_else(by_other)
-        .or(by_id)
+    let new: Vec<_> = policies.iter().filter(is_new).collect();
+    if new.is_empty() {
+        return;
+    }
+    let former = histories.iter().filter(|(id, _)| !named.contains(id));
+    let former: Vec<_> = former.filter(|(_, history)| !history.is_empty()).collect();
+    let found = new.into_iter().filter_map(|policy| {
+        let mut former = former.iter();
+        let (_, past) = former.find(|(id, history)| history.id_change(id, policy).is_some())?;
+        Some((policy.server.clone(), (*past).clone()))
+    });
+    let found: Vec<_> = found.collect();
+    for (server, past) in found {
+        histories.entry(server).or_default().adopt(past);
+    }
 }
 
 /// Returns the plans for these policies' servers.
@@ -99,7 +113,7 @@ pub fn plans(
     let none = ServerHistory::default();
     let servers = policies.iter().filter_map(|policy| {
         let inventory = inventories.get(&policy.server)?;
-        let history = history_of(histories, &policy.server).unwrap_or(&none);
+        let history = histories.get(&policy.server).unwrap_or(&none);
         Some(plan(policy, inventory, history, rules, now))
     });
     Plans {

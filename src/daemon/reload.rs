@@ -216,11 +216,20 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
     let mut lines = Vec::new();
     for (server, policy) in &old {
         let file = &policy.file;
-        let Some(now) = new.get(server) else {
-            lines.push(format!(
-                "{file}: the policy of server {server} was removed; its snapshots stay"
-            ));
-            continue;
+        let of_file = || new.values().find(|now| now.file == *file);
+        let now = match new.get(server).ok_or_else(of_file) {
+            Ok(now) => now,
+            Err(Some(now)) if now.server.number().is_some() != server.number().is_some() => {
+                let id = &now.server;
+                lines.push(format!("{file}: server.id is {id} instead of {server}"));
+                now
+            }
+            Err(_) => {
+                lines.push(format!(
+                    "{file}: the policy of server {server} was removed; its snapshots stay"
+                ));
+                continue;
+            }
         };
         for rotation in &policy.rotations {
             match now.rotations.iter().find(|r| r.name == rotation.name) {

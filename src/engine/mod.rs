@@ -62,7 +62,7 @@ pub use server_runtime::{AcceptedListing, ListingFailure};
 pub use shared_listing::observe_once;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -75,6 +75,7 @@ use crate::api::SnapshotApi;
 use crate::audit::{Details, Entry, Event, OpenedTrail, Trail, TrailError};
 use crate::clock::Clock;
 use crate::core::event::ServerEvent;
+use crate::core::id_change::IdChange;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 use crate::hooks::Runner;
@@ -128,6 +129,8 @@ pub struct Engine<A> {
     runtimes: Mutex<BTreeMap<ServerId, SharedRuntime>>,
     /// Second ids of servers, mapped to the id that the trail uses.
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
+    /// Former ids of servers, with the ids by which the policies in force name them.
+    id_changes: Mutex<BTreeMap<ServerId, (ServerId, IdChange)>>,
     owners: SnapshotOwners,
     all_paused: Mutex<GlobalPause>,
     called: Mutex<WakeRequests>,
@@ -145,6 +148,8 @@ pub struct Engine<A> {
     /// Limits concurrent decisions. A permit is kept until the decision's records are written.
     turns: Semaphore,
     working: AtomicUsize,
+    /// True while the servers' loops run.
+    is_running: AtomicBool,
     progress: AtomicU64,
     decisions: DecisionCounters,
     wake: Notify,
@@ -207,7 +212,7 @@ impl<A: SnapshotApi> Engine<A> {
                 };
                 (server, Arc::new(Mutex::new(runtime)))
             });
-        Arc::new(Self {
+        let engine = Arc::new(Self {
             api,
             trail,
             clock,
@@ -217,6 +222,7 @@ impl<A: SnapshotApi> Engine<A> {
             former: Mutex::default(),
             runtimes: Mutex::new(runtimes.collect()),
             other_ids,
+            id_changes: Mutex::default(),
             owners,
             all_paused: Mutex::new(GlobalPause {
                 since: opened.paused,
@@ -231,13 +237,16 @@ impl<A: SnapshotApi> Engine<A> {
             holds: Arc::new(Semaphore::new(hooked_create::MOST_AT_ONCE)),
             turns: Semaphore::new(server_loop::MOST_DECIDED),
             working: AtomicUsize::new(0),
+            is_running: AtomicBool::new(false),
             progress: AtomicU64::new(0),
             decisions: DecisionCounters::default(),
             wake: Notify::new(),
             keeper: TrailHealth::default(),
             reloading: watch::Sender::new(false),
             stop: CancellationToken::new(),
-        })
+        });
+        engine.expect_id_changes(&engine.wanted());
+        engine
     }
 
     /// Makes the engine check its queues. Cheap, and harmless if nothing is due.
@@ -347,6 +356,8 @@ impl<A: SnapshotApi> Engine<A> {
         let mut runtime = lock(runtime);
         self.queue_server_event(server, &runtime.history, &event, now.wall);
         runtime.history.apply(&event, now.into(), grace);
+        let policy = policy.filter(|_| event.is_by_policy());
+        (runtime.history).note_policy(policy.map(|policy| policy.file.as_str()));
         if let ServerEvent::DeleteConfirmed { id } = event {
             runtime.listed.went(id);
         }

@@ -1,17 +1,92 @@
 //! Hands a server's state over when its policy names it by its other id. Nothing is done under the
 //! new id before the state, with its open calls, has moved.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
+use super::pauses::PauseError;
 use super::turn_outcome::Requeue;
 use super::{Engine, PolicySet, ServerRuntime, lock};
 use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::event::ServerEvent;
+use crate::core::id_change::IdChange;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
+    /// Finds the servers that a policy of the new set names by another id than before. Must be
+    /// called before the set is in force.
+    pub(super) fn expect_id_changes(&self, wanted: &PolicySet) {
+        let mut former = BTreeMap::new();
+        for (server, runtime) in lock(&self.runtimes).iter() {
+            if wanted.policies.contains_key(server) {
+                continue;
+            }
+            if let Some(file) = &lock(runtime).history.policy {
+                former.insert(file.clone(), (server.clone(), Arc::clone(runtime)));
+            }
+        }
+        let mut changes = BTreeMap::new();
+        let policies = wanted.policies.values();
+        for policy in policies.filter(|_| !former.is_empty()) {
+            let Some((from, runtime)) = former.get(policy.file.as_str()) else {
+                continue;
+            };
+            let change = lock(runtime).history.id_change(from, policy);
+            if let Some(change) = change {
+                lock(&self.other_ids).insert(policy.server.clone(), from.clone());
+                changes.insert(from.clone(), (policy.server.clone(), change));
+            }
+        }
+        *lock(&self.id_changes) = changes;
+    }
+
+    /// Returns the id by which a policy names this server now, if it has none under this one.
+    fn id_in_force(&self, server: &ServerId, wanted: &PolicySet) -> Option<(ServerId, IdChange)> {
+        let known = lock(&self.runtimes).get(server).cloned()?;
+        let known = lock(&known).history.other_id().cloned();
+        let shown = known.map(|other| (other, IdChange::Certain));
+        let change = shown.or_else(|| lock(&self.id_changes).get(server).cloned());
+        change.filter(|(id, _)| wanted.policies.contains_key(id))
+    }
+
+    /// Returns the id under which this server's state still is, to be handed over.
+    fn former_id(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+        wanted: &PolicySet,
+    ) -> Option<ServerId> {
+        let from = lock(&self.other_ids).get(server).cloned()?;
+        if wanted.policies.contains_key(&from) || !lock(runtime).history.is_new() {
+            return None;
+        }
+        let past = lock(&self.runtimes).get(&from).cloned()?;
+        let (heir, _) = self.id_in_force(&from, wanted)?;
+        let past = lock(&past);
+        let stays = past.history.removed && past.history.owes_release();
+        (heir == *server && !past.history.is_empty() && !stays).then_some(from)
+    }
+
+    /// Makes sure that the server's state is under its new id. No loop hands over while the engine
+    /// is not running.
+    pub(super) async fn take_over(&self, server: &ServerId) -> Result<(), PauseError> {
+        let wanted = self.wanted();
+        let runtime = self.runtime(server);
+        if let Some(from) = self.former_id(server, &runtime, &wanted) {
+            if !self.is_running.load(Ordering::Relaxed) {
+                let past = self.runtime(&from);
+                Box::pin(self.renamed(&from, &past, &wanted)).await;
+            }
+            if self.former_id(server, &runtime, &wanted).is_some() {
+                return Err(PauseError::IdChanging);
+            }
+        }
+        Ok(())
+    }
+
     /// Hands the state over if a policy now names this server by its other id. Called for the new
     /// id, it wakes the old id's loop and waits for it. Returns `None` if there is nothing to hand
     /// over, else when to look again.
@@ -23,18 +98,20 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> Option<Requeue> {
         let poll = wanted.rules.poll_interval;
         if wanted.policies.contains_key(server) {
-            let from = lock(&self.other_ids).get(server).cloned()?;
-            if wanted.policies.contains_key(&from) || !lock(runtime).history.is_new() {
-                return None;
-            }
+            let from = self.former_id(server, runtime, wanted)?;
             // The old id's own loop hands over, since it may be at work now.
             lock(&self.called).servers.insert(from);
             self.wake();
             return Some(Requeue::After(poll));
         }
-        let heir = lock(runtime).history.other_id().cloned()?;
-        if !wanted.policies.contains_key(&heir) || lock(runtime).history.is_new() {
-            return None;
+        let (heir, change) = self.id_in_force(server, wanted)?;
+        let assumed = change == IdChange::Assumed;
+        {
+            let history = &lock(runtime).history;
+            // If the ids were of two servers, nobody else would start or release this one.
+            if history.is_empty() || (assumed && history.owes_release()) {
+                return None;
+            }
         }
         let heirs = self.runtime(&heir);
         if !lock(&heirs).history.is_new() {
@@ -42,6 +119,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let changed = ServerEvent::ServerIdChanged {
             from: server.clone(),
+            assumed,
         };
         let written = self
             .record(&heir, &heirs, changed, Details::default())
@@ -52,6 +130,20 @@ impl<A: SnapshotApi> Engine<A> {
         lock(&self.called).servers.insert(heir);
         self.wake();
         Some(Requeue::Gone)
+    }
+
+    /// Returns true if this server, which was held or stopped, can be handed over now.
+    pub(super) fn waits_for_handover(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+        wanted: &PolicySet,
+    ) -> bool {
+        if lock(runtime).history.owes_release() {
+            return false;
+        }
+        let heir = self.id_in_force(server, wanted).map(|(heir, _)| heir);
+        heir.is_some_and(|heir| lock(&self.runtime(&heir)).history.is_new())
     }
 
     /// Keeps the map of second ids up to date, and moves a server's state to its new id.
@@ -67,7 +159,8 @@ impl<A: SnapshotApi> Engine<A> {
                     lock(&self.other_ids).insert(other.clone(), server.clone());
                 }
             }
-            ServerEvent::ServerIdChanged { from } => {
+            ServerEvent::ServerIdChanged { from, .. } => {
+                lock(&self.id_changes).remove(from);
                 let mut other_ids = lock(&self.other_ids);
                 other_ids.remove(server);
                 other_ids.insert(from.clone(), server.clone());

@@ -43,6 +43,9 @@ pub enum PauseError {
     /// The change can't be recorded, so it would not survive a restart.
     #[error("the request can't be recorded, so nothing has changed: {0}")]
     Trail(#[from] TrailError),
+    /// The policy has a new `server.id`, and the state is not handed over yet.
+    #[error("the server's new id is not in use yet: try again when nothing holds the server")]
+    IdChanging,
     /// Every server is paused.
     #[error("every server is paused: resume all of them first with snaprotate resume")]
     AllPaused,
@@ -101,6 +104,9 @@ impl<A: SnapshotApi> Engine<A> {
         if server.is_some() && self.all_paused().is_some() {
             return Err(PauseError::AllPaused);
         }
+        if let Some(server) = &server {
+            self.take_over(server).await?;
+        }
         if let Some(server) = &server
             && let Some(seen) = &lock(&self.runtime(server)).seen
         {
@@ -137,10 +143,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// Returns true if the server is held or stopped. A resume reaches it also without a policy.
     pub fn owes_release(&self, server: &ServerId) -> bool {
         let runtime = lock(&self.runtimes).get(server).cloned();
-        runtime.is_some_and(|runtime| {
-            let history = &lock(&runtime).history;
-            history.hold.is_some() || history.downtime.is_some()
-        })
+        runtime.is_some_and(|runtime| lock(&runtime).history.owes_release())
     }
 
     /// Returns true if there is a pause to end, and lists what else would end with it.

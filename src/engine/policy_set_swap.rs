@@ -51,6 +51,7 @@ impl<A: SnapshotApi> Engine<A> {
             .filter(|p| !new.policies.contains_key(&p.server));
         lock(&self.former)
             .extend(gone.map(|policy| (policy.server.clone(), notification_queue::place(policy))));
+        self.expect_id_changes(&new);
         *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = new;
         self.account.look_again();
         self.wake();

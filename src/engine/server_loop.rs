@@ -126,7 +126,7 @@ impl<A: SnapshotApi> Engine<A> {
         if let Some(rest) = Box::pin(self.renamed(server, runtime, &wanted)).await {
             return Err(rest);
         }
-        let rules = wanted.rules;
+        let rules = Arc::clone(&wanted.rules);
         let in_force = wanted.policies.get(server).map(Arc::as_ref);
         if lock(runtime).history.hold.is_some() && !self.released(server, runtime, in_force).await {
             let last = rules.count_all && lock(runtime).unwritten >= FAILURES;
@@ -153,6 +153,9 @@ impl<A: SnapshotApi> Engine<A> {
             };
             if nothing(&lock(runtime).history) {
                 return Err(Requeue::Gone);
+            }
+            if self.waits_for_handover(server, runtime, &wanted) {
+                return Err(Requeue::After(SignedDuration::ZERO));
             }
             let gone = ServerEvent::ServerRemoved;
             let record = self.record(server, runtime, gone, Details::default());

@@ -48,7 +48,7 @@ impl SnapshotOwners {
             ServerEvent::DeleteConfirmed { id } if owners.get(id) == Some(server) => {
                 owners.remove(id);
             }
-            ServerEvent::ServerIdChanged { from } => {
+            ServerEvent::ServerIdChanged { from, .. } => {
                 for owner in owners.values_mut().filter(|owner| *owner == from) {
                     *owner = server.clone();
                 }

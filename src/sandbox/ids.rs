@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Sandbox;
+
 /// The shape in which ids are shown and accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdShape {
@@ -89,5 +91,20 @@ impl IdShape {
             shown.insert("hostname".to_owned(), json!(name));
         }
         shown
+    }
+}
+
+impl Sandbox {
+    /// Shows and accepts ids in another shape from now on.
+    pub fn show_ids(&self, ids: IdShape) {
+        self.shared.change(|state, now| {
+            state.config.ids = ids;
+            state.rows.ids = ids;
+            let servers = state.servers.values();
+            let servers: Vec<_> = servers.map(|s| (s.id, s.name.clone())).collect();
+            for (id, name) in servers {
+                state.rows.rename(id, &name, now);
+            }
+        });
     }
 }

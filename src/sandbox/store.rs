@@ -50,7 +50,7 @@ struct UndoableChange {
 /// All snapshots, by id, by server, and newest first.
 #[derive(Default)]
 pub(super) struct SnapshotStore {
-    ids: IdShape,
+    pub ids: IdShape,
     by_id: BTreeMap<u64, Arc<RenderedRow>>,
     by_server: BTreeMap<u64, BTreeMap<NewestFirst, Arc<RenderedRow>>>,
     newest_first: BTreeMap<NewestFirst, Arc<RenderedRow>>,

@@ -185,14 +185,18 @@ impl World {
             self.judge.listed(id, basis);
             if !rows.is_empty() || doubt.is_some() {
                 let snapshots = self.shows(id, &rows);
+                let (server, uuid) = ids::listed(id);
+                if let Some(uuid) = uuid.clone() {
+                    listing.uuids.insert(uuid, server.clone());
+                }
                 let rows = ServerRows {
                     hostname: None,
-                    uuid: None,
+                    uuid,
                     name,
                     snapshots,
                     doubt,
                 };
-                listing.servers.insert(ids::server(id), rows);
+                listing.servers.insert(server, rows);
             }
         }
         listing

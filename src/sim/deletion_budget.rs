@@ -18,8 +18,8 @@ impl World {
     /// follow the last attempt.
     pub(super) fn judge_another(&mut self, server: u64, name: &str, attempts: u32, tail: &str) {
         self.judge.ask("I19");
-        let of_server = format!("\"server\":{},", ids::json(server));
-        let lines = || tail.lines().filter(|line| line.contains(&of_server));
+        let of_server = ids::about(server);
+        let lines = || tail.lines().filter(|line| of_server(line));
         let is = |line: &&str, event: &str| line.contains(&format!("\"event\":\"{event}\""));
         let mut seen = lines().filter(|line| is(line, "create_mismatch") || is(line, "resumed"));
         if seen
@@ -217,10 +217,10 @@ impl World {
 
     fn records_of(&self, server: u64, with: &str) -> Vec<Value> {
         let trail = super::final_checks::trail_text(&self.disk);
-        let of_server = format!("\"server\":{},", ids::json(server));
+        let of_server = ids::about(server);
         let lines = trail
             .lines()
-            .filter(|line| line.contains(&of_server) && line.contains(with));
+            .filter(|line| of_server(line) && line.contains(with));
         lines
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()

@@ -13,6 +13,7 @@ use super::director_state::{Director, Disturbance, ProcessEnd};
 use super::faulty_api::FaultyApi;
 use super::hook_faults::{self, SimRunner};
 use super::hook_ledger::HookLedger;
+use super::ids;
 use super::lies::Lies;
 use super::provider::World;
 use super::rng::Rng;
@@ -181,7 +182,9 @@ impl Director {
         for (index, chosen) in self.chosen.iter().enumerate() {
             let Some(chosen) = chosen else { continue };
             let (policy, view) = world.setting.wanted[index][*chosen].clone();
-            world.in_force.insert(index as u64 + 1, view);
+            let number = index as u64 + 1;
+            ids::put_in_force(number, &policy.server);
+            world.in_force.insert(number, view);
             policies.push(altered_policy(policy));
         }
         policies

@@ -63,12 +63,8 @@ impl World {
         *self.judge.in_flight.entry(server).or_default() += 1;
         let tail = self.trail_tail(4096);
         let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
-        let said = [
-            format!("\"event\":\"{intent}\""),
-            format!("\"server\":{},", ids::json(server)),
-            subject.to_owned(),
-        ];
-        if !said.iter().all(|piece| last.contains(piece.as_str())) {
+        let event = format!("\"event\":\"{intent}\"");
+        if !last.contains(&event) || !last.contains(subject) || !ids::about(server)(last) {
             self.violated(server, "I6: no durable intent is the trail's last word");
         }
         if let Some(last) = self.judge.last_wall.get(&server)

@@ -21,9 +21,9 @@ const EVENTS: [&str; 5] = [
 impl World {
     /// Returns true while the trail says that the rotation owes the server a start.
     pub(super) fn owes_a_start(&self, server: u64) -> bool {
-        let of = format!("\"server\":{},", ids::json(server));
+        let of = ids::about(server);
         let tail = self.trail_tail(SEARCHED);
-        let mut powered = tail.lines().rev().filter(|line| line.contains(&of));
+        let mut powered = tail.lines().rev().filter(|line| of(line));
         let last = powered.find_map(|line| {
             let mut events = EVENTS.iter();
             events.find(|event| line.contains(&format!("\"event\":\"{event}\"")))
@@ -46,17 +46,14 @@ impl World {
             .next()
             .unwrap_or_default()
             .to_owned();
-        let said = [
-            format!("\"event\":\"{event}\""),
-            format!("\"server\":{},", ids::json(server)),
-        ];
+        let said = last.contains(&format!("\"event\":\"{event}\"")) && ids::about(server)(&last);
         // A start is sent even if the trail can't be written.
         let unwritable = action == PowerAction::Start && {
             let disk = self.disk.set();
             let since = disk.failed.map(|failed| disk.changes - failed);
             since.is_some_and(|changes| changes < RECENT)
         };
-        if !unwritable && !said.iter().all(|piece| last.contains(piece.as_str())) {
+        if !unwritable && !said {
             self.violated(server, "I6: no durable intent is the trail's last word");
         }
         let now = self.now();

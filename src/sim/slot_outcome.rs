@@ -15,17 +15,17 @@ enum SlotOutcome {
 /// Returns true if a line of this server about this snapshot ends its slot, and no later `resume`
 /// takes that back.
 pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
-    let own = format!("\"server\":{},", ids::json(server));
+    let own = ids::about(server);
     let mut ended = None;
     for line in trail.lines() {
         let of_all = !line.contains("\"server\":");
-        if line.contains("\"event\":\"resumed\"") && (of_all || line.contains(&own)) {
+        if line.contains("\"event\":\"resumed\"") && (of_all || own(line)) {
             let at = time(line, "time");
             ended = ended.filter(|end| match (end, at) {
                 (SlotOutcome::Skipped(slot), Some(at)) => *slot <= at,
                 _ => true,
             });
-        } else if line.contains(&own) && line.contains(snapshot) {
+        } else if own(line) && line.contains(snapshot) {
             ended = end(line).or(ended);
         }
     }

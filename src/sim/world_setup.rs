@@ -284,6 +284,11 @@ fn policies(rng: &mut Rng, id: u64) -> Vec<SeededPolicy> {
         view.protected_ids.clone_from(&second.1.protected_ids);
         second = (Arc::new(policy), view);
     }
+    if ids::are_edited() {
+        let mut policy = (*second.0).clone();
+        policy.server = ids::other_server(id);
+        second.0 = Arc::new(policy);
+    }
     vec![first, second]
 }
 

@@ -156,3 +156,104 @@ fn i20_an_empty_server_that_two_policies_name_by_its_two_ids_is_not_stopped() {
     assert_eq!(home.events("blocked").len(), 2);
     verified(&home);
 }
+
+/// A provider that shows numbers alone.
+fn numbers() -> Provider {
+    let takes = SignedDuration::from_millis(200);
+    let provider = Provider::showing(IdShape::Integers, takes, Duration::from_millis(1));
+    provider.sandbox.add_server(SERVER, "web-01");
+    provider
+}
+
+/// Writes a policy without a server's name, and a day's `keep`.
+fn unnamed(home: &Home, file: &str, id: &str) {
+    let text = format!(
+        "[server]\nid = {id}\n\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n"
+    );
+    std::fs::write(home.path("policies.d").join(file), text).expect("written");
+}
+
+#[test]
+fn i9_an_open_create_is_not_repeated_under_an_id_that_was_never_listed_before() {
+    let uuid = format!("{:?}", server_uuid(SERVER));
+    for (shape, named, restarted) in [
+        (IdShape::Both, true, false),
+        (IdShape::Both, false, true),
+        (IdShape::Uuids, true, true),
+        (IdShape::Uuids, false, false),
+    ] {
+        let provider = numbers();
+        let sandbox = &provider.sandbox;
+        let home = Home::new(&sandbox.base_url(), "", QUICK);
+        let write = |id: &str| {
+            if named {
+                policy(&home, "web.toml", id, "");
+            } else {
+                unnamed(&home, "web.toml", id);
+            }
+        };
+        write(&SERVER.to_string());
+        let late = SignedDuration::from_millis(900);
+        sandbox.order(Fault::status(CallKind::Create, 502).late(late));
+        let mut service = Service::start(&home);
+        until("a create was sent", || {
+            !home.events("create_intent").is_empty()
+        });
+        sandbox.show_ids(shape);
+        write(&uuid);
+        if restarted {
+            drop(service);
+            service = Service::start(&home);
+        } else {
+            service.reload();
+        }
+        until("its slot is settled", || {
+            !home.events("slot_settled").is_empty()
+        });
+        drop(service);
+        let case = format!("{shape:?}, {named}, {restarted}");
+        assert_eq!(sandbox.created(SERVER), [daily_name(0)], "{case}");
+        let changed = home.events("server_id_changed");
+        assert_eq!(changed.len(), 1, "{case}");
+        assert_eq!(changed[0]["from"], SERVER, "{case}");
+        assert_eq!(changed[0]["assumed"], true, "{case}");
+        assert_eq!(home.events("rotation_added").len(), 1, "{case}");
+        assert!(home.events("server_removed").is_empty(), "{case}");
+        verified(&home);
+    }
+}
+
+#[test]
+fn a_server_that_was_paused_before_its_first_listing_stays_paused_under_its_other_id() {
+    let provider = numbers();
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    policy(&home, "web.toml", &SERVER.to_string(), "");
+    let paused = home.run(&["pause", "--server", "web"]);
+    assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
+    provider.sandbox.show_ids(IdShape::Both);
+    policy(&home, "web.toml", &format!("{:?}", server_uuid(SERVER)), "");
+    let plan = stdout(&home.run(&["plan"]));
+    assert!(plan.contains("paused"), "{plan}");
+    let output = home.run(&["once"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(provider.sandbox.counts().create, 0);
+    assert_eq!(home.events("server_id_changed").len(), 1);
+}
+
+#[test]
+fn a_policy_file_that_names_another_server_of_the_same_kind_begins_anew() {
+    let provider = numbers();
+    let sandbox = &provider.sandbox;
+    sandbox.add_server(SERVER + 1, "web-02");
+    let home = Home::new(&sandbox.base_url(), "", QUICK);
+    unnamed(&home, "web.toml", &SERVER.to_string());
+    for server in [SERVER, SERVER + 1] {
+        unnamed(&home, "web.toml", &server.to_string());
+        let output = home.run(&["once"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!(sandbox.created(server), [daily_name(0)]);
+    }
+    assert!(home.events("server_id_changed").is_empty());
+    assert_eq!(home.events("server_removed").len(), 1);
+    assert_eq!(home.events("rotation_added").len(), 2);
+}

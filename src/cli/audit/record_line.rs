@@ -28,7 +28,8 @@ const EVENT_WIDTH: usize = 18;
 const NARROWEST: usize = 30;
 
 /// Keys that every line shows elsewhere, and keys that only the program needs.
-const SAID_ELSEWHERE: [&str; 22] = [
+const SAID_ELSEWHERE: [&str; 23] = [
+    "assumed",
     "seq",
     "time",
     "event",
@@ -201,6 +202,12 @@ impl LineFormat {
                 "the policy now gives the server's other id: records under the former id are about this server too"
                     .to_owned(),
             );
+            if said.assumed {
+                parts.push(
+                    "only the policy file, which had the former id, shows that both are ids of one server"
+                        .to_owned(),
+                );
+            }
         }
         parts.extend(self.origin(record, said, known));
         let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();

@@ -15,7 +15,6 @@ use crate::config::Config;
 use crate::core::policy::{Policy, is_id};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
-use crate::daemon::read_only_plan::history_of;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -100,7 +99,7 @@ pub(super) fn findings(
             policy,
             listing,
             all,
-            history: history_of(histories, &policy.server),
+            history: histories.get(&policy.server),
             limit: config.rules.limit,
             now,
             found: &mut found,
