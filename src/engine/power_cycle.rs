@@ -24,14 +24,15 @@ use crate::core::snapshot::ServerId;
 use crate::logged;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Sends the start that is owed to a stopped server, before anything is listed. Returns when to
-    /// look again if nothing else can be done now.
+    /// Sends the start that is owed to a stopped server, before anything is listed. Returns the
+    /// server's state if a start is still owed, or when to look again if nothing else can be done
+    /// now.
     pub(super) async fn send_owed_start(
         &self,
         server: &ServerId,
         runtime: &Mutex<ServerRuntime>,
         policy: Option<&Policy>,
-    ) -> Option<Requeue> {
+    ) -> Result<Option<PowerState>, Requeue> {
         let rules = self.wanted().rules;
         let asked = tokio::select! {
             biased;
@@ -39,7 +40,7 @@ impl<A: SnapshotApi> Engine<A> {
             detail = self.state_of(server, runtime) => Some(detail),
         };
         let Some(ServerInfo { state, .. }) = asked else {
-            return Some(Requeue::Until(None));
+            return Err(Requeue::Until(None));
         };
         loop {
             let step = {
@@ -57,7 +58,7 @@ impl<A: SnapshotApi> Engine<A> {
                     match self.start(server, runtime, start).await {
                         Ok(true) => break,
                         Ok(false) => true,
-                        Err(ShuttingDown) => return Some(Requeue::Until(None)),
+                        Err(ShuttingDown) => return Err(Requeue::Until(None)),
                     }
                 }
                 _ => break,
@@ -70,7 +71,7 @@ impl<A: SnapshotApi> Engine<A> {
                 if due {
                     self.start_unrecorded(server, runtime, &state).await;
                 }
-                return Some(Requeue::After(rules.poll_interval));
+                return Err(Requeue::After(rules.poll_interval));
             }
         }
         let down = lock(runtime).history.downtime.is_some();
@@ -78,17 +79,16 @@ impl<A: SnapshotApi> Engine<A> {
             self.start_unrecorded(server, runtime, &state).await;
         }
         if !down && !self.tell_started(server, runtime).await {
-            return Some(Requeue::After(rules.poll_interval));
+            return Err(Requeue::After(rules.poll_interval));
         }
-        let mut runtime = lock(runtime);
         if !down {
-            runtime.place = None;
-            return None;
+            lock(runtime).place = None;
+            return Ok(None);
         }
-        runtime.state = Some(Box::new(state));
-        policy
-            .is_none()
-            .then_some(Requeue::After(rules.poll_interval))
+        if policy.is_none() {
+            return Err(Requeue::After(rules.poll_interval));
+        }
+        Ok(Some(state))
     }
 
     /// Clears the alerts of a server that was down; this needs no listing. Returns false if they
@@ -117,9 +117,7 @@ impl<A: SnapshotApi> Engine<A> {
         &self,
         admitted: impl Future<Output = Permit>,
         server: &ServerId,
-        runtime: &Mutex<ServerRuntime>,
     ) -> Option<ServerInfo> {
-        lock(runtime).state = None;
         let asked = async { self.api.state(admitted.await, server).await };
         tokio::select! {
             biased;

@@ -136,11 +136,11 @@ impl<A: SnapshotApi> Engine<A> {
                 Requeue::After(rules.poll_interval)
             });
         }
-        if lock(runtime).history.downtime.is_some()
-            && let Some(rest) = Box::pin(self.send_owed_start(server, runtime, in_force)).await
-        {
-            return Err(rest);
-        }
+        let state = if lock(runtime).history.downtime.is_some() {
+            Box::pin(self.send_owed_start(server, runtime, in_force)).await?
+        } else {
+            None
+        };
         // `once` must end even if the trail can't be written.
         if rules.count_all && lock(runtime).unwritten >= FAILURES {
             return Err(Requeue::Blocked(rules.retry_after));
@@ -186,7 +186,7 @@ impl<A: SnapshotApi> Engine<A> {
             () = impatient => return Err(Requeue::After(SignedDuration::ZERO)),
         };
         let inventory = match looked {
-            Ok(inventory) => inventory,
+            Ok(inventory) => Inventory { state, ..inventory },
             Err(Some(error)) => {
                 Self::turn_down(runtime, || {
                     format!("its snapshots can't be listed: {error}")
@@ -229,13 +229,12 @@ impl<A: SnapshotApi> Engine<A> {
         rules: &Rules,
         mut turn: DecisionPermit<'_>,
     ) -> Result<(Inventory, Step), Requeue> {
-        inventory.state = lock(runtime).state.take().map(|state| *state);
         loop {
             let decided = self.decided(policy, runtime, &inventory, rules).await;
             drop(turn);
             match decided {
                 Some(Step::AskState) => {
-                    let asked = self.ask_state(self.api.admit(), &policy.server, runtime);
+                    let asked = self.ask_state(self.api.admit(), &policy.server);
                     inventory.add_server_info(asked.await.ok_or(Requeue::Until(None))?);
                     inventory.doubt_second_policy(|id| self.wanted().policies.contains_key(id));
                     turn = self.turns.acquire().await;

@@ -11,7 +11,6 @@ use crate::core::decide::Inventory;
 use crate::core::event::ServerEvent;
 use crate::core::policy::Policy;
 use crate::core::server_history::ServerHistory;
-use crate::core::server_info::PowerState;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::hooks::RunnerLease;
 
@@ -89,8 +88,6 @@ pub(super) struct ServerRuntime {
     pub(super) found_own: Option<bool>,
     /// The hold, if the server is held.
     pub(super) held: Option<Box<HoldRuntime>>,
-    /// The server's power state by the last answer.
-    pub(super) state: Option<Box<PowerState>>,
     /// The permit of a held or stopped server, until its create is answered.
     pub(super) place: Option<OwnedSemaphorePermit>,
     /// Set while a pause is being recorded; it applies already.

@@ -7,6 +7,7 @@ mod listings;
 mod loop_scheduler;
 mod notification_queue;
 mod order_execution;
+mod power_cycle;
 mod provider;
 mod scripted_hooks;
 mod support;

@@ -182,6 +182,11 @@ impl Provider {
         state.snapshots.entry(server).or_default().extend(moved);
     }
 
+    /// Stops a server as a person would.
+    pub(super) fn stop(&self, server: u64) {
+        lock(&self.state).stopped.insert(server);
+    }
+
     /// Adds a completed snapshot.
     pub(super) fn put(&self, server: u64, name: &str, made: &str) {
         let mut state = lock(&self.state);

@@ -14,7 +14,7 @@ use crate::audit::memory_disk::MemoryDisk;
 use crate::audit::{OpenedTrail, Trail};
 use crate::clock::{Clock, Stepper};
 use crate::core::name_pattern::Pattern;
-use crate::core::policy::{Policy, Rules};
+use crate::core::policy::{Policy, ReleaseWhen, Rules, StopServer};
 use crate::core::test_provider;
 use crate::engine::Engine;
 
@@ -90,6 +90,18 @@ impl Scene {
         let pattern = Pattern::new("daily-%Y-%m-%d-%H%M", "daily");
         rotation.pattern = pattern.expect("a pattern");
         policy.rotations = vec![rotation];
+        self.engine
+            .reload(self.rules.clone(), vec![Arc::new(policy)]);
+    }
+
+    /// Reloads server 1 with a rotation that stops it for its snapshots.
+    pub(super) fn reload_stopping(&self) {
+        let mut policy = Policy::clone(&policy(1));
+        policy.rotations[0].stop = Some(Box::new(StopServer {
+            timeout: 10 * MINUTE,
+            restart: ReleaseWhen::Completed,
+            longest: 60 * MINUTE,
+        }));
         self.engine
             .reload(self.rules.clone(), vec![Arc::new(policy)]);
     }

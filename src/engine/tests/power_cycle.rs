@@ -1,0 +1,35 @@
+//! Tests of stops and starts.
+
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene};
+use crate::api::PowerAction;
+
+#[tokio::test(start_paused = true)]
+async fn i20_a_server_is_not_stopped_by_a_state_from_before_a_person_stopped_it() {
+    let scene = Scene::new([1]);
+    scene.reload_stopping();
+    // The create is refused for now, and from the start on no listing is answered. The state is
+    // asked twice until the server counts as started.
+    let mut started = false;
+    scene.provider.script(move |what| match what {
+        What::Create(_) => Reply::Says(409),
+        What::Power(_, PowerAction::Start) => {
+            started = true;
+            Reply::Works
+        }
+        What::List(_) if started => Reply::Says(503),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(20 * MINUTE).await;
+    assert_eq!(scene.events("start_confirmed").len(), 1);
+    scene.provider.stop(1);
+    scene.provider.works();
+    scene.pass(60 * MINUTE).await;
+    assert_eq!(scene.made().len(), 1);
+    for action in [PowerAction::Stop, PowerAction::Start] {
+        let calls = |what: &What| *what == What::Power(1, action);
+        assert_eq!(scene.provider.times(calls).len(), 1, "{action:?}");
+    }
+    running.ends().await;
+}
