@@ -60,6 +60,8 @@ pub enum Break {
     StartForgotten,
     /// A running server's snapshot is created although the policy asks for a stop (I20).
     StopLeftOut,
+    /// A server that its policy names by the other id is taken for another server (I9).
+    IdEditForgotten,
     /// Surplus that nothing pays for is deleted (I19).
     UnpaidDeleted,
     /// A snapshot that the rotation made pays for any number of deletes (I19).
@@ -82,7 +84,7 @@ pub enum Break {
 
 impl Break {
     /// All breaks.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -108,6 +110,7 @@ impl Break {
         Self::BeforeLeftOut,
         Self::StartForgotten,
         Self::StopLeftOut,
+        Self::IdEditForgotten,
         Self::UnpaidDeleted,
         Self::PaysForAll,
         Self::OneListingPays,

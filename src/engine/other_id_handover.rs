@@ -66,7 +66,7 @@ impl<A: SnapshotApi> Engine<A> {
         let past = lock(&self.runtimes).get(&from).cloned()?;
         let (heir, _) = self.id_in_force(&from, wanted)?;
         let past = lock(&past);
-        let stays = past.history.removed && past.history.owes_release();
+        let stays = past.history.removed && past.history.downtime.is_some();
         (heir == *server && !past.history.is_empty() && !stays).then_some(from)
     }
 
@@ -108,8 +108,8 @@ impl<A: SnapshotApi> Engine<A> {
         let assumed = change == IdChange::Assumed;
         {
             let history = &lock(runtime).history;
-            // If the ids were of two servers, nobody else would start or release this one.
-            if history.is_empty() || (assumed && history.owes_release()) {
+            // If the ids were of two servers, nobody else would start this one.
+            if history.is_empty() || (assumed && history.downtime.is_some()) {
                 return None;
             }
         }
@@ -132,16 +132,9 @@ impl<A: SnapshotApi> Engine<A> {
         Some(Requeue::Gone)
     }
 
-    /// Returns true if this server, which was held or stopped, can be handed over now.
-    pub(super) fn waits_for_handover(
-        &self,
-        server: &ServerId,
-        runtime: &Mutex<ServerRuntime>,
-        wanted: &PolicySet,
-    ) -> bool {
-        if lock(runtime).history.owes_release() {
-            return false;
-        }
+    /// Returns true if this server's state waits to be handed over. Hooks that hold the server are
+    /// the business of the policy that names it now.
+    pub(super) fn waits_for_handover(&self, server: &ServerId, wanted: &PolicySet) -> bool {
         let heir = self.id_in_force(server, wanted).map(|(heir, _)| heir);
         heir.is_some_and(|heir| lock(&self.runtime(&heir)).history.is_new())
     }

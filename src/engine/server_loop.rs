@@ -128,7 +128,11 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let rules = Arc::clone(&wanted.rules);
         let in_force = wanted.policies.get(server).map(Arc::as_ref);
-        if lock(runtime).history.hold.is_some() && !self.released(server, runtime, in_force).await {
+        let waits = in_force.is_none() && self.waits_for_handover(server, &wanted);
+        if !waits
+            && lock(runtime).history.hold.is_some()
+            && !self.released(server, runtime, in_force).await
+        {
             let last = rules.count_all && lock(runtime).unwritten >= FAILURES;
             return Err(if last {
                 Requeue::Blocked(rules.retry_after)
@@ -154,7 +158,7 @@ impl<A: SnapshotApi> Engine<A> {
             if nothing(&lock(runtime).history) {
                 return Err(Requeue::Gone);
             }
-            if self.waits_for_handover(server, runtime, &wanted) {
+            if waits {
                 return Err(Requeue::After(SignedDuration::ZERO));
             }
             let gone = ServerEvent::ServerRemoved;

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::crash::{CallCrash, CrashPhase, CrashPoint, PlannedCrash};
 use super::director_state::{Director, Disturbance, ProcessEnd};
 use super::faulty_api::FaultyApi;
+use super::ids;
 use super::rng::Rng;
+use super::world_setup::ONLY_ID;
 use crate::audit::memory_disk::Crash;
 use crate::clock::Stepper;
 use crate::engine::Engine;
@@ -101,7 +103,29 @@ impl Director {
             };
             self.plan(at, event);
         }
+        if ids::are_edited() {
+            for server in 1..=servers {
+                let at = start + rng.time(SignedDuration::ZERO, span);
+                self.plan_id_edit(server, at, rng.time(SignedDuration::ZERO, 5 * minute));
+            }
+        }
         self.plan(self.quiet_from, Disturbance::Quiet);
+    }
+
+    /// Plans an edit of the server's id alone, this long after a slot, when its create may be open.
+    fn plan_id_edit(&mut self, server: u64, at: Timestamp, after: SignedDuration) {
+        let index = usize::try_from(server - 1).unwrap_or(0);
+        let due = {
+            let world = self.world();
+            let (policy, _) = &world.setting.wanted[index][0];
+            policy
+                .rotations
+                .first()
+                .and_then(|rotation| rotation.next_due(at))
+        };
+        if let Some(due) = due.filter(|due| *due + after < self.quiet_from) {
+            self.plan(due + after, Disturbance::Reload(server, Some(ONLY_ID)));
+        }
     }
 
     pub(super) fn perform(

@@ -1,6 +1,6 @@
 //! The shape of ids in a simulated world: every other seed uses UUIDs. The world numbers all
 //! objects; a UUID is such a number in another form. In some worlds, edits of policies change the
-//! ids of servers to the other shape; listings show both from the first such edit on.
+//! ids of servers to the other shape; listings show both from a server's first such edit on.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,8 +15,8 @@ thread_local! {
     static UUIDS: Cell<bool> = const { Cell::new(false) };
     /// True if edits of policies change the shape of servers' ids.
     static EDITED: Cell<bool> = const { Cell::new(false) };
-    /// True once listings show both ids of a server.
-    static BOTH: Cell<bool> = const { Cell::new(false) };
+    /// The servers of which listings show both ids.
+    static BOTH: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
     /// The servers whose policies in force use the other shape.
     static OTHER: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
 }
@@ -28,7 +28,7 @@ const REST: &str = "-0000-4000-8000-000000000000";
 pub(super) fn draw(seed: u64) {
     UUIDS.set(seed % 2 == 1);
     EDITED.set(seed % 5 == 3);
-    BOTH.set(false);
+    BOTH.take();
     OTHER.take();
 }
 
@@ -37,9 +37,14 @@ pub(super) fn are_edited() -> bool {
     EDITED.get()
 }
 
+/// Returns true if the id has the other shape.
+pub(super) fn is_other(id: &ServerId) -> bool {
+    id.number().is_some() == UUIDS.get()
+}
+
 /// Notes whether the server's policy in force has an id of the other shape.
 pub(super) fn put_in_force(number: u64, id: &ServerId) {
-    let is_other = id.number().is_some() == UUIDS.get();
+    let is_other = is_other(id);
     OTHER.with_borrow_mut(|other| {
         if is_other {
             other.insert(number)
@@ -47,7 +52,9 @@ pub(super) fn put_in_force(number: u64, id: &ServerId) {
             other.remove(&number)
         }
     });
-    BOTH.set(BOTH.get() || is_other);
+    if is_other {
+        BOTH.with_borrow_mut(|both| both.insert(number));
+    }
 }
 
 /// Returns the id of the server in the other shape.
@@ -70,7 +77,7 @@ pub(super) fn server(number: u64) -> ServerId {
 
 /// Returns the id under which listings show the server, and its UUID if they show that too.
 pub(super) fn listed(number: u64) -> (ServerId, Option<ServerId>) {
-    if BOTH.get() {
+    if BOTH.with_borrow(|both| both.contains(&number)) {
         (ServerId::from(number), uuid(number))
     } else {
         (id(number), None)

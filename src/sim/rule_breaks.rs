@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::ids;
 use crate::api::{ApiError, ErrorKind};
 use crate::core::deliberate_breaks::Break;
 use crate::core::policy::{Policy, Rules};
@@ -25,6 +26,8 @@ pub(super) fn altered_policy(policy: Arc<Policy>) -> Arc<Policy> {
     } else if Break::StopLeftOut.on() {
         let rotations = altered.rotations.iter_mut();
         rotations.for_each(|rotation| rotation.stop = None);
+    } else if Break::IdEditForgotten.on() && ids::is_other(&policy.server) {
+        altered.file.push_str("-renamed");
     } else {
         return policy;
     }

@@ -221,6 +221,9 @@ pub const DELETE_FAULTS: [&str; 8] = [
     "delete: 500, done late",
 ];
 
+/// The policy of a server that differs from its first one in the id alone.
+pub(super) const ONLY_ID: usize = 2;
+
 /// The setup that a seed draws beforehand.
 pub(super) struct WorldSetup {
     pub(super) start: Timestamp,
@@ -284,12 +287,19 @@ fn policies(rng: &mut Rng, id: u64) -> Vec<SeededPolicy> {
         view.protected_ids.clone_from(&second.1.protected_ids);
         second = (Arc::new(policy), view);
     }
-    if ids::are_edited() {
-        let mut policy = (*second.0).clone();
-        policy.server = ids::other_server(id);
-        second.0 = Arc::new(policy);
+    if !ids::are_edited() {
+        return vec![first, second];
     }
-    vec![first, second]
+    let renamed = |policy: &Policy| {
+        let server = ids::other_server(id);
+        Arc::new(Policy {
+            server,
+            ..policy.clone()
+        })
+    };
+    let third = (renamed(&first.0), first.1.clone());
+    second.0 = renamed(&second.0);
+    vec![first, second, third]
 }
 
 fn policy(rng: &mut Rng, id: u64) -> SeededPolicy {
