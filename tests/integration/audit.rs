@@ -5,12 +5,12 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use crate::support::{self, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, verified};
+use crate::support::{self, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout};
 
 const SERVER: u64 = 7;
 
 /// Returns a server with three old snapshots and `keep` = 1, rotated once.
-fn rotated() -> (Provider, Home) {
+pub(super) fn rotated() -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web");
     for back in 1..=3 {
@@ -28,13 +28,13 @@ fn rotated() -> (Provider, Home) {
 }
 
 /// Returns a home without a trail, whose API address nobody listens on.
-fn fresh() -> Home {
+pub(super) fn fresh() -> Home {
     let home = Home::new("http://127.0.0.1:9/api/v1", "", QUICK);
     home.daily(SERVER, 1, "");
     home
 }
 
-fn show(home: &Home, args: &[&str]) -> Output {
+pub(super) fn show(home: &Home, args: &[&str]) -> Output {
     home.command(&[&["audit", "show"], args].concat())
         .env("TZ", "UTC")
         .output()
@@ -42,7 +42,7 @@ fn show(home: &Home, args: &[&str]) -> Output {
 }
 
 /// Returns the output without the line that names the zone.
-fn lines(home: &Home, args: &[&str]) -> Vec<String> {
+pub(super) fn lines(home: &Home, args: &[&str]) -> Vec<String> {
     let output = show(home, args);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
@@ -52,18 +52,12 @@ fn lines(home: &Home, args: &[&str]) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-fn file(home: &Home) -> PathBuf {
+pub(super) fn file(home: &Home) -> PathBuf {
     let mut files = fs::read_dir(home.path("log")).expect("a trail");
     files.next().expect("a file").expect("an entry").path()
 }
 
-/// Writes a file of an early month, whose chain is not checked.
-fn early(home: &Home, month: &str, lines: &[&str]) {
-    let path = home.path("log").join(format!("audit-{month}.jsonl"));
-    fs::write(path, lines.join("\n") + "\n").expect("written");
-}
-
-fn record(seq: u64, time: &str, rest: &str) -> String {
+pub(super) fn record(seq: u64, time: &str, rest: &str) -> String {
     format!(r#"{{"seq":{seq},"time":"{time}","event":{rest},"prev":"","hash":""}}"#)
 }
 
@@ -310,141 +304,6 @@ fn what_cannot_be_used_is_said_with_what_can() {
 }
 
 #[test]
-fn before_the_first_run_there_is_no_trail_yet_and_that_is_no_fault() {
-    let home = fresh();
-    let said = format!("no trail yet in {}\n", home.path("log").display());
-    for made in [false, true] {
-        let output = show(&home, &[]);
-        assert_eq!(output.status.code(), Some(0));
-        assert_eq!(
-            (stdout(&output), stderr(&output)),
-            (String::new(), said.clone())
-        );
-        let output = home.run(&["audit", "verify"]);
-        assert_eq!(output.status.code(), Some(0));
-        assert_eq!(stdout(&output), said);
-        if !made {
-            // An installer makes the folders before the first run.
-            fs::create_dir(home.path("log")).expect("a folder");
-            fs::create_dir(home.path("state")).expect("a folder");
-        }
-    }
-}
-
-#[test]
-fn a_trail_that_is_gone_is_broken_while_the_head_tells_of_it() {
-    let (_provider, home) = rotated();
-    verified(&home);
-    let output = home.run(&["audit", "verify"]);
-    assert!(
-        stdout(&output).contains(" in 1 file of "),
-        "{}",
-        stdout(&output)
-    );
-    fs::remove_file(file(&home)).expect("removed");
-    for gone in ["the files", "the folder"] {
-        let output = home.run(&["audit", "verify"]);
-        assert_eq!(output.status.code(), Some(1), "{gone}");
-        assert!(
-            stdout(&output).starts_with("broken: "),
-            "{}",
-            stdout(&output)
-        );
-        let output = show(&home, &[]);
-        assert_eq!(output.status.code(), Some(1), "{gone}");
-        assert!(
-            stderr(&output).contains("shows that there was one"),
-            "{}",
-            stderr(&output)
-        );
-        if gone == "the files" {
-            fs::remove_dir(home.path("log")).expect("removed");
-        }
-    }
-}
-
-#[test]
-fn a_half_written_last_line_alone_is_passed_over() {
-    let (_provider, home) = rotated();
-    let before = lines(&home, &[]);
-    let path = file(&home);
-    let text = fs::read_to_string(&path).expect("a trail");
-    fs::write(&path, text + r#"{"seq":99,"time":"2026-"#).expect("written");
-    assert_eq!(lines(&home, &[]), before);
-}
-
-#[test]
-fn a_line_that_is_no_record_is_told_and_the_others_are_shown() {
-    let (_provider, home) = rotated();
-    let before = lines(&home, &[]);
-    let path = file(&home);
-    let text = fs::read_to_string(&path).expect("a trail");
-    fs::write(&path, format!("\u{1b}[2J\n{text}")).expect("written");
-    let output = show(&home, &[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(stdout(&output).lines().count(), before.len() + 1);
-    let said = stderr(&output);
-    assert!(
-        said.contains(" line 1: ") && said.contains("audit verify"),
-        "{said}"
-    );
-    assert!(!said.contains('\u{1b}'), "{said}");
-}
-
-#[test]
-fn files_of_months_before_since_are_not_read() {
-    let (_provider, home) = rotated();
-    early(&home, "2020-01", &["no record at all"]);
-    assert_eq!(
-        show(&home, &[]).status.code(),
-        Some(1),
-        "it is read when it may hold some"
-    );
-    assert_eq!(
-        show(&home, &["--since", "2020-01-31"]).status.code(),
-        Some(1)
-    );
-    assert!(!lines(&home, &["--since", "2020-02-01"]).is_empty());
-}
-
-#[test]
-fn the_newest_records_are_taken_across_months_and_each_month_knows_the_names_before_it() {
-    let home = fresh();
-    fs::create_dir(home.path("log")).expect("a folder");
-    let due = record(
-        1,
-        "2026-01-31T03:00:00Z",
-        r#""slot_due","server":7,"rotation":"daily","snapshot":"own-1""#,
-    );
-    let made = record(
-        2,
-        "2026-01-31T03:09:00Z",
-        r#""snapshot_completed","server":7,"snapshot":"own-1","id":801"#,
-    );
-    early(&home, "2026-01", &[&due, &made]);
-    let checkpoint = record(
-        3,
-        "2026-02-01T03:00:00Z",
-        r#""checkpoint","server":7,"history":{"rotations":[{"name":"daily","slots":[{"name":"own-1"}]}]}"#,
-    );
-    let delete = record(
-        4,
-        "2026-02-01T03:00:00Z",
-        r#""delete_intent","server":7,"snapshot":"own-1","id":801,"reason":"it is beyond keep""#,
-    );
-    early(&home, "2026-02", &[&checkpoint, &delete]);
-    let newest = lines(&home, &["--last", "2"]);
-    assert_eq!(newest.len(), 2);
-    assert!(newest[0].contains("snapshot_completed"), "{newest:?}");
-    assert!(
-        newest[1].contains("it is beyond keep; rotation daily"),
-        "{newest:?}"
-    );
-    let of_rotation = lines(&home, &["--rotation", "daily", "--since", "2026-02-01"]);
-    assert_eq!(of_rotation, newest[1..]);
-}
-
-#[test]
 fn what_failed_is_shown_alone_and_escapes_of_the_trail_are_not_obeyed() {
     let home = fresh();
     fs::create_dir(home.path("log")).expect("a folder");
@@ -521,4 +380,10 @@ fn a_terminal_is_shown_the_newest_200_and_told_how_to_see_more() {
     }
     // A pipe gets all records.
     assert_eq!(lines(&home, &[]).len(), 250);
+}
+
+/// Writes a file of an early month, whose chain is not checked.
+pub(super) fn early(home: &Home, month: &str, lines: &[&str]) {
+    let path = home.path("log").join(format!("audit-{month}.jsonl"));
+    fs::write(path, lines.join("\n") + "\n").expect("written");
 }

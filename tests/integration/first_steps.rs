@@ -6,17 +6,16 @@ use std::process::Output;
 
 use crate::support::{self, Home, Provider, days_ago, stderr, stdout};
 use jiff::{SignedDuration, Timestamp};
-use snaprotate::sandbox::faults::{Fault, ListingFault};
 
 /// A provider, a home that has a token, and a folder for temporary files.
-struct Desk {
-    provider: Provider,
-    home: Home,
+pub(super) struct Desk {
+    pub(super) provider: Provider,
+    pub(super) home: Home,
 }
 
 impl Desk {
     /// web-01 rotates daily and has a foreign snapshot; db-01 does not rotate.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let provider = Provider::quick();
         provider.sandbox.add_server(1, "web-01");
         for back in 1..4 {
@@ -37,12 +36,12 @@ impl Desk {
         Self { provider, home }
     }
 
-    fn dir(&self) -> PathBuf {
+    pub(super) fn dir(&self) -> PathBuf {
         self.home.path("new/etc")
     }
 
     /// Runs `init` into a folder that does not exist yet.
-    fn init(&self, more: &[&str]) -> Output {
+    pub(super) fn init(&self, more: &[&str]) -> Output {
         let (dir, token) = (self.dir(), self.home.path("token"));
         let url = self.provider.sandbox.base_url();
         let args = [
@@ -57,7 +56,7 @@ impl Desk {
         self.run(&[&args[..], more].concat())
     }
 
-    fn run(&self, args: &[&str]) -> Output {
+    pub(super) fn run(&self, args: &[&str]) -> Output {
         let mut command = self.home.command(args);
         let output = command.env("TMPDIR", self.home.path("tmp")).output();
         let output = output.expect("it runs");
@@ -66,7 +65,7 @@ impl Desk {
     }
 
     /// Asserts that only GETs were sent, and returns their number.
-    fn gets(&self) -> usize {
+    pub(super) fn gets(&self) -> usize {
         let log = self.provider.sandbox.log();
         assert!(log.iter().all(|request| request.method == "GET"), "{log:?}");
         log.len()
@@ -89,7 +88,7 @@ fn at(back: i64, hour: i8) -> Timestamp {
 }
 
 /// Returns the names in a folder, sorted.
-fn listed(folder: &Path) -> Vec<String> {
+pub(super) fn listed(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder");
     let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();
     let mut names: Vec<_> = entries
@@ -99,7 +98,7 @@ fn listed(folder: &Path) -> Vec<String> {
     names
 }
 
-fn read(path: &Path) -> String {
+pub(super) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
 }
 
@@ -263,24 +262,6 @@ fn a_dry_run_prints_the_files_and_writes_none() {
 }
 
 #[test]
-fn no_file_is_overwritten_and_where_one_would_be_none_is_written() {
-    let desk = Desk::new();
-    let policies = desk.dir().join("policies.d");
-    std::fs::create_dir_all(&policies).expect("a folder");
-    std::fs::write(policies.join("db-01.toml.example"), "mine\n").expect("written");
-    let output = desk.init(&[]);
-    assert_eq!(output.status.code(), Some(2));
-    let said = stderr(&output);
-    assert!(
-        said.contains("policies.d/db-01.toml.example already exists"),
-        "{said}"
-    );
-    assert_eq!(listed(&desk.dir()), ["policies.d"]);
-    assert_eq!(listed(&policies), ["db-01.toml.example"]);
-    assert_eq!(read(&policies.join("db-01.toml.example")), "mine\n");
-}
-
-#[test]
 fn a_main_file_that_is_there_is_asked_by_and_kept_and_policies_there_stay() {
     let desk = Desk::new();
     let main = read(&desk.home.path("snaprotate.toml"));
@@ -306,113 +287,6 @@ fn a_main_file_that_is_there_is_asked_by_and_kept_and_policies_there_stay() {
         said.ends_with("1 policy, no problems, 1 warning\n"),
         "{said}"
     );
-}
-
-#[test]
-fn what_does_not_validate_is_told_by_its_place_and_nothing_is_written() {
-    let desk = Desk::new();
-    let main = read(&desk.home.path("snaprotate.toml"));
-    std::fs::write(
-        desk.home.path("snaprotate.toml"),
-        main + "splay = \"30h\"\n",
-    )
-    .expect("written");
-    let output = desk.run(&["init"]);
-    assert_eq!(output.status.code(), Some(2));
-    let said = stderr(&output);
-    assert!(
-        said.contains("splay (30h) must be shorter") && said.contains("policies.d/web-01.toml"),
-        "{said}"
-    );
-    assert_eq!(listed(&desk.home.path("policies.d")), [""; 0]);
-}
-
-#[test]
-fn an_api_that_cannot_be_read_or_relied_on_leaves_nothing_behind() {
-    let desk = Desk::new();
-    desk.provider
-        .sandbox
-        .order(Fault::listing(ListingFault::Count(1)));
-    let output = desk.init(&[]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains("can't be relied on"),
-        "{}",
-        stderr(&output)
-    );
-    desk.provider.sandbox.set_token("another");
-    let output = desk.init(&[]);
-    assert_eq!(output.status.code(), Some(1));
-    for said in [
-        "401",
-        "holds the whole token, or make a new token at the provider",
-    ] {
-        assert!(stderr(&output).contains(said), "{}", stderr(&output));
-    }
-    assert!(!desk.home.path("new").exists());
-}
-
-#[test]
-fn a_server_whose_rows_are_doubtful_is_left_out_and_named() {
-    let desk = Desk::new();
-    desk.provider
-        .sandbox
-        .order(Fault::listing(ListingFault::Unreadable).server(2));
-    let output = desk.init(&[]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(
-        stdout(&output).contains("server 2 db/01: left out"),
-        "{}",
-        stdout(&output)
-    );
-    assert_eq!(listed(&desk.dir().join("policies.d")), ["web-01.toml"]);
-}
-
-#[test]
-fn wrong_options_end_with_2_and_say_what_to_write() {
-    let desk = Desk::new();
-    let dir = desk.dir();
-    let dir = dir.to_str().expect("text");
-    let token = desk.home.path("token");
-    let token = token.to_str().expect("text");
-    let open = desk.home.path("open");
-    std::fs::write(&open, "x").expect("written");
-    let open = open.to_str().expect("text");
-    let cases: [(&[&str], &str); 5] = [
-        (
-            &[],
-            "name the file that holds the API token with --token-file FILE",
-        ),
-        (&["--token-file", "/nowhere/token"], "/nowhere/token"),
-        (
-            &["--token-file", open],
-            "gives other users access to the token; run chmod 600",
-        ),
-        (
-            &["--token-file", token, "--base-url", "http://example.org/"],
-            "base_url would send the token unencrypted",
-        ),
-        (
-            &["--token-file", token, "--base-url", "nonsense"],
-            "base_url",
-        ),
-    ];
-    for (args, words) in cases {
-        let output = desk.run(&[&["init", "--dir", dir], args].concat());
-        assert_eq!(
-            output.status.code(),
-            Some(2),
-            "{args:?}: {}",
-            stderr(&output)
-        );
-        assert!(
-            stderr(&output).contains(words),
-            "{args:?}: {}",
-            stderr(&output)
-        );
-    }
-    assert!(!Path::new(dir).exists());
-    assert_eq!(desk.gets(), 0);
 }
 
 #[test]

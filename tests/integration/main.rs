@@ -4,6 +4,7 @@
 //! `cargo test --test integration hooks::` runs the tests of one module.
 
 mod audit;
+mod audit_files;
 mod canary;
 mod clock;
 mod crash;
@@ -19,29 +20,40 @@ mod front;
 mod hooks;
 mod hostile;
 mod identity;
+mod init_refusals;
 mod layout;
 mod links;
+mod list;
+mod listing_faults;
 mod load;
 mod mail;
 mod manual;
 mod notify;
 mod notify_test;
 mod online;
+mod order_confirmation;
 mod orders;
 mod output;
+mod owed_starts;
 mod packaging;
 mod page;
+mod page_listener;
+mod pauses;
 mod permissions;
+mod plans;
 mod processes;
 mod proxy;
 mod recovery;
 mod reference;
+mod reloads;
 mod schema;
 mod state;
 mod status;
 mod stop_server;
+mod stop_server_order;
 #[path = "../support/mod.rs"]
 mod support;
 mod upgrade;
 mod vps_mcp;
 mod witness;
+mod witness_delivery;

@@ -1,8 +1,7 @@
 //! An operator's pause, resume, create, delete and restore: the real command, with and without the
 //! real daemon.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 
 use crate::support;
@@ -14,14 +13,14 @@ use jiff::SignedDuration;
 use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault};
 
 /// A server with an old snapshot of the rotation and one made by hand.
-struct Place {
-    provider: Provider,
-    home: Home,
-    old: u64,
-    by_hand: u64,
+pub(super) struct Place {
+    pub(super) provider: Provider,
+    pub(super) home: Home,
+    pub(super) old: u64,
+    pub(super) by_hand: u64,
 }
 
-fn place(completes_after: SignedDuration) -> Place {
+pub(super) fn place(completes_after: SignedDuration) -> Place {
     let provider = Provider::start(completes_after, Duration::from_millis(1));
     provider.sandbox.add_server(12345, "web");
     let add = |name: &str, days| {
@@ -45,12 +44,12 @@ fn place(completes_after: SignedDuration) -> Place {
     }
 }
 
-fn quick() -> Place {
+pub(super) fn quick() -> Place {
     place(SignedDuration::from_millis(200))
 }
 
 /// Starts the daemon, and returns it when today's slot is settled.
-fn settled(place: &Place) -> Service {
+pub(super) fn settled(place: &Place) -> Service {
     let service = Service::start(&place.home);
     until("today's slot is settled", || {
         !place.home.events("slot_settled").is_empty()
@@ -58,24 +57,24 @@ fn settled(place: &Place) -> Service {
     service
 }
 
-fn code(output: &Output) -> Option<i32> {
+pub(super) fn code(output: &Output) -> Option<i32> {
     output.status.code()
 }
 
-fn good(output: &Output) -> String {
+pub(super) fn good(output: &Output) -> String {
     let said = format!("{}{}", stdout(output), stderr(output));
     assert_eq!(code(output), Some(0), "{said}");
     said
 }
 
-fn ends(output: &Output, with: i32, why: &str) {
+pub(super) fn ends(output: &Output, with: i32, why: &str) {
     let said = format!("{}{}", stdout(output), stderr(output));
     assert_eq!(code(output), Some(with), "{said}");
     assert!(said.contains(why), "{said:?} instead of {why:?}");
 }
 
 /// Runs the check with and without a running daemon.
-fn each_way(check: impl Fn(&Place, bool)) {
+pub(super) fn each_way(check: impl Fn(&Place, bool)) {
     let place = quick();
     let service = settled(&place);
     check(&place, true);
@@ -303,176 +302,6 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spa
             "nothing that an interruption would leave"
         );
     });
-}
-
-#[test]
-fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
-    let place = quick();
-    for command in ["delete", "restore"] {
-        let output = place.home.run(&[command, "web", "by-hand"]);
-        ends(&output, 1, "run this command on a terminal, or give --yes");
-    }
-    assert_eq!(place.provider.names(12345).len(), 2);
-    assert_eq!(place.provider.sandbox.counts().restore, 0);
-}
-
-/// Runs `delete SERVER by-hand` on a terminal, types the text, and returns the output.
-fn typed(place: &Place, server: &str, text: &str) -> String {
-    let config = place.home.path("snaprotate.toml");
-    let line = format!(
-        "{} --config {} delete {server} by-hand",
-        env!("CARGO_BIN_EXE_snaprotate"),
-        config.display()
-    );
-    let mut terminal = Command::new("script")
-        .args(["-qec", &line, "/dev/null"])
-        .env("RUNTIME_DIRECTORY", place.home.path("run"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a terminal");
-    let mut input = terminal.stdin.take().expect("its input");
-    input.write_all(text.as_bytes()).expect("typed");
-    let output = terminal.wait_with_output().expect("it ends");
-    drop(input);
-    stdout(&output)
-}
-
-#[test]
-fn on_a_terminal_only_the_servers_very_name_confirms() {
-    for (text, done) in [
-        ("webb\n", false),
-        ("\n", false),
-        ("y\n", false),
-        ("web\n", true),
-    ] {
-        let place = quick();
-        let said = typed(&place, "web", text);
-        assert!(said.contains("Type the server's name, web"), "{said}");
-        assert_eq!(said.contains("nothing was done"), !done, "{said}");
-        let left = place.provider.names(12345).len();
-        assert_eq!(left, if done { 1 } else { 2 }, "{text:?}");
-    }
-}
-
-#[test]
-fn where_a_policy_names_no_server_the_providers_name_confirms() {
-    let place = quick();
-    let policies = place.home.path("policies.d");
-    std::fs::remove_file(policies.join("web.toml")).expect("removed");
-    place.home.policy(
-        "db",
-        "[server]\nid = 12345\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n",
-    );
-    let said = typed(&place, "db", "db\n");
-    assert!(said.contains("Type the server's name, web"), "{said}");
-    assert!(said.contains("nothing was done"), "{said}");
-    assert_eq!(place.provider.names(12345).len(), 2);
-}
-
-#[test]
-fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
-    let place = place(SignedDuration::from_secs(2));
-    let service = Service::start(&place.home);
-    until("the create is answered", || {
-        !place.home.events("create_result").is_empty()
-    });
-    let paused = place.home.run(&["pause", "--server", "web"]);
-    let said = good(&paused);
-    assert!(said.contains("web is paused"), "{said}");
-    assert!(
-        said.contains(&format!("{} is being made", daily_name(0))),
-        "{said}"
-    );
-    let status = place.home.run(&["status"]);
-    assert!(stdout(&status).contains("paused"), "{}", stdout(&status));
-    until("it is watched to its end", || {
-        !place.home.events("snapshot_completed").is_empty()
-    });
-    assert_eq!(service.stop(), Some(0));
-    assert_eq!(
-        code(&place.home.run(&["once"])),
-        Some(1),
-        "paused is not settled"
-    );
-    let resumed = place.home.run(&["resume", "--server", "web"]);
-    assert!(good(&resumed).contains("no longer paused"));
-    let again = place.home.run(&["resume", "--server", "web"]);
-    assert!(
-        good(&again).contains("web isn't paused"),
-        "{}",
-        stdout(&again)
-    );
-    let all = place.home.run(&["resume"]);
-    assert!(
-        good(&all).contains("isn't paused as a whole"),
-        "{}",
-        stdout(&all)
-    );
-    assert_eq!(
-        place.home.events("resumed").len(),
-        1,
-        "the others are not recorded"
-    );
-    assert_eq!(code(&place.home.run(&["once"])), Some(0));
-    verified(&place.home);
-}
-
-#[test]
-fn a_pause_of_all_needs_no_readable_configuration_while_the_service_runs() {
-    let place = quick();
-    let service = settled(&place);
-    std::fs::write(place.home.path("snaprotate.toml"), "broken").expect("written");
-    assert!(good(&place.home.run(&["pause"])).contains("every server is paused"));
-    let one = place.home.run(&["resume", "--server", "web"]);
-    ends(&one, 1, "every server is paused");
-    assert!(good(&place.home.run(&["resume"])).contains("rotation is resumed"));
-    let unknown = place.home.run(&["pause", "--server", "wep"]);
-    ends(&unknown, 2, "similar: web");
-    assert_eq!(service.stop(), Some(0));
-}
-
-#[test]
-fn an_order_is_not_carried_out_by_the_service_of_another_configuration() {
-    let place = quick();
-    let _service = settled(&place);
-    let text = std::fs::read_to_string(place.home.path("snaprotate.toml")).expect("read");
-    let other = text.replace("state_dir = \"state\"", "state_dir = \"elsewhere\"");
-    std::fs::write(place.home.path("snaprotate.toml"), other).expect("written");
-    let output = place.home.run(&["delete", "web", "by-hand", "--yes"]);
-    ends(&output, 1, "pass the service's configuration with --config");
-    assert_eq!(place.provider.sandbox.counts().delete, 0);
-}
-
-#[test]
-fn a_pause_is_not_heeded_by_the_service_of_another_configuration() {
-    let place = quick();
-    let service = settled(&place);
-    let file = place.home.path("snaprotate.toml");
-    let text = std::fs::read_to_string(&file).expect("read");
-    let other = text.replace("state_dir = \"state\"", "state_dir = \"elsewhere\"");
-    std::fs::write(&file, other).expect("written");
-    for args in [&["pause"][..], &["pause", "--server", "web"], &["resume"]] {
-        let refused = place.home.run(args);
-        ends(
-            &refused,
-            1,
-            "pass the service's configuration with --config",
-        );
-    }
-    assert!(place.home.events("paused").is_empty());
-    // The same folder by another path belongs to this service.
-    std::os::unix::fs::symlink(place.home.path("state"), place.home.path("again")).expect("linked");
-    let again = text.replace("state_dir = \"state\"", "state_dir = \"again\"");
-    std::fs::write(&file, again).expect("written");
-    assert!(good(&place.home.run(&["pause"])).contains("every server is paused"));
-    std::fs::write(&file, text).expect("written");
-    let mut near = Command::new(env!("CARGO_BIN_EXE_snaprotate"));
-    near.args(["--config", "snaprotate.toml", "resume"]);
-    near.env("RUNTIME_DIRECTORY", place.home.path("run"));
-    near.current_dir(place.home.0.path());
-    assert!(good(&near.output().expect("it runs")).contains("rotation is resumed"));
-    assert_eq!(service.stop(), Some(0));
 }
 
 #[test]

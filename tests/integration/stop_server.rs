@@ -3,15 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::notify::Service;
-use crate::support::{
-    Daemon, Home, Provider, QUICK, daily_name, stderr, stdout, until, verified, within,
-};
+use crate::support::{Home, Provider, QUICK, daily_name, stderr, stdout, until, verified, within};
 use jiff::SignedDuration;
 use snaprotate::sandbox::PowerAction;
 use snaprotate::sandbox::faults::{CallKind, Fault};
 
-const SERVER: u64 = 12345;
+pub(super) const SERVER: u64 = 12345;
 
 /// Kills in the test; `SNAPROTATE_KILLS` sets another number.
 const KILLS: usize = 60;
@@ -19,13 +16,13 @@ const KILLS: usize = 60;
 /// Services that run at the same time.
 const SERVICES: usize = 6;
 
-struct Place {
-    provider: Provider,
-    home: Home,
+pub(super) struct Place {
+    pub(super) provider: Provider,
+    pub(super) home: Home,
 }
 
 /// Returns a running server whose daily slot is due; `more` is added to its rotation.
-fn place(more: &str) -> Place {
+pub(super) fn place(more: &str) -> Place {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web");
     provider
@@ -36,19 +33,19 @@ fn place(more: &str) -> Place {
     Place { provider, home }
 }
 
-fn policy(id: u64, schedule: &str, more: &str) -> String {
+pub(super) fn policy(id: u64, schedule: &str, more: &str) -> String {
     format!(
         "[server]\nid = {id}\n[[rotation]]\nname = \"daily\"\nschedule = \"{schedule}\"\nkeep = 3\nstop_server = true\nstop_timeout = \"1s\"\nmax_stopped = \"5s\"\n{more}\n"
     )
 }
 
 impl Place {
-    fn once(&self) -> (Option<i32>, String) {
+    pub(super) fn once(&self) -> (Option<i32>, String) {
         let output = self.home.run(&["once"]);
         (output.status.code(), stderr(&output))
     }
 
-    fn status(&self) -> String {
+    pub(super) fn status(&self) -> String {
         self.provider
             .sandbox
             .server_status(SERVER)
@@ -56,7 +53,7 @@ impl Place {
     }
 
     /// Removes the server's policy, and adds another server's, since an empty folder is refused.
-    fn leave(&self) {
+    pub(super) fn leave(&self) {
         let file = self.home.path("policies.d/web.toml");
         std::fs::remove_file(file).expect("removed");
         self.provider.sandbox.add_server(SERVER + 1, "other");
@@ -64,7 +61,7 @@ impl Place {
     }
 
     /// Returns how often the server was stopped, and checks that it was started as often.
-    fn downs(&self) -> usize {
+    pub(super) fn downs(&self) -> usize {
         let switched = self.provider.sandbox.switched();
         let times = |word: &str| {
             switched
@@ -77,21 +74,21 @@ impl Place {
     }
 
     /// Returns the events about the server's power, in the order of the trail.
-    fn told(&self) -> Vec<String> {
+    pub(super) fn told(&self) -> Vec<String> {
         let trail = self.home.trail();
         let events = trail.iter().filter_map(|record| record["event"].as_str());
         let of_power = |event: &&str| event.starts_with("st") || *event == "create_intent";
         events.filter(of_power).map(str::to_owned).collect()
     }
 
-    fn alerts(&self, kind: &str) -> Vec<String> {
+    pub(super) fn alerts(&self, kind: &str) -> Vec<String> {
         let raised = self.home.events("alert_raised").into_iter();
         let of_kind = raised.filter(|record| record["alert"] == kind);
         of_kind.map(|record| record["reason"].to_string()).collect()
     }
 
     /// Checks that only stop and start were called, and that the trail verifies.
-    fn verified(&self) {
+    pub(super) fn verified(&self) {
         let powered = self.provider.sandbox.powered();
         assert!(
             powered
@@ -255,259 +252,6 @@ fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
         assert!(place.downs() <= most, "{case}: {}", place.downs());
         place.verified();
     }
-}
-
-#[test]
-fn i20_a_start_is_sent_until_the_server_is_seen_active_and_an_alert_says_since_when() {
-    for (case, fault) in [
-        ("refused", Fault::status(CallKind::Power, 400)),
-        ("lost", Fault::cut(CallKind::Power)),
-        ("without effect", Fault::status(CallKind::Power, 200)),
-    ] {
-        let place = place("");
-        // The stop succeeds, the starts fail.
-        place.provider.sandbox.order(fault.after(1).forever());
-        let daemon = place.home.start(&["run"]);
-        until(case, || !place.alerts("server_stopped").is_empty());
-        let status = place.home.run(&["status"]);
-        let said = stdout(&status);
-        assert!(said.contains("is being started"), "{case}: {said}");
-        assert_eq!(place.status(), "stopped", "{case}");
-        place.provider.sandbox.clear_orders();
-        until(case, || place.status() == "active");
-        until(case, || {
-            let cleared = place.home.events("alert_cleared");
-            cleared.iter().any(|one| one["alert"] == "server_stopped")
-        });
-        assert_eq!(daemon.stop(), Some(0), "{case}");
-        assert_eq!(place.downs(), 1, "{case}");
-        place.verified();
-    }
-}
-
-#[test]
-fn i20_the_start_outlives_a_pause_a_reload_a_policy_that_goes_and_a_service_that_stops() {
-    for case in ["pause", "another policy", "no policy", "stop"] {
-        let place = place("");
-        place
-            .provider
-            .sandbox
-            .set_completes_after(SignedDuration::from_millis(1500));
-        let mut daemon = Some(place.home.start(&["run"]));
-        until(case, || !place.home.events("create_result").is_empty());
-        assert_eq!(place.status(), "stopped", "{case}");
-        let file = place.home.path("policies.d/web.toml");
-        match case {
-            "pause" => {
-                let paused = place.home.run(&["pause", "web"]);
-                assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
-            }
-            "another policy" => {
-                let text = std::fs::read_to_string(&file).expect("read");
-                std::fs::write(&file, text.replace("stop_server = true", "")).expect("written");
-            }
-            "no policy" => place.leave(),
-            _ => assert_eq!(daemon.take().expect("it runs").stop(), Some(0)),
-        }
-        if let Some(daemon) = &daemon {
-            daemon.signal("HUP");
-        }
-        until(case, || place.status() == "active");
-        if let Some(daemon) = daemon {
-            until(case, || !place.home.events("start_confirmed").is_empty());
-            assert_eq!(daemon.stop(), Some(0), "{case}");
-        }
-        assert_eq!(place.downs(), 1, "{case}");
-        place.verified();
-    }
-}
-
-#[test]
-fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
-    std::thread::scope(|scope| {
-        for status in [401, 403, 429] {
-            scope.spawn(move || {
-                let place = place("");
-                let sandbox = &place.provider.sandbox;
-                sandbox.set_completes_after(SignedDuration::from_secs(60));
-                let daemon = place.home.start(&["run"]);
-                until("it is down", || {
-                    !place.home.events("create_result").is_empty()
-                });
-                assert_eq!(place.status(), "stopped", "{status}");
-                sandbox.order(Fault::status(CallKind::List, status).forever());
-                let began = Instant::now();
-                until("it runs again", || place.status() == "active");
-                // The server may be down for 5 s.
-                let took = began.elapsed();
-                assert!(took < Duration::from_secs(15), "{status}: {took:?}");
-                until("it was seen", || {
-                    !place.home.events("start_confirmed").is_empty()
-                });
-                assert_eq!(daemon.stop(), Some(0), "{status}");
-                assert_eq!(place.downs(), 1, "{status}");
-                place.verified();
-            });
-        }
-    });
-}
-
-#[test]
-fn a_token_that_one_start_was_refused_with_is_taken_again_by_the_next_listing() {
-    for status in [401, 403] {
-        let place = place("");
-        let sandbox = &place.provider.sandbox;
-        let daemon = place.home.start(&["run"]);
-        // The stop is the first power call.
-        sandbox.order(Fault::status(CallKind::Power, status).after(1));
-        until("it runs again", || {
-            !place.home.events("start_confirmed").is_empty()
-        });
-        until("no alert stands", || {
-            let raised = place.alerts("account_refused").len();
-            let cleared = place.home.events("alert_cleared");
-            let cleared = cleared.iter().filter(|r| r["alert"] == "account_refused");
-            raised == cleared.count()
-        });
-        assert_eq!(daemon.stop(), Some(0));
-        place.verified();
-    }
-}
-
-/// A running service has stopped the server, and each start fails with 500.
-fn stays_down() -> (Place, Daemon) {
-    let place = place("");
-    let fault = Fault::status(CallKind::Power, 500).after(1).forever();
-    place.provider.sandbox.order(fault);
-    let daemon = place.home.start(&["run"]);
-    until("it is down", || {
-        !place.home.events("stop_confirmed").is_empty()
-    });
-    (place, daemon)
-}
-
-#[test]
-fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
-    let (place, daemon) = stays_down();
-    let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(CallKind::List, 401).forever());
-    until("an alert", || !place.alerts("server_stopped").is_empty());
-    sandbox.clear_orders();
-    until("it runs again", || place.status() == "active");
-    assert_eq!(daemon.stop(), Some(0));
-    place.verified();
-}
-
-#[test]
-fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
-    let (place, daemon) = stays_down();
-    let sandbox = &place.provider.sandbox;
-    place.leave();
-    daemon.signal("HUP");
-    until("status tells of it", || {
-        let status = place.home.run(&["status"]);
-        status.status.code() != Some(0) && stdout(&status).contains("its policy was removed")
-    });
-    sandbox.clear_orders();
-    until("it runs again", || place.status() == "active");
-    until("nothing is left to be said", || {
-        place.home.run(&["status"]).status.code() == Some(0)
-    });
-    assert_eq!(daemon.stop(), Some(0));
-    place.verified();
-}
-
-#[test]
-fn a_resume_by_id_gives_up_the_start_of_a_server_without_a_policy() {
-    let (place, daemon) = stays_down();
-    place.leave();
-    daemon.signal("HUP");
-    let told = || place.alerts("server_stopped").join("\n");
-    until("the alert names the way out", || {
-        told().contains("snaprotate resume")
-    });
-    let resumed = place.home.run(&["resume", &SERVER.to_string()]);
-    let said = stdout(&resumed);
-    assert_eq!(resumed.status.code(), Some(0), "{said}{}", stderr(&resumed));
-    assert!(said.contains("is given up"), "{said}");
-    until("nothing is left to be said", || {
-        place.home.run(&["status"]).status.code() == Some(0)
-    });
-    let starts = || place.home.events("start_intent").len();
-    let before = starts();
-    let again = place.home.run(&["resume", &SERVER.to_string()]);
-    assert!(stderr(&again).contains("no policy for server"));
-    assert_eq!(daemon.stop(), Some(0));
-    assert_eq!(starts(), before);
-    place.verified();
-}
-
-#[test]
-fn i20_a_service_that_ends_without_having_started_a_server_says_so() {
-    let place = place("");
-    let sandbox = &place.provider.sandbox;
-    sandbox.order(Fault::status(CallKind::Power, 500).after(1).forever());
-    let daemon = Service::start(&place.home);
-    until("it is down", || {
-        !place.home.events("stop_confirmed").is_empty()
-    });
-    assert_eq!(daemon.stop(), Some(0));
-    let said = std::fs::read_to_string(place.home.path("stderr")).expect("read");
-    assert!(said.contains("may still be down"), "{said}");
-    assert_eq!(place.alerts("server_stopped").len(), 1);
-    sandbox.clear_orders();
-    let daemon = place.home.start(&["run"]);
-    until("the next one starts it", || place.status() == "active");
-    assert_eq!(daemon.stop(), Some(0));
-    assert_eq!(place.downs(), 1);
-    place.verified();
-}
-
-#[test]
-fn i11_a_server_of_another_name_is_not_stopped() {
-    let place = place("");
-    let text =
-        policy(SERVER, "0 0 * * *", "").replace("id = 12345", "id = 12345\nname = \"other\"");
-    assert!(text.contains("other"));
-    place.home.policy("web", &text);
-    let (code, said) = place.once();
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("the provider calls this server"), "{said}");
-    assert_eq!(place.provider.sandbox.powered(), []);
-    assert_eq!(place.provider.sandbox.truth(SERVER), []);
-    place.verified();
-}
-
-#[test]
-fn i20_hooks_go_before_the_stop_and_after_the_start() {
-    let place = place(
-        "[rotation.hooks]\nbefore = [\"/bin/echo\", \"held\"]\nafter = [\"/bin/echo\", \"released\"]",
-    );
-    let (code, said) = place.once();
-    assert_eq!(code, Some(0), "{said}");
-    let order: Vec<_> = place
-        .home
-        .trail()
-        .iter()
-        .filter_map(|record| match record["event"].as_str()? {
-            "hook_finished" => Some(record["hook"].to_string()),
-            event @ ("stop_confirmed" | "create_intent" | "start_confirmed") => {
-                Some(event.to_owned())
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(
-        order,
-        [
-            "\"before\"",
-            "stop_confirmed",
-            "create_intent",
-            "start_confirmed",
-            "\"after\""
-        ]
-    );
-    place.verified();
 }
 
 #[test]

@@ -1,97 +1,20 @@
 //! The witness of the trail, by the real binary: the signed checkpoints, their receivers, and the
 //! detection of a trail that somebody rewrote together with its head.
-//!
-//! The reader below is written from the specifications (c2sp.org/signed-note and
-//! c2sp.org/tlog-checkpoint) and shares no code with the program.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
-use crate::support;
-use crate::support::notify::Service;
-use crate::support::{Home, Provider, QUICK, stderr, stdout, until, verified};
+use crate::support::signed_note::{checkpoint, hex, key_id, key_parts, open_note, verifier_key};
+use crate::support::{Home, Provider, QUICK, stderr, stdout, verified};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 const SERVER: u64 = 7;
-
-/// A key as the specification defines it: name, id and public key.
-struct Key {
-    name: String,
-    id: [u8; 4],
-    public: Vec<u8>,
-}
-
-/// Returns the parts of `name+id+base64(0x01 || 32 bytes)`.
-fn key_parts(text: &str) -> (String, String, Vec<u8>) {
-    let parts: Vec<_> = text.trim().splitn(3, '+').collect();
-    let bytes = STANDARD.decode(parts[2]).expect("base64");
-    assert_eq!((bytes[0], bytes.len()), (1, 33), "Ed25519");
-    (
-        parts[0].to_owned(),
-        parts[1].to_owned(),
-        bytes[1..].to_vec(),
-    )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-    digits.collect::<Vec<_>>().concat()
-}
-
-fn key_id(name: &str, public: &[u8]) -> [u8; 4] {
-    let input = [name.as_bytes(), b"\n\x01", public].concat();
-    Sha256::digest(input)[..4].try_into().expect("four bytes")
-}
-
-fn verifier_key(text: &str) -> Key {
-    let (name, id, public) = key_parts(text);
-    let hash = key_id(&name, &public);
-    assert_eq!(hex(&hash), id, "the id of the key");
-    Key {
-        name,
-        id: hash,
-        public,
-    }
-}
-
-/// Returns the text of a note, or `None` if this key did not sign it.
-fn open_note(note: &str, key: &Key) -> Option<String> {
-    let (text, signatures) = note.split_at(note.rfind("\n\n")? + 1);
-    let mut good = false;
-    for line in signatures
-        .strip_prefix('\n')?
-        .strip_suffix('\n')?
-        .split('\n')
-    {
-        let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-        let bytes = STANDARD.decode(signature).ok()?;
-        if name == key.name && bytes[..4] == key.id {
-            let public = UnparsedPublicKey::new(&ED25519, &key.public);
-            public.verify(text.as_bytes(), &bytes[4..]).ok()?;
-            good = true;
-        }
-    }
-    good.then(|| text.to_owned())
-}
-
-/// Returns origin, tree size, root hash and extension lines.
-fn checkpoint(text: &str) -> (String, u64, Vec<u8>, Vec<String>) {
-    assert!(text.ends_with('\n'));
-    let lines: Vec<_> = text.trim_end_matches('\n').split('\n').collect();
-    assert!(lines.iter().all(|line| !line.is_empty()), "{text}");
-    let root = STANDARD.decode(lines[2]).expect("base64");
-    assert_eq!(root.len(), 32);
-    let size = lines[1].parse().expect("a number");
-    let rest = lines[3..].iter().map(ToString::to_string).collect();
-    (lines[0].to_owned(), size, root, rest)
-}
 
 /// Returns a note of a checkpoint, signed with the program's own key file but without the program.
 fn signed_by_hand(key_file: &str, record: u64, hash: &str) -> String {
@@ -108,7 +31,7 @@ fn signed_by_hand(key_file: &str, record: u64, hash: &str) -> String {
 }
 
 /// Returns a provider, a home whose trail is witnessed by a file, and its public key.
-fn home(more: &str) -> (Provider, Home, String) {
+pub(super) fn home(more: &str) -> (Provider, Home, String) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -123,7 +46,7 @@ fn home(more: &str) -> (Provider, Home, String) {
     (provider, home, key)
 }
 
-fn keygen(home: &Home, name: &str) -> String {
+pub(super) fn keygen(home: &Home, name: &str) -> String {
     let path = home.path(name);
     let path = path.to_str().expect("text");
     let output = home.run(&["audit", "keygen", "snaprotate/test", "--out", path]);
@@ -149,7 +72,7 @@ fn runs(home: &Home, times: usize) -> Vec<String> {
     notes.collect()
 }
 
-fn verify(home: &Home, args: &[&str]) -> (Option<i32>, String) {
+pub(super) fn verify(home: &Home, args: &[&str]) -> (Option<i32>, String) {
     let output = run_verify(home, args);
     (output.status.code(), stdout(&output) + &stderr(&output))
 }
@@ -162,7 +85,7 @@ fn run_verify(home: &Home, args: &[&str]) -> Output {
         .expect("it runs")
 }
 
-fn trail_file(home: &Home) -> PathBuf {
+pub(super) fn trail_file(home: &Home) -> PathBuf {
     let mut files = fs::read_dir(home.path("log")).expect("a trail");
     files.next().expect("a file").expect("an entry").path()
 }
@@ -414,212 +337,4 @@ fn a_checkpoint_of_an_archived_month_can_t_be_compared_and_one_of_a_kept_month_c
         said.contains(&format!("agrees up to record {}", seq + 1)),
         "{said}"
     );
-}
-
-#[test]
-fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows_nowhere() {
-    let (_provider, home, key) = home("");
-    let (told, file) = (home.path("told"), home.path("snaprotate.toml"));
-    let text = fs::read_to_string(&file).expect("read");
-    let receiver = format!(
-        "[[notify]]\ntype = \"command\"\nname = \"tee\"\ncommand = [\"/usr/bin/tee\", \"{}\"]\nwitness = true\n",
-        told.display()
-    );
-    fs::write(&file, text + &receiver).expect("written");
-    let private = fs::read_to_string(home.path("witness-key")).expect("a key");
-    assert!(private.starts_with("PRIVATE+KEY+snaprotate/test+"));
-    // Base64 has a `+` of its own.
-    let secret = private.trim().splitn(5, '+').nth(4).expect("five parts");
-    let mut said = key;
-    for (nth, format) in ["text", "json"].into_iter().enumerate() {
-        // A new trail each time, so that each run signs.
-        if nth > 0 {
-            fs::remove_dir_all(home.path("log")).expect("removed");
-            fs::remove_dir_all(home.path("state")).expect("removed");
-        }
-        let output = home.run(&["--log-format", format, "--log", "trace", "once"]);
-        // A trail that begins beside own snapshots raises an alert.
-        let code = i32::from(nth > 0);
-        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
-        fs::write(home.path(format), stderr(&output)).expect("written");
-        for witness in [format, "told"] {
-            let (code, verdict) = verify(&home, &["--witness", witness]);
-            assert_eq!(code, Some(0), "{witness}: {verdict}");
-            said += &verdict;
-        }
-        said += &(stderr(&output) + &stdout(&output));
-    }
-    let json: Value =
-        serde_json::from_str(&fs::read_to_string(&told).expect("read")).expect("JSON");
-    assert_eq!(
-        (&json["event"], &json["origin"]),
-        (&"witnessed".into(), &"snaprotate/test".into())
-    );
-    assert_eq!(json["record"], home.events("witnessed")[0]["record"]);
-    let to = home.events("witnessed")[0]["to"].to_string();
-    assert!(to.contains("\"receiver tee\""), "{to}");
-    for name in ["mnt/notes", "told"] {
-        said += &fs::read_to_string(home.path(name)).expect("read");
-    }
-    said += &fs::read_to_string(trail_file(&home)).expect("read");
-    // A wrong key, and one that stands where its file should be named, are not shown either.
-    home.secret(
-        "witness-key",
-        &private.replacen("PRIVATE+KEY+snap", "PRIVATE+KEY+snip", 1),
-    );
-    said += &stderr(&home.run(&["check"]));
-    said += &stderr(&home.run(&["once"]));
-    said += &verify(&home, &["--witness", "told"]).1;
-    said += &verify(&home, &["--witness", "told", "--key", private.trim()]).1;
-    let text = fs::read_to_string(&file).expect("read");
-    fs::write(
-        &file,
-        text.replace(
-            "key_file = \"witness-key\"",
-            &format!("key_file = \"{}\"", private.trim()),
-        ),
-    )
-    .expect("written");
-    let refused = home.run(&["check"]);
-    assert_eq!(refused.status.code(), Some(2));
-    said += &stderr(&refused);
-    assert!(said.contains("key_file does not name a file"), "{said}");
-    assert!(said.contains("id does not match"), "{said}");
-    assert!(!said.contains(secret), "{said}");
-}
-
-#[test]
-fn keygen_makes_a_file_for_its_owner_alone_and_never_overwrites_one() {
-    let (_provider, home, key) = home("");
-    let path = home.path("witness-key");
-    let mode = fs::metadata(&path).expect("a file").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    let before = fs::read_to_string(&path).expect("read");
-    let output = home.run(&["audit", "keygen", "--out", path.to_str().expect("text")]);
-    assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("never overwritten"),
-        "{}",
-        stderr(&output)
-    );
-    assert_eq!(fs::read_to_string(&path).expect("read"), before);
-    assert_ne!(keygen(&home, "another"), key);
-    let named = home.path("named");
-    let named = named.to_str().expect("text");
-    let output = home.run(&["audit", "keygen", "two words", "--out", named]);
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    let output = home.run(&["audit", "keygen", "--out", named]);
-    assert!(
-        stdout(&output).starts_with("snaprotate/"),
-        "{}",
-        stdout(&output)
-    );
-}
-
-#[test]
-fn a_quiet_trail_makes_no_more_checkpoints_and_a_new_record_makes_one() {
-    let (_provider, home, _) = home("interval = \"1s\"");
-    let service = Service::start(&home);
-    let quiet = || {
-        let trail = home.trail();
-        let own = trail.last().expect("a record").clone();
-        own["event"] == "witnessed" && own["record"].as_u64().map(|n| n + 1) == own["seq"].as_u64()
-    };
-    until("a settled slot, then nothing but its checkpoint", || {
-        !home.events("slot_settled").is_empty() && quiet()
-    });
-    // Late records, such as the delete of an older snapshot, may still follow; then the trail is
-    // quiet.
-    std::thread::sleep(Duration::from_secs(3));
-    let before = home.trail().len();
-    std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(home.trail().len(), before);
-    assert_eq!(home.run(&["pause"]).status.code(), Some(0));
-    until("the checkpoint of the pause", || {
-        home.trail().len() == before + 2 && quiet()
-    });
-    assert_eq!(service.stop(), Some(0));
-    assert_eq!(verify(&home, &["--witness", "mnt/notes"]).0, Some(0));
-}
-
-#[test]
-fn a_witness_that_fails_holds_nothing_up_and_its_alert_clears_by_itself() {
-    let (_provider, home, _) = home("");
-    fs::remove_dir(home.path("mnt")).expect("removed");
-    let service = Service::start(&home);
-    let raised = |event: &str| {
-        let mut events = home.events(event);
-        events.retain(|record| record["alert"] == "witness_failed");
-        events
-    };
-    until("a settled slot and an alert", || {
-        !home.events("slot_settled").is_empty() && raised("alert_raised").len() == 1
-    });
-    let reason = raised("alert_raised")[0]["reason"].to_string();
-    assert!(
-        reason.contains("mnt/notes: can't be written: No such file"),
-        "{reason}"
-    );
-    let status = stdout(&home.run(&["status", "--json"]));
-    assert!(status.contains("\"witness_failed\""), "{status}");
-    fs::create_dir(home.path("mnt")).expect("a folder");
-    service.reload();
-    until("the alert clears", || raised("alert_cleared").len() == 1);
-    // The key is removed: the next start reports that, and still rotates.
-    assert_eq!(service.stop(), Some(0));
-    assert_eq!(verify(&home, &["--witness", "mnt/notes"]).0, Some(0));
-    fs::remove_file(home.path("witness-key")).expect("removed");
-    let checked = home.run(&["check"]);
-    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
-    fs::remove_dir_all(home.path("log")).expect("removed");
-    fs::remove_dir_all(home.path("state")).expect("removed");
-    let service = Service::start(&home);
-    until("an alert of the key", || raised("alert_raised").len() == 1);
-    let reason = raised("alert_raised")[0]["reason"].to_string();
-    assert!(
-        reason.contains("witness-key: can't read the witness key"),
-        "{reason}"
-    );
-    keygen(&home, "witness-key");
-    service.reload();
-    until("the alert clears", || raised("alert_cleared").len() == 1);
-    assert_eq!(service.stop(), Some(0));
-}
-
-#[test]
-fn the_credential_takes_precedence_over_the_key_file_and_one_that_others_can_read_is_refused() {
-    let (_provider, home, other) = home("");
-    let folder = home.path("credentials");
-    fs::create_dir(&folder).expect("a folder");
-    let given = keygen(&home, "credentials/witness-key");
-    home.secret("credentials/api-token", support::TOKEN);
-    let mut once = home.command(&["once"]);
-    let output = once.env("CREDENTIALS_DIRECTORY", &folder).output();
-    let output = output.expect("it runs");
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let key = home.events("witnessed")[0]["key"].clone();
-    assert!(given.starts_with(key.as_str().expect("text")), "{key}");
-    let by = |key: &str| verify(&home, &["--witness", "mnt/notes", "--key", key]).0;
-    assert_eq!((by(&given), by(&other)), (Some(0), Some(1)));
-    let path = home.path("witness-key");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("set");
-    let checked = home.run(&["check"]);
-    assert_eq!(checked.status.code(), Some(0));
-    let said = stdout(&checked) + &stderr(&checked);
-    assert!(said.contains("can be read by others (mode 644)"), "{said}");
-    fs::remove_dir_all(home.path("log")).expect("removed");
-    fs::remove_dir_all(home.path("state")).expect("removed");
-    // The trail begins beside own snapshots, which raises an alert.
-    assert_eq!(
-        home.run(&["once"]).status.code(),
-        Some(1),
-        "rotation goes on"
-    );
-    let alerts = home.events("alert_raised");
-    let mut alerts = alerts.iter();
-    let alert = alerts.find(|alert| alert["alert"] == "witness_failed");
-    let alert = alert.expect("an alert");
-    let reason = alert["reason"].to_string();
-    assert!(reason.contains("run chmod 600 on it"), "{reason}");
-    assert_eq!(home.events("witnessed").len(), 0);
 }

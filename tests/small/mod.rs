@@ -2,17 +2,20 @@
 //! its end under each way in which the provider may answer, and judged at each step.
 //!
 //! - `space`, `policies`: the letters that make up the inventories, the policies, and the tiers.
-//! - `trail`: the possible trails, as a history for the decision and a ledger for the judge.
+//! - `trail`, `trail_events`: the possible trails, as a history for the decision and a ledger for
+//!   the judge.
 //! - `view`, `judge`: the invariants, from the raw rows and the ledger, without the rules of
 //!   `core`.
-//! - `play`, `tally`: performs the steps on a model of the provider until they end.
+//! - `play`, `effects`, `tally`: performs the steps on a model of the provider until they end.
 
+mod effects;
 pub mod judge;
 pub mod play;
 pub mod policies;
 pub mod space;
 pub mod tally;
 pub mod trail;
+mod trail_events;
 pub mod view;
 
 #[cfg(test)]

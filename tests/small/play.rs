@@ -2,9 +2,9 @@
 //! the next one is decided.
 
 use snaprotate::core::decide::{self, Step, decide};
-use snaprotate::core::event::{AlertKind, Outcome, ServerEvent};
+use snaprotate::core::event::{AlertKind, ServerEvent};
 use snaprotate::core::server_history::ServerHistory;
-use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
+use snaprotate::core::snapshot::{Snapshot, Status};
 
 use super::judge::{Broken, Rule, judge};
 use super::policies::Wanted;
@@ -16,35 +16,32 @@ use super::view::{Ledger, MINUTE, Pending, ROTATIONS, Row, Seconds, View};
 /// A plan with more decisions than this counts as endless.
 const MOST_LOOKS: u32 = 300;
 
-/// The time that passes in a wait of one poll interval: only time ends what is under way.
-const STRIDE: Seconds = 10 * MINUTE;
-
 /// A rest that ends sooner than this does not end the plan; the next slot is due much later.
 const SHORT: Seconds = 120 * MINUTE;
 const MOST_RESTS: u32 = 6;
 
 /// The provider and the trail of one plan.
-struct World<'a> {
-    wanted: &'a Wanted,
-    answers: Answers,
-    rows: Vec<Row>,
-    history: ServerHistory,
-    ledger: Ledger,
-    now: Seconds,
-    requested: Seconds,
-    doubt: bool,
-    server: &'static str,
+pub(super) struct World<'a> {
+    pub(super) wanted: &'a Wanted,
+    pub(super) answers: Answers,
+    pub(super) rows: Vec<Row>,
+    pub(super) history: ServerHistory,
+    pub(super) ledger: Ledger,
+    pub(super) now: Seconds,
+    pub(super) requested: Seconds,
+    pub(super) doubt: bool,
+    pub(super) server: &'static str,
     /// Made, and not listed yet.
-    unseen: Vec<Row>,
-    vanishing: Option<u64>,
-    next_id: u64,
+    pub(super) unseen: Vec<Row>,
+    pub(super) vanishing: Option<u64>,
+    pub(super) next_id: u64,
     /// True if another way to answer would have made a difference.
-    answered: bool,
-    prunes: u32,
+    pub(super) answered: bool,
+    pub(super) prunes: u32,
     /// Number of rests that did not end the plan.
-    rests: u32,
+    pub(super) rests: u32,
     /// The steps, for a case that is reported.
-    log: Option<Vec<String>>,
+    pub(super) log: Option<Vec<String>>,
 }
 
 /// Plays one case under one way to answer. Returns true if that way made a difference.
@@ -179,7 +176,7 @@ impl<'a> World<'a> {
         decide(policy, &inventory, &self.history, &self.wanted.rules, now)
     }
 
-    fn view(&self) -> View<'_> {
+    pub(super) fn view(&self) -> View<'_> {
         View {
             wants: &self.wanted.wants,
             rows: &self.rows,
@@ -189,7 +186,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn apply(&mut self, fact: &ServerEvent) {
+    pub(super) fn apply(&mut self, fact: &ServerEvent) {
         let grace = self.wanted.rules.request_timeout;
         self.history.apply(fact, clock(self.now).into(), grace);
     }
@@ -249,168 +246,6 @@ impl<'a> World<'a> {
         if matches!(fact, ServerEvent::DeleteResult { .. }) {
             ledger.answered = Some(self.now);
             self.requested = self.now;
-        }
-    }
-
-    /// Returns a new snapshot of a rotation's due slot, in progress.
-    fn row(&mut self, rotation: usize, made: Seconds) -> Row {
-        let id = SnapshotId::from(self.next_id);
-        self.next_id += 1;
-        Row {
-            snapshot: Snapshot {
-                uuid: None,
-                id,
-                name: self.wanted.wants.due[rotation].clone(),
-                status: Status::InProgress,
-                created_at: Some(wall(made)),
-            },
-            owner: Some((rotation, 0)),
-            protected: false,
-            made: Some(made),
-        }
-    }
-
-    fn create(&mut self, rotation: String, name: String) {
-        self.answered = true;
-        let index = ROTATIONS.iter().position(|known| *known == rotation);
-        let index = index.unwrap_or_default();
-        let known: Vec<_> = self
-            .rows
-            .iter()
-            .map(|row| row.snapshot.id.clone())
-            .collect();
-        self.apply(&ServerEvent::CreateIntent {
-            rotation,
-            snapshot: name.clone(),
-            known: known.iter().cloned().collect(),
-            reason: String::new(),
-            by: None,
-            spare: None,
-        });
-        let made = matches!(
-            self.answers,
-            Answers::Done | Answers::Failed | Answers::Hanging
-        );
-        let mut id = None;
-        if made || self.answers == Answers::Late {
-            let row = self.row(index, self.now);
-            id = made.then(|| row.snapshot.id.clone());
-            if made {
-                self.rows.push(row);
-            } else {
-                self.unseen.push(row);
-            }
-        }
-        let outcome = match self.answers {
-            Answers::Refused => Outcome::Failed,
-            _ if made => Outcome::Done,
-            _ => Outcome::Unknown,
-        };
-        self.ledger.answered = Some(self.now);
-        self.requested = self.now;
-        self.ledger.open = Some(Pending::Create {
-            name: name.clone(),
-            known: known.iter().map(|id| id.number().unwrap()).collect(),
-            id: id.as_ref().map(|id| id.number().unwrap()),
-            since: self.now,
-        });
-        if outcome == Outcome::Failed {
-            self.ledger.open = None;
-            *self.ledger.attempts.entry(name.clone()).or_default() += 1;
-        }
-        self.apply(&ServerEvent::CreateResult {
-            snapshot: name,
-            outcome,
-            id,
-            server_name: None,
-            looked_for: false,
-            hindrance: None,
-            said: None,
-        });
-    }
-
-    fn delete(
-        &mut self,
-        id: SnapshotId,
-        snapshot: String,
-        prune_first: bool,
-        paid_by: Option<SnapshotId>,
-    ) {
-        self.answered = true;
-        let ours =
-            id.number().unwrap() >= HIDDEN || self.ledger.ours.contains(&id.number().unwrap());
-        let row = self.rows.iter().find(|row| row.snapshot.id == id);
-        let good = row.is_some_and(|row| match row.snapshot.status {
-            Status::Completed => true,
-            Status::Failed => !ours,
-            _ => false,
-        });
-        if good && !self.view().is_announced(id.number().unwrap()) && !prune_first {
-            self.ledger.spent.insert(id.number().unwrap());
-        }
-        let ids: Vec<_> = self
-            .rows
-            .iter()
-            .map(|row| row.snapshot.id.clone())
-            .collect();
-        self.apply(&ServerEvent::DeleteIntent {
-            rotation: String::new(),
-            id: id.clone(),
-            snapshot,
-            prune_first: prune_first.then(|| ids.iter().cloned().collect()),
-            paid_by,
-            reason: String::new(),
-            by: None,
-        });
-        if prune_first {
-            self.ledger.given = Some(id.number().unwrap());
-        }
-        let outcome = match self.answers {
-            Answers::Failed => Outcome::Failed,
-            Answers::Lost => Outcome::Unknown,
-            _ => Outcome::Done,
-        };
-        self.ledger.open = (outcome != Outcome::Failed).then_some(Pending::Delete {
-            id: id.number().unwrap(),
-            since: self.now,
-        });
-        if outcome == Outcome::Done {
-            self.prunes += u32::from(prune_first);
-            if self.answers == Answers::Late {
-                self.vanishing = Some(id.number().unwrap());
-            } else {
-                self.rows.retain(|row| row.snapshot.id != id);
-            }
-        }
-        self.ledger.answered = Some(self.now);
-        self.requested = self.now;
-        self.apply(&ServerEvent::DeleteResult { id, outcome });
-    }
-
-    /// Lets time pass, and ends what is under way.
-    fn wait(&mut self, pause: Seconds) {
-        self.now += if pause <= POLL { STRIDE } else { pause };
-        self.requested = self.now;
-        let (complete, failed) = (self.answers.complete(), self.answers == Answers::Failed);
-        let next_id = self.next_id;
-        let hidden = HIDDEN..next_id;
-        for index in 0..self.rows.len() {
-            let stuck = self.view().stuck(&self.rows[index]);
-            let row = &mut self.rows[index];
-            let unfinished = row.owner.is_some() && row.snapshot.status == Status::InProgress;
-            if unfinished && !stuck {
-                self.answered = true;
-                if complete {
-                    row.snapshot.status = Status::Completed;
-                } else if failed && hidden.contains(&row.snapshot.id.number().unwrap()) {
-                    row.snapshot.status = Status::Failed;
-                }
-            }
-        }
-        self.rows.append(&mut self.unseen);
-        if let Some(id) = self.vanishing.take() {
-            self.rows
-                .retain(|row| row.snapshot.id.number().unwrap() != id);
         }
     }
 

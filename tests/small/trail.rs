@@ -8,6 +8,7 @@ use snaprotate::core::server_history::ServerHistory;
 use snaprotate::core::snapshot::SnapshotId;
 
 use super::space::{DAY, GRACE, clock, name, slot};
+use super::trail_events::{create, created, delete, given_up, settled, skipped};
 use super::view::{
     ATTEMPTS, Ledger, MINUTE, Pending, ROTATIONS, Row, SETTLE_WINDOW, Seconds, Wants,
 };
@@ -181,73 +182,6 @@ impl Trail {
         }
         self.ledger.given = Some(victim);
         self
-    }
-}
-
-fn create(rotation: usize, known: BTreeSet<u64>) -> ServerEvent {
-    ServerEvent::CreateIntent {
-        rotation: ROTATIONS[rotation].to_owned(),
-        snapshot: name(ROTATIONS[rotation], 0),
-        known: known.into_iter().map(SnapshotId::from).collect(),
-        reason: String::new(),
-        by: None,
-        spare: None,
-    }
-}
-
-fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> ServerEvent {
-    ServerEvent::CreateResult {
-        snapshot: name(ROTATIONS[rotation], 0),
-        outcome,
-        id: id.map(SnapshotId::from),
-        server_name: None,
-        looked_for: false,
-        hindrance: None,
-        said: None,
-    }
-}
-
-fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> ServerEvent {
-    ServerEvent::DeleteIntent {
-        rotation: String::new(),
-        snapshot: String::new(),
-        id: SnapshotId::from(id),
-        prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId::from).collect()),
-        paid_by: None,
-        reason: String::new(),
-        by: None,
-    }
-}
-
-fn settled(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
-    let reason = String::new();
-    ServerEvent::SlotSettled {
-        rotation,
-        slot,
-        snapshot,
-        reason,
-    }
-}
-
-fn given_up(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
-    let reason = String::new();
-    ServerEvent::SlotGivenUp {
-        rotation,
-        slot,
-        snapshot,
-        reason,
-    }
-}
-
-fn skipped(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
-    let reason = String::new();
-    ServerEvent::SlotSkipped {
-        rotation,
-        slot,
-        snapshot,
-        missed: 0,
-        paused: false,
-        reason,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod http;
 pub mod ids;
 pub mod notify;
 pub mod receivers;
+pub mod signed_note;
 pub mod smtp;
 pub mod tls;
 

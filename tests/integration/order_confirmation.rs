@@ -1,0 +1,72 @@
+//! Deletes and restores are confirmed by the server's name, or by `--yes`.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use super::orders::{Place, ends, quick};
+use crate::support::stdout;
+
+#[test]
+fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
+    let place = quick();
+    for command in ["delete", "restore"] {
+        let output = place.home.run(&[command, "web", "by-hand"]);
+        ends(&output, 1, "run this command on a terminal, or give --yes");
+    }
+    assert_eq!(place.provider.names(12345).len(), 2);
+    assert_eq!(place.provider.sandbox.counts().restore, 0);
+}
+
+/// Runs `delete SERVER by-hand` on a terminal, types the text, and returns the output.
+fn typed(place: &Place, server: &str, text: &str) -> String {
+    let config = place.home.path("snaprotate.toml");
+    let line = format!(
+        "{} --config {} delete {server} by-hand",
+        env!("CARGO_BIN_EXE_snaprotate"),
+        config.display()
+    );
+    let mut terminal = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("RUNTIME_DIRECTORY", place.home.path("run"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a terminal");
+    let mut input = terminal.stdin.take().expect("its input");
+    input.write_all(text.as_bytes()).expect("typed");
+    let output = terminal.wait_with_output().expect("it ends");
+    drop(input);
+    stdout(&output)
+}
+
+#[test]
+fn on_a_terminal_only_the_servers_very_name_confirms() {
+    for (text, done) in [
+        ("webb\n", false),
+        ("\n", false),
+        ("y\n", false),
+        ("web\n", true),
+    ] {
+        let place = quick();
+        let said = typed(&place, "web", text);
+        assert!(said.contains("Type the server's name, web"), "{said}");
+        assert_eq!(said.contains("nothing was done"), !done, "{said}");
+        let left = place.provider.names(12345).len();
+        assert_eq!(left, if done { 1 } else { 2 }, "{text:?}");
+    }
+}
+
+#[test]
+fn where_a_policy_names_no_server_the_providers_name_confirms() {
+    let place = quick();
+    let policies = place.home.path("policies.d");
+    std::fs::remove_file(policies.join("web.toml")).expect("removed");
+    place.home.policy(
+        "db",
+        "[server]\nid = 12345\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n",
+    );
+    let said = typed(&place, "db", "db\n");
+    assert!(said.contains("Type the server's name, web"), "{said}");
+    assert!(said.contains("nothing was done"), "{said}");
+    assert_eq!(place.provider.names(12345).len(), 2);
+}
