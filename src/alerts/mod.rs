@@ -18,32 +18,6 @@ pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
-/// The kinds of alert, by the words of the trail and the configuration.
-pub const KINDS: [&str; 22] = [
-    "slot_failed",
-    "overdue",
-    "slot_waiting",
-    "blocked",
-    "stuck",
-    "unknown_status",
-    "copies",
-    "regressed",
-    "shrink",
-    "restore_unknown",
-    "odd_date",
-    "account_refused",
-    "api_unreachable",
-    "trail_unwritable",
-    "trail_lost",
-    "trail_begins",
-    "config_refused",
-    "provider_changed",
-    "hook_failed",
-    "server_stopped",
-    "server_ran",
-    "witness_failed",
-];
-
 /// A server as messages name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServerLabel {

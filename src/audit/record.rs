@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrailError;
 use super::chain::{ChainLink, Hash, TOO_MANY};
-use crate::core::event::{RaisedAlert, ServerEvent};
+use crate::core::event::{RaisedAlert, ServerEvent, ServiceAlertKind};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
@@ -154,8 +154,8 @@ impl GlobalEvent {
     }
 
     /// Returns the event that raises this alert.
-    pub fn raised(alert: &str, about: &str, reason: String) -> Self {
-        let (alert, about) = (alert.to_owned(), about.to_owned());
+    pub fn raised(kind: ServiceAlertKind, reason: String) -> Self {
+        let (alert, about) = kind.key();
         Self::AlertRaised {
             alert,
             about,
@@ -164,8 +164,8 @@ impl GlobalEvent {
     }
 
     /// Returns the event that clears this alert.
-    pub fn cleared(alert: &str, about: &str) -> Self {
-        let (alert, about) = (alert.to_owned(), about.to_owned());
+    pub fn cleared(kind: ServiceAlertKind) -> Self {
+        let (alert, about) = kind.key();
         Self::AlertCleared { alert, about }
     }
 }

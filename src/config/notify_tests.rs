@@ -11,7 +11,6 @@ use super::cases::{case, prove};
 use super::fixture::{ConfigFolder, MAIN};
 use super::notify::{Address, Mail, Tls, Transport};
 use super::value_types::SecretFile;
-use crate::core::event::AlertKind;
 use crate::core::snapshot::ServerId;
 
 const HOOK: &str = "[[notify]]\ntype = \"webhook\"\nurl = \"https://hooks.example/T0/x\"\n";
@@ -214,15 +213,4 @@ fn the_shipped_example_s_receivers_are_good_when_their_signs_are_taken_away() {
         words,
         ["webhook", "ping", "ntfy", "slack", "email", "command"]
     );
-}
-
-#[test]
-fn every_kind_of_a_server_s_alert_can_be_chosen() {
-    for kind in AlertKind::ALL {
-        assert!(
-            crate::alerts::KINDS.contains(&kind.word()),
-            "{}",
-            kind.word()
-        );
-    }
 }

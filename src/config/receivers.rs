@@ -13,7 +13,7 @@ use super::receiver_values::ServerReference;
 use super::table_reader::Located;
 use super::value_types::SecretFile;
 use super::{Environment, api_section, defaults};
-use crate::alerts::KINDS;
+use crate::core::event::alert_words;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
@@ -198,9 +198,14 @@ fn kinds_of(kinds: Vec<Located<String>>, at: &Position, log: &mut Diagnostics) -
         );
     }
     for found in &kinds {
-        if !KINDS.contains(&found.value.as_str()) {
-            let remedy = nearest(&found.value, KINDS.into_iter()).map_or_else(
-                || format!("write one of {}", KINDS.join(", ")),
+        if !alert_words().any(|word| word == found.value) {
+            let remedy = nearest(&found.value, alert_words()).map_or_else(
+                || {
+                    format!(
+                        "write one of {}",
+                        alert_words().collect::<Vec<_>>().join(", ")
+                    )
+                },
                 |near| format!("did you mean {near:?}?"),
             );
             let message = format!("there is no alert of kind {:?}", found.value);

@@ -12,7 +12,7 @@ use super::recorded_settings::RotationTerms;
 use super::server_identity::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
-pub use super::alert_kind::{AlertKind, RaisedAlert};
+pub use super::alert_kind::{AlertKind, RaisedAlert, ServiceAlertKind, alert_words};
 pub use super::clock_reading::{ClockReading, RecordedAt};
 pub use super::outcome::{HookKind, HookOutcome, Outcome, SlotOutcome, TransientRefusal};
 

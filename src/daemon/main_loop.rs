@@ -13,7 +13,7 @@ use super::CommandError;
 use super::reload::{self, ReadConfig};
 use super::response_drift::ResponseDriftCheck;
 use super::signals::{Signal, Signals};
-use super::startup::{ABOUT, REFUSED, Service, prepare};
+use super::startup::{REFUSED, Service, prepare};
 use super::systemd::{Systemd, describe, watchdog_period};
 use super::tick_source::Ticker;
 use crate::clock::Clock;
@@ -178,12 +178,15 @@ impl Daemon {
         Arc::new(move || {
             let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = reason.clone();
-            let alert = reason.map(|(reason, since)| status::AlertView {
-                alert: REFUSED.to_owned(),
-                server: None,
-                about: ABOUT.to_owned(),
-                reason,
-                since: Some(since),
+            let alert = reason.map(|(reason, since)| {
+                let (alert, about) = REFUSED.key();
+                status::AlertView {
+                    alert,
+                    server: None,
+                    about,
+                    reason,
+                    since: Some(since),
+                }
             });
             let more = alert.into_iter().collect();
             let mut view = FleetView::of(&engine, more, &config, (started, clock.now().wall));

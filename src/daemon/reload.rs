@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::task::JoinError;
 
 use super::read_only_plan;
-use super::startup::{ABOUT, REFUSED, Service, config_loaded_event, refusal_cleared_event};
+use super::startup::{REFUSED, Service, config_loaded_event, refusal_cleared_event};
 use crate::api::SnapshotApi as _;
 use crate::audit::GlobalEvent;
 use crate::config::{self, Config, Environment, Problem, Severity};
@@ -158,7 +158,7 @@ async fn refuse(service: &Service, wrong: ConfigProblems) -> String {
         tracing::warn!("{warning}");
     }
     let problems = [errors, warnings].concat();
-    let raised = GlobalEvent::raised(REFUSED, ABOUT, reason.clone());
+    let raised = GlobalEvent::raised(REFUSED, reason.clone());
     service.tell(&raised);
     let events = vec![GlobalEvent::ConfigRefused { problems }, raised];
     if let Err(error) = service.record(events).await {

@@ -12,13 +12,11 @@ use rustix::fs::OFlags;
 use super::startup::Service;
 use crate::api::response_shape::ResponseShape;
 use crate::audit::GlobalEvent;
+use crate::core::event::ServiceAlertKind;
 use crate::safe_fs::OpenFolder;
 
 /// Alert that stands while a field that rotation needs is missing.
-const CHANGED: &str = "provider_changed";
-
-/// Subject of that alert.
-const ABOUT: &str = "provider";
+const CHANGED: ServiceAlertKind = ServiceAlertKind::ProviderChanged;
 
 /// File with the learned shape, in the state folder. Without it the shape is learned anew.
 const FILE: &str = "provider.json";
@@ -61,7 +59,7 @@ impl ResponseDriftCheck {
                 tracing::warn!(%error, "the changes of the provider's answers can't be recorded");
             }
         }
-        engine.set_alert(CHANGED, ABOUT, lacks).await;
+        engine.set_alert(CHANGED, lacks).await;
     }
 }
 

@@ -14,20 +14,17 @@ use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
 use crate::audit::{Entry, GlobalEvent, OpenedTrail, StandingAlert, Trail, TrailError};
 use crate::clock::Clock;
 use crate::config::{Api, Config, Environment};
-use crate::core::event::RaisedAlert;
+use crate::core::event::{RaisedAlert, ServiceAlertKind};
 use crate::engine::{Engine, global_alert, queue_global_alert};
 use crate::hooks::{self, RunnerLauncher};
 use crate::notify::{DeliveryContext, Notifier};
 
 /// Alert that stands while the files on disk are refused and older ones are in force.
-pub(super) const REFUSED: &str = "config_refused";
-
-/// Subject of that alert.
-pub(super) const ABOUT: &str = "configuration";
+pub(super) const REFUSED: ServiceAlertKind = ServiceAlertKind::ConfigRefused;
 
 /// Alert that the trail may lack records. The process that finds the loss raises it; the next one
 /// that finds the trail whole clears it.
-const LOST: &str = "trail_lost";
+const LOST: ServiceAlertKind = ServiceAlertKind::TrailLost;
 
 /// How long the end waits for receivers with pending messages.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -82,8 +79,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     // A single command puts no configuration in force.
     if matches!(command, "run" | "once") {
         events.push(config_loaded_event(&config, Vec::new()));
-        let refused = (REFUSED.to_owned(), ABOUT.to_owned());
-        if opened.global_alerts.remove(&refused).is_some() {
+        if opened.global_alerts.remove(&REFUSED.key()).is_some() {
             events.push(refusal_cleared_event());
         }
     }
@@ -92,10 +88,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         remind(&opened);
     }
     let sealed = opened.sealed.take();
-    let failed = (
-        witness_publisher::FAILED.to_owned(),
-        witness_publisher::ABOUT.to_owned(),
-    );
+    let failed = witness_publisher::FAILED.key();
     let failed = opened.global_alerts.contains_key(&failed);
     let engine = Engine::new(
         Arc::clone(&api),
@@ -225,16 +218,15 @@ fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
     for notice in &found {
         tracing::warn!("the trail is not as it was left: {notice}");
     }
-    let about = "trail";
-    let key = (LOST.to_owned(), about.to_owned());
+    let key = LOST.key();
     if opened.hold_creates {
         let reason = format!("{}; run snaprotate audit verify", found.join("; "));
         let standing = RaisedAlert::raised(&reason, now, opened.global_alerts.get(&key));
         opened.global_alerts.insert(key, standing);
-        return Some(GlobalEvent::raised(LOST, about, reason));
+        return Some(GlobalEvent::raised(LOST, reason));
     }
     opened.global_alerts.remove(&key)?;
-    Some(GlobalEvent::cleared(LOST, about))
+    Some(GlobalEvent::cleared(LOST))
 }
 
 fn amiss(notice: &GlobalEvent) -> String {
@@ -292,7 +284,7 @@ pub(super) fn config_loaded_event(config: &Config, deletes: Vec<String>) -> Glob
 }
 
 pub(super) fn refusal_cleared_event() -> GlobalEvent {
-    GlobalEvent::cleared(REFUSED, ABOUT)
+    GlobalEvent::cleared(REFUSED)
 }
 
 /// Names this process in the trail, also if an earlier process had the same number.

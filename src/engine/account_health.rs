@@ -15,15 +15,10 @@ use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::decide::Inventory;
-use crate::core::event::{ClockReading, RaisedAlert};
+use crate::core::event::ServiceAlertKind::{AccountRefused, ApiUnreachable};
+use crate::core::event::{ClockReading, RaisedAlert, ServiceAlertKind};
 use crate::core::policy::Rules;
 use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
-
-/// Alert that stands while the provider rejects the token.
-const REFUSED: &str = "account_refused";
-
-/// Alert that stands while listings fail.
-const UNREACHABLE: &str = "api_unreachable";
 
 /// The alert is raised after this many consecutive failed listings, or once they have failed for
 /// [`FAILING`].
@@ -76,7 +71,7 @@ impl MutationPermit<'_> {
             return None;
         }
         state.barred = 0;
-        let admitted = state.refused.is_none().then(|| state.clear(REFUSED));
+        let admitted = state.refused.is_none().then(|| state.clear(AccountRefused));
         admitted.flatten()
     }
 }
@@ -98,9 +93,8 @@ impl AccountHealth {
     }
 
     /// Returns true if this alert stands.
-    pub(super) fn stands(&self, alert: &str, about: &str) -> bool {
-        let key = (alert.to_owned(), about.to_owned());
-        lock(&self.0).alerts.contains_key(&key)
+    pub(super) fn stands(&self, kind: ServiceAlertKind) -> bool {
+        lock(&self.0).alerts.contains_key(&kind.key())
     }
 
     pub(super) fn refused(&self) -> bool {
@@ -192,7 +186,7 @@ impl AccountHealth {
                     return Vec::new();
                 }
                 let reason = format!("listings fail: {error}");
-                let raised = state.raise(UNREACHABLE, reason, now.wall);
+                let raised = state.raise(ApiUnreachable, reason, now.wall);
                 raised.into_iter().collect()
             }
             // It was requested before the rejection arrived, so it says nothing about the token
@@ -204,8 +198,8 @@ impl AccountHealth {
                 if token != state.barred_token {
                     state.barred = 0;
                 }
-                let admitted = (state.barred == 0).then(|| state.clear(REFUSED));
-                let reached = state.clear(UNREACHABLE);
+                let admitted = (state.barred == 0).then(|| state.clear(AccountRefused));
+                let reached = state.clear(ApiUnreachable);
                 admitted.flatten().into_iter().chain(reached).collect()
             }
         }
@@ -238,26 +232,22 @@ impl AccountHealth {
     /// changed.
     fn host(
         &self,
-        alert: &str,
-        about: &str,
+        kind: ServiceAlertKind,
         reason: Option<String>,
         at: Timestamp,
     ) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
-        let key = (alert.to_owned(), about.to_owned());
         let Some(reason) = reason else {
-            return state
-                .alerts
-                .remove(&key)
-                .map(|_| GlobalEvent::cleared(alert, about));
+            return state.clear(kind);
         };
+        let key = kind.key();
         let before = state.alerts.get(&key);
         if before.is_some_and(|standing| standing.reason == reason) {
             return None;
         }
         let standing = RaisedAlert::raised(&reason, at, before);
         state.alerts.insert(key, standing);
-        Some(GlobalEvent::raised(alert, about, reason))
+        Some(GlobalEvent::raised(kind, reason))
     }
 
     /// Returns the account's standing alerts, and true if the token is rejected.
@@ -289,33 +279,37 @@ impl AccountState {
         let reason = format!(
             "the provider rejects the token, and nothing is changed until it accepts one; token_file is read again at each check, and at once on a reload: {error}"
         );
-        self.raise(REFUSED, reason, now.wall)
+        self.raise(AccountRefused, reason, now.wall)
     }
 
-    fn raise(&mut self, alert: &str, reason: String, at: Timestamp) -> Option<GlobalEvent> {
-        let key = (alert.to_owned(), "account".to_owned());
+    fn raise(
+        &mut self,
+        kind: ServiceAlertKind,
+        reason: String,
+        at: Timestamp,
+    ) -> Option<GlobalEvent> {
+        let key = kind.key();
         if self.alerts.contains_key(&key) {
             return None;
         }
         let standing = RaisedAlert::raised(&reason, at, None);
-        let raised = GlobalEvent::raised(alert, &key.1, reason);
+        let raised = GlobalEvent::raised(kind, reason);
         self.alerts.insert(key, standing);
         Some(raised)
     }
 
-    fn clear(&mut self, alert: &str) -> Option<GlobalEvent> {
-        let key = (alert.to_owned(), "account".to_owned());
-        self.alerts.remove(&key)?;
-        Some(GlobalEvent::cleared(alert, &key.1))
+    fn clear(&mut self, kind: ServiceAlertKind) -> Option<GlobalEvent> {
+        self.alerts.remove(&kind.key())?;
+        Some(GlobalEvent::cleared(kind))
     }
 }
 
 impl<A: SnapshotApi> Engine<A> {
     /// Raises an alert that concerns the host, or clears it if `reason` is `None`. A change is
     /// recorded and sent to the receivers.
-    pub async fn set_alert(&self, alert: &str, about: &str, reason: Option<String>) {
+    pub async fn set_alert(&self, kind: ServiceAlertKind, reason: Option<String>) {
         let at = self.clock.now().wall;
-        if let Some(change) = self.account.host(alert, about, reason, at) {
+        if let Some(change) = self.account.host(kind, reason, at) {
             self.note_global_event(change).await;
         }
     }

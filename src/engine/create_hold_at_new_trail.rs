@@ -7,12 +7,10 @@ use jiff::SignedDuration;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
+use crate::core::event::ServiceAlertKind::TrailBegins;
 use crate::core::policy::Policy;
 use crate::core::sanitize::utc;
 use crate::core::snapshot::Snapshot;
-
-/// The alert of a first start without a trail beside own snapshots.
-pub(super) const TRAIL_BEGINS: &str = "trail_begins";
 
 impl<A: SnapshotApi> Engine<A> {
     /// Returns for how long no create is sent to a server that shows own snapshots at a first
@@ -26,7 +24,7 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> Option<SignedDuration> {
         let left = self.begins_until - self.clock.now().mono;
         if !left.is_positive() {
-            self.set_alert(TRAIL_BEGINS, "trail", None).await;
+            self.set_alert(TrailBegins, None).await;
             return None;
         }
         // Checked at the first look only: own snapshots that appear later may come from this
@@ -45,8 +43,8 @@ impl<A: SnapshotApi> Engine<A> {
             "there was no trail at the start, but servers hold own snapshots: nothing is created on them until {}, because an earlier create request may still take effect. On a first start, this is normal; otherwise, find out who removed the trail",
             utc(until)
         );
-        if !self.account.stands(TRAIL_BEGINS, "trail") {
-            self.set_alert(TRAIL_BEGINS, "trail", Some(reason)).await;
+        if !self.account.stands(TrailBegins) {
+            self.set_alert(TrailBegins, Some(reason)).await;
         }
         Some(left)
     }

@@ -74,7 +74,7 @@ use crate::alerts::{NewsQueue, ServerLabel};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, Entry, Event, OpenedTrail, Trail, TrailError};
 use crate::clock::Clock;
-use crate::core::event::ServerEvent;
+use crate::core::event::{ServerEvent, ServiceAlertKind};
 use crate::core::id_change::IdChange;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
@@ -175,11 +175,9 @@ impl<A: SnapshotApi> Engine<A> {
             now.mono + (rules.settle_window - past).max(SignedDuration::ZERO)
         });
         // A previous process may have ended within the hold; the rest of it still applies.
-        let begun = (
-            create_hold_at_new_trail::TRAIL_BEGINS.to_owned(),
-            "trail".to_owned(),
-        );
-        let begun = opened.global_alerts.get(&begun);
+        let begun = opened
+            .global_alerts
+            .get(&ServiceAlertKind::TrailBegins.key());
         let begins_until = if opened.begins {
             now.mono + rules.settle_window
         } else if let Some(since) = begun.and_then(|standing| standing.since) {

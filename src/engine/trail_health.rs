@@ -12,14 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
-use crate::core::event::RaisedAlert;
+use crate::core::event::{RaisedAlert, ServiceAlertKind};
 use crate::core::sanitize::utc;
 
 /// Alert that stands while the trail can't be written.
-const TRAIL_DOWN: &str = "trail_unwritable";
-
-/// Subject of that alert.
-const TRAIL: &str = "trail";
+const TRAIL_DOWN: ServiceAlertKind = ServiceAlertKind::TrailUnwritable;
 
 /// Reason of that alert.
 const REASON: &str = "the trail can't be written, and nothing is changed until it can";
@@ -59,9 +56,10 @@ impl TrailHealth {
         let state = lock(&self.0);
         let since = state.down?;
         let why = state.outage.as_ref().map(|outage| &outage.why);
+        let (alert, about) = TRAIL_DOWN.key();
         Some(StandingAlert {
-            alert: TRAIL_DOWN.to_owned(),
-            about: TRAIL.to_owned(),
+            alert,
+            about,
             standing: RaisedAlert {
                 reason: why.map_or(REASON.to_owned(), |why| format!("{REASON}: {why}")),
                 since: Some(since),
@@ -74,7 +72,7 @@ impl TrailHealth {
         let mut state = lock(&self.0);
         match error {
             Some(error) if state.down.is_none() => {
-                tracing::error!(event = "alert_raised", alert = TRAIL_DOWN, %error, "nothing is changed while the trail can't be written");
+                tracing::error!(event = "alert_raised", alert = TRAIL_DOWN.word(), %error, "nothing is changed while the trail can't be written");
                 state.down = Some(at);
                 state.outage.get_or_insert(TrailOutage {
                     since: at,
@@ -82,16 +80,16 @@ impl TrailHealth {
                     next_try: SignedDuration::MIN,
                 });
                 let reason = format!("{REASON}: {error}");
-                Some(GlobalEvent::raised(TRAIL_DOWN, TRAIL, reason))
+                Some(GlobalEvent::raised(TRAIL_DOWN, reason))
             }
             None if state.down.is_some() => {
                 tracing::info!(
                     event = "alert_cleared",
-                    alert = TRAIL_DOWN,
+                    alert = TRAIL_DOWN.word(),
                     "the trail can be written again"
                 );
                 state.down = None;
-                Some(GlobalEvent::cleared(TRAIL_DOWN, TRAIL))
+                Some(GlobalEvent::cleared(TRAIL_DOWN))
             }
             _ => None,
         }
@@ -105,8 +103,8 @@ impl TrailHealth {
         let (since, why) = (utc(outage.since), &outage.why);
         let reason = format!("the trail could not be written since {since}: {why}");
         Some([
-            GlobalEvent::raised(TRAIL_DOWN, TRAIL, reason),
-            GlobalEvent::cleared(TRAIL_DOWN, TRAIL),
+            GlobalEvent::raised(TRAIL_DOWN, reason),
+            GlobalEvent::cleared(TRAIL_DOWN),
         ])
     }
 }
@@ -134,9 +132,11 @@ impl<A: SnapshotApi> Engine<A> {
     async fn tell_outage(&self, outage: [GlobalEvent; 2]) {
         let time = self.clock.now().wall;
         let (standing, _) = self.account.alerts();
-        let standing = standing
-            .into_iter()
-            .map(|one| GlobalEvent::raised(&one.alert, &one.about, one.standing.reason));
+        let standing = standing.into_iter().map(|one| GlobalEvent::AlertRaised {
+            alert: one.alert,
+            about: one.about,
+            reason: one.standing.reason,
+        });
         let events = outage.into_iter().chain(standing);
         let entries = events.map(|event| Entry::global(time, event)).collect();
         let written = self.trail.append(entries).await;

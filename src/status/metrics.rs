@@ -15,20 +15,8 @@ use prometheus_client::registry::Registry;
 
 use super::view::{Activity, FleetView, RotationView, ServerView};
 use crate::api::call_metrics::{BUCKETS, CallCounts};
-use crate::core::event::AlertKind;
+use crate::core::event::alert_words;
 use crate::engine::EngineCounters;
-
-/// Alerts of the whole service; those of one server are [`AlertKind::ALL`].
-const WIDE: [&str; 8] = [
-    "account_refused",
-    "api_unreachable",
-    "config_refused",
-    "provider_changed",
-    "trail_begins",
-    "trail_lost",
-    "trail_unwritable",
-    "witness_failed",
-];
 
 const KINDS: [&str; 5] = ["own", "foreign", "in_progress", "failed", "odd"];
 
@@ -84,7 +72,7 @@ impl MetricsPage {
         let about = "When the service started.";
         alone(encoder, "start_time_seconds", about, &seconds(view.started))?;
         let stands = |kind: &str| view.alerts.iter().filter(|a| a.alert == kind).count();
-        let kinds = AlertKind::ALL.iter().map(|kind| kind.word()).chain(WIDE);
+        let kinds = alert_words();
         let about = "Active alerts, by kind.";
         let alerts = kinds.map(|kind| ([("kind", kind)], stands(kind)));
         gauge(encoder, "alerts", about, alerts)?;

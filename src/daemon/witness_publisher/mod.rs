@@ -22,15 +22,13 @@ use crate::audit::{Entry, GlobalEvent, Trail, WitnessedPoint};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::core::event::ClockReading;
+use crate::core::event::ServiceAlertKind;
 use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
 use crate::engine::Engine;
 use checkpoint_file::{PendingWrite, write};
 
 /// Alert that stands while a checkpoint can't be signed or written to its file.
-pub(super) const FAILED: &str = "witness_failed";
-
-/// Subject of that alert.
-pub(super) const ABOUT: &str = "witness";
+pub(super) const FAILED: ServiceAlertKind = ServiceAlertKind::WitnessFailed;
 
 /// First and longest pause before a failure is retried.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
@@ -160,7 +158,7 @@ impl Witness {
         }
         let Some(WitnessSettings { table, receivers }) = settings else {
             (state.owed, state.failures) = (None, 0);
-            self.engine.set_alert(FAILED, ABOUT, None).await;
+            self.engine.set_alert(FAILED, None).await;
             return LONGEST_SLEEP.unsigned_abs();
         };
         let interval = SignedDuration::try_from(table.interval).unwrap_or(SignedDuration::MAX);
@@ -182,7 +180,7 @@ impl Witness {
                     ))
                 }
             };
-            self.engine.set_alert(FAILED, ABOUT, reason).await;
+            self.engine.set_alert(FAILED, reason).await;
         }
         let now = self.clock.now().mono;
         let next = match &state.last {
