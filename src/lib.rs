@@ -47,9 +47,9 @@
 //!     `recorded_settings`: deletions after an edit.
 //!   - Around a create: `hook_lease` (I18); `server_stop`, `server_start`, `downtime_state`,
 //!     `downtime_alerts` and `start_at_shutdown` (I20); `server_info`.
-//!   - A provider that errs: `provider_mismatch`, `identity_records`, `server_identity`, `id_change`; an
-//!     answered id that can't be: `engine::call_outcome`; a listing of another server's snapshots:
-//!     `engine::snapshot_owners`.
+//!   - A provider that errs: `provider_mismatch`, `identity_records`, `server_identity`,
+//!     `id_change`; an answered id that can't be: `engine::call_outcome`; a listing of another
+//!     server's snapshots: `engine::snapshot_owners`.
 //!   - A refused call: `api::error` (its kind), `api::retry_after` and `api::rate_limit` (the
 //!     pace), `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff`
 //!     (when again).

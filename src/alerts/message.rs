@@ -27,9 +27,9 @@ const REASON: usize = 300;
 pub enum AlertChange {
     /// It was raised.
     Raised,
-    /// It still stands, after the repeat interval or for another reason.
+    /// It is still active, after the repeat interval or for another reason.
     Repeated,
-    /// It no longer stands.
+    /// It is no longer active.
     Recovered,
     /// None: a test of the receiver.
     Test,

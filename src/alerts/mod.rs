@@ -4,8 +4,8 @@
 //! - `message`: the messages, as JSON for programs and as text for people.
 //! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
-//! `core` decides if an alert stands, and the trail records it. This folder only tracks if that was
-//! delivered.
+//! `core` decides if an alert is active, and the trail records it. This folder only tracks if that
+//! was delivered.
 
 mod message;
 mod queue;
@@ -49,9 +49,9 @@ pub struct Alert {
     pub server: Option<ServerLabel>,
     /// A rotation, a snapshot's name, the account…
     pub about: String,
-    /// Why it stands, and what to do.
+    /// Why it is active, and what to do.
     pub reason: String,
-    /// Since when it stands.
+    /// Since when it is active.
     pub since: Timestamp,
 }
 

@@ -2,18 +2,18 @@
 //!
 //! ```text
 //!            raised                      delivered
-//! (nothing) ───────► stands, pending ───────────► stands, delivered ──┐ repeated: after `repeat`,
-//!     ▲                   │                         │     ▲───────────┘ or for another reason
+//! (nothing) ───────► active, pending ──────────► active, delivered ──┐ repeated: after `repeat`,
+//!     ▲                   │                         │     ▲──────────┘ or for another reason
 //!     │     cleared       │                 cleared │     │ raised again before the
 //!     ├───────────────────┘                         ▼     │ recovery was delivered
 //!     └────────────────────────────────────────── gone, pending
 //!                recovery delivered
 //! ```
 //!
-//! It compares standing alerts with delivered ones, so nothing is sent about alerts that came and
+//! It compares active alerts with delivered ones, so nothing is sent about alerts that came and
 //! went while a receiver was down. At most [`BURST`] messages about one alert are sent within
 //! [`CALM`]: a flapping alert is then reported in the state that it has when that time is over. A
-//! standing `shrink` alert is not held back.
+//! active `shrink` alert is not held back.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,7 +26,7 @@ use crate::core::event::AlertKind;
 /// Messages about one alert within [`CALM`], at most.
 pub(super) const BURST: usize = 4;
 
-/// How long a message counts toward [`BURST`], and how long a new reason of a standing alert waits.
+/// How long a message counts toward [`BURST`], and how long a new reason of a active alert waits.
 pub(super) const CALM: SignedDuration = SignedDuration::from_hours(1);
 
 /// Longest time that a message waits before it is first sent.
@@ -81,12 +81,12 @@ pub struct Notice {
 pub struct ReceiverState {
     repeat: Option<SignedDuration>,
     entries: BTreeMap<AlertKey, AlertEntry>,
-    /// Alerts that were refused because too many stand.
+    /// Alerts that were refused because too many are active.
     pub refused: u64,
 }
 
 impl ReceiverState {
-    /// Returns a state that repeats standing alerts at this interval; `None`: never.
+    /// Returns a state that repeats active alerts at this interval; `None`: never.
     pub fn new(repeat: Option<SignedDuration>) -> Self {
         Self {
             repeat,

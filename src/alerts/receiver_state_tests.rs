@@ -131,7 +131,7 @@ fn another_reason_is_told_as_a_repeat_an_hour_after_the_last_message_at_the_earl
     desk.raised(blocked("full", at(70)), at(70));
     desk.raised(blocked("another name", at(80)), at(80));
     assert_eq!(hears(&mut desk, at(200)), []);
-    // The alert stands since it was first raised.
+    // The alert counts from when it was first raised.
     assert!(
         desk.entries
             .values()

@@ -82,7 +82,7 @@ fn pair(line: &[u8]) -> Option<(ServerId, ServerId)> {
         &b"\"event\":\"server_identified\""[..],
         b"\"event\":\"server_id_changed\"",
     ];
-    // An event stands near its line's beginning.
+    // An event is near its line's beginning.
     let head = &line[..line.len().min(EVENT_WITHIN)];
     let named = |start: &[u8]| head.windows(start.len()).any(|part| part == start);
     if !starts.into_iter().any(named) {

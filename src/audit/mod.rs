@@ -11,8 +11,8 @@
 //! hexadecimal digits, of the line's bytes before `,"hash":"`; `prev` is the hash of the previous
 //! record, or 64 zeros for record 1. The last 76 bytes of a line are thus always `,"hash":"…"}\n`.
 //!
-//! A file begins with `checkpoint` records: one without `server` (the standing alerts of the
-//! account and the host and since when each stands, the newest loss of records, since when every
+//! A file begins with `checkpoint` records: one without `server` (the active alerts of the
+//! account and the host and since when each is active, the newest loss of records, since when every
 //! server is paused), then one for each server with its `history`. A start therefore reads the
 //! newest file only, and older ones may be archived. A file is built under another name, synced and
 //! renamed: it exists wholly or not at all. A new file begins when a record's month is later than

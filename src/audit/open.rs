@@ -24,7 +24,7 @@ pub struct OpenedTrail {
     pub histories: BTreeMap<ServerId, ServerHistory>,
     /// When the pause of every server began; `None` if there is none.
     pub paused: Option<Timestamp>,
-    /// Standing alerts of the account or the host, by alert and subject, with reason and start.
+    /// Active alerts of the account or the host, by alert and subject, with reason and start.
     pub global_alerts: BTreeMap<(String, String), RaisedAlert>,
     /// Damage that was found. The trail records it by itself, before the first append.
     pub notices: Vec<GlobalEvent>,

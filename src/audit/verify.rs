@@ -237,7 +237,7 @@ fn losses(found: &mut Verified, file: &str, line: u64, front: &RecordHeader<'_>,
     }
 }
 
-/// A record as it stands in the file.
+/// A record as it is in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its number.

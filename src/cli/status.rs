@@ -23,7 +23,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Asks the service. Returns `Good` if no alert stands.
+/// Asks the service. Returns `Good` if no alert is active.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let missing = matches!(cli.config.try_exists(), Ok(false));
     // The default file need not exist, since nobody asked for it.

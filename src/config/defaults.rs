@@ -50,7 +50,7 @@ pub const SNAPSHOT_NAME: &str = "{name}-snapshot-%Y-%m-%d";
 /// Creates tried for a slot before it is given up.
 pub const ATTEMPTS: u32 = 3;
 
-/// Interval of reminders to a receiver while an alert stands.
+/// Interval of reminders to a receiver while an alert is active.
 pub const REPEAT: SignedDuration = SignedDuration::from_hours(24);
 /// Longest time for one delivery to a receiver.
 pub const DELIVERY: SignedDuration = SignedDuration::from_secs(10);

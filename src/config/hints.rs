@@ -1,4 +1,4 @@
-//! Suggestions for values of the wrong type: lines that are valid TOML as they stand.
+//! Suggestions for values of the wrong type: lines that are valid TOML as they are.
 
 use strsim::osa_distance;
 

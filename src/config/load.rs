@@ -257,7 +257,7 @@ fn read(
         folder,
         env,
         policies: &policies,
-        // Policies given by the caller stand beside others that are not read.
+        // Besides the caller's policies there are others, which are not read.
         whole: given.is_none() && policies.len() == files.len(),
     };
     let main_log = if whole { log } else { &mut unsaid };

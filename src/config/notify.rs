@@ -25,7 +25,7 @@ pub struct Receiver {
     pub servers: Option<BTreeSet<ServerId>>,
     /// True if it gets the signed checkpoints of the trail.
     pub witness: bool,
-    /// Interval of reminders while an alert stands; `None`: no reminders.
+    /// Interval of reminders while an alert is active; `None`: no reminders.
     pub repeat: Option<SignedDuration>,
     /// Longest time for one whole delivery.
     pub timeout: Duration,

@@ -1,4 +1,4 @@
-//! The kinds of alerts, and an alert that stands.
+//! The kinds of alerts, and an active alert.
 
 use std::collections::BTreeSet;
 
@@ -31,9 +31,9 @@ macro_rules! alert_kinds {
 alert_kinds! {
     /// The kind of an alert about one server.
     AlertKind, 14,
-    /// A slot was given up or skipped; about the rotation. Stands until a later slot is settled.
+    /// A slot was given up or skipped; about the rotation. Active until a later slot is settled.
     SlotFailed = "slot_failed",
-    /// Several slots in a row ended without a snapshot; about the rotation. Stands until a later
+    /// Several slots in a row ended without a snapshot; about the rotation. Active until a later
     /// slot is settled.
     Overdue = "overdue",
     /// A slot has waited for a while on refusals that don't count as attempts; about the rotation.
@@ -50,20 +50,20 @@ alert_kinds! {
     Regressed = "regressed",
     /// More is to be deleted than new snapshots have replaced (I19); about the rotation.
     Shrink = "shrink",
-    /// A restore has an unknown outcome; about the snapshot's id. Stands until the next restore, or
+    /// A restore has an unknown outcome; about the snapshot's id. Active until the next restore, or
     /// until `resume`.
     RestoreUnknown = "restore_unknown",
     /// A completed snapshot has no reliable date, so it is kept (I11); about its name. About a
     /// rotation if its dates and the slots in its names disagree (I19).
     OddDate = "odd_date",
     /// A hook failed, or the server was released before its snapshot had ended; about the rotation.
-    /// Stands until the rotation's hooks succeed once.
+    /// Active until the rotation's hooks succeed once.
     HookFailed = "hook_failed",
     /// A server that a rotation stopped was not seen active again within `max_stopped`; about the
     /// rotation.
     ServerStopped = "server_stopped",
     /// A server that a rotation stopped was active while its snapshot was made; about the rotation.
-    /// Stands until the rotation's next snapshot.
+    /// Active until the rotation's next snapshot.
     ServerRan = "server_ran",
 }
 
@@ -114,19 +114,19 @@ pub fn alert_words() -> impl Iterator<Item = &'static str> {
     words.collect::<BTreeSet<_>>().into_iter()
 }
 
-/// An alert that stands.
+/// An active alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RaisedAlert {
     /// The reason, as last recorded.
     pub reason: String,
-    /// Since when it stands; `None` if an older trail lacks the time.
+    /// Since when it is active; `None` if an older trail lacks the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }
 
 impl RaisedAlert {
-    /// Returns the alert after it was raised for this reason. An alert that stood already keeps its
-    /// first time.
+    /// Returns the alert after it was raised for this reason. An alert that was active already
+    /// keeps its first time.
     pub fn raised(reason: &str, at: Timestamp, before: Option<&Self>) -> Self {
         Self {
             reason: reason.to_owned(),

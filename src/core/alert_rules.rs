@@ -1,6 +1,6 @@
-//! Derives the alerts that stand on a server from its state and its history.
+//! Derives the active alerts of a server from its state and its history.
 //!
-//! The decision compares them with the alerts that stand according to the trail, and records each
+//! The decision compares them with the active alerts of the trail, and records each
 //! difference. An alert is therefore raised once, survives restarts and clears by itself.
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use crate::core::test_provider::*;
 
 pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// Returns the alerts that stand once nothing is left to record.
+/// Returns the active alerts once nothing is left to record.
 pub(super) fn standing(world: &mut TestProvider) -> Vec<(AlertKind, String)> {
     world.recorded();
     world.history.alerts.keys().cloned().collect()

@@ -217,13 +217,13 @@ pub enum ServerEvent {
     Blocked { reason: String },
     /// The server is no longer blocked.
     Recovered { reason: String },
-    /// An alert stands from now on.
+    /// An alert is active from now on.
     AlertRaised {
         alert: AlertKind,
         about: String,
         reason: String,
     },
-    /// An alert no longer stands.
+    /// An alert is no longer active.
     AlertCleared { alert: AlertKind, about: String },
     /// A hook is about to be run. From `before` on the server is held and `after` is owed.
     /// `command` is empty if the rotation has no `before`.

@@ -28,7 +28,7 @@ impl PatternPart {
         }
     }
 
-    /// Returns true if this character may stand at position `at` of this part.
+    /// Returns true if this character may be at position `at` of this part.
     fn allows(self, at: usize, c: u8) -> bool {
         let first_up_to = |top: u8| c.is_ascii_digit() && (at > 0 || c <= top);
         match self {

@@ -235,7 +235,7 @@ pub struct ServerHistory {
     pub no_server: bool,
     /// Why the server is blocked, if it is.
     pub blocked: Option<String>,
-    /// The alerts that stand, with their reasons and times.
+    /// The active alerts, with their reasons and times.
     #[serde(with = "alert_rows")]
     pub alerts: BTreeMap<(AlertKind, String), RaisedAlert>,
     /// Unfinished own snapshots that this process or an earlier one has recorded as stuck.

@@ -20,7 +20,7 @@ const MOST_SAID: usize = 20;
 /// How long the end waits for the witness.
 const WITNESS: Duration = Duration::from_secs(10);
 
-/// Settles what is due now. Returns true if every slot is settled and no alert stands.
+/// Settles what is due now. Returns true if every slot is settled and no alert is active.
 pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, CommandError> {
     let clock = Clock::system();
     // Slots that become due during the run are left to the next run, and every attempt counts, so

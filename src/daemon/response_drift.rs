@@ -15,7 +15,7 @@ use crate::audit::GlobalEvent;
 use crate::core::event::ServiceAlertKind;
 use crate::safe_fs::OpenFolder;
 
-/// Alert that stands while a field that rotation needs is missing.
+/// Active while a field that rotation needs is missing.
 const CHANGED: ServiceAlertKind = ServiceAlertKind::ProviderChanged;
 
 /// File with the learned shape, in the state folder. Without it the shape is learned anew.

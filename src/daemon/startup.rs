@@ -19,7 +19,7 @@ use crate::engine::{Engine, global_alert, queue_global_alert};
 use crate::hooks::{self, RunnerLauncher};
 use crate::notify::{DeliveryContext, Notifier};
 
-/// Alert that stands while the files on disk are refused and older ones are in force.
+/// Active while the files on disk are refused and older ones are in force.
 pub(super) const REFUSED: ServiceAlertKind = ServiceAlertKind::ConfigRefused;
 
 /// Alert that the trail may lack records. The process that finds the loss raises it; the next one
@@ -197,7 +197,8 @@ impl Service {
     }
 }
 
-/// Logs the alerts that still stand. They were logged when they were raised, which may be long ago.
+/// Logs the alerts that are still active. They were logged when they were raised, which may be long
+/// ago.
 fn remind(opened: &OpenedTrail) {
     for ((alert, about), standing) in &opened.global_alerts {
         let reason = &standing.reason;

@@ -41,7 +41,7 @@ struct AccountState {
     failures: u32,
     /// When the first of the consecutive failures was requested.
     failing_since: SignedDuration,
-    /// Standing alerts that concern no single server, by kind and subject.
+    /// Active alerts that concern no single server, by kind and subject.
     alerts: BTreeMap<(String, String), RaisedAlert>,
 }
 
@@ -92,7 +92,7 @@ impl AccountHealth {
         }))
     }
 
-    /// Returns true if this alert stands.
+    /// Returns true if this alert is active.
     pub(super) fn stands(&self, kind: ServiceAlertKind) -> bool {
         lock(&self.0).alerts.contains_key(&kind.key())
     }
@@ -250,7 +250,7 @@ impl AccountHealth {
         Some(GlobalEvent::raised(kind, reason))
     }
 
-    /// Returns the account's standing alerts, and true if the token is rejected.
+    /// Returns the account's active alerts, and true if the token is rejected.
     pub(super) fn alerts(&self) -> (Vec<StandingAlert>, bool) {
         let state = lock(&self.0);
         let alerts = state.alerts.iter().map(|((alert, about), standing)| {
@@ -362,7 +362,7 @@ impl<A: SnapshotApi> Engine<A> {
             super::log_events::log_global_event(&event);
         }
         let time = self.clock.now().wall;
-        // An alert stands even if the trail can't record it.
+        // An alert is active even if the trail can't record it.
         self.queue_global_event(&event, time);
         let entry = Entry::global(time, event);
         let written = self.trail.append(vec![entry]).await;

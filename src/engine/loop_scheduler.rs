@@ -38,7 +38,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Settles what is due and ends. Returns true if the newest due slot of every policy is settled
-    /// by a completed snapshot and no alert stands.
+    /// by a completed snapshot and no alert is active.
     pub async fn once(self: &Arc<Self>, stop: CancellationToken) -> bool {
         self.turn(stop, true).await;
         let wanted = self.wanted();

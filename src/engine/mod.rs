@@ -110,7 +110,7 @@ pub struct EngineSummary {
     pub working: usize,
     /// Servers on which nothing may be changed.
     pub blocked: usize,
-    /// Standing alerts, including those of the account.
+    /// Active alerts, including those of the account.
     pub alerts: usize,
     /// True if the provider rejects the token.
     pub account_refused: bool,

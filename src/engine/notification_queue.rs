@@ -51,7 +51,7 @@ impl<A: SnapshotApi> Engine<A> {
             ServerEvent::AlertCleared { alert, about } => {
                 tap.put(News::Cleared(key(*alert, about)));
             }
-            // Every standing alert of the server goes with it.
+            // Every active alert of the server goes with it.
             ServerEvent::ServerRemoved => {
                 for (alert, about) in history.alerts.keys() {
                     tap.put(News::Unwatched(key(*alert, about)));
@@ -95,7 +95,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Returns the standing alerts of all servers, including those without a policy.
+    /// Returns the active alerts of all servers, including those without a policy.
     pub fn standing(&self) -> Vec<Alert> {
         let runtimes: Vec<_> = {
             let runtimes = lock(&self.runtimes);

@@ -1,4 +1,4 @@
-//! Lists why `once` did not succeed: standing alerts, and slots that are not settled.
+//! Lists why `once` did not succeed: active alerts, and slots that are not settled.
 
 use super::notification_queue::global_alert;
 use super::{AcceptedListing, Engine, ServerRuntime, lock};
@@ -26,7 +26,7 @@ pub struct UnsettledSlot {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Returns all standing alerts, those of the account first.
+    /// Returns all active alerts, those of the account first.
     pub fn all_standing(&self) -> Vec<Alert> {
         let of_account = self.account_alerts().into_iter().map(global_alert);
         of_account.chain(self.standing()).collect()
@@ -62,7 +62,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let reason = why(&runtime, rotation, &name);
                 all.push(entry(&rotation.name, name, reason));
             }
-            // A standing alert already says why.
+            // A active alert already says why.
             if all.len() == before && runtime.history.alerts.is_empty() {
                 let reason = if runtime.history.paused().is_some() {
                     "the server is paused"

@@ -178,7 +178,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Moves the standing alerts to the new id.
+    /// Moves the active alerts to the new id.
     fn tap_succession(&self, from: &ServerId, server: &ServerId, past: &ServerRuntime) {
         let Some(tap) = self.tap.get() else { return };
         for ((kind, about), standing) in &past.history.alerts {

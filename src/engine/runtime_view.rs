@@ -141,7 +141,7 @@ impl<A: SnapshotApi> Engine<A> {
             .filter(|_| left.is_positive())
     }
 
-    /// Returns the standing alerts that belong to no policy's server.
+    /// Returns the active alerts that belong to no policy's server.
     pub fn account_alerts(&self) -> Vec<StandingAlert> {
         self.global_alerts().0
     }

@@ -15,7 +15,7 @@ use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::event::{RaisedAlert, ServiceAlertKind};
 use crate::core::sanitize::utc;
 
-/// Alert that stands while the trail can't be written.
+/// Active while the trail can't be written.
 const TRAIL_DOWN: ServiceAlertKind = ServiceAlertKind::TrailUnwritable;
 
 /// Reason of that alert.
@@ -51,7 +51,7 @@ impl TrailHealth {
         lock(&self.0).down.is_none()
     }
 
-    /// Returns the alert, which the trail can't record while it stands.
+    /// Returns the alert, which the trail can't record while it is active.
     pub(super) fn alert(&self) -> Option<StandingAlert> {
         let state = lock(&self.0);
         let since = state.down?;
@@ -128,7 +128,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Records the outage and the account's standing alerts, which may have been raised in it.
+    /// Records the outage and the account's active alerts, which may have been raised in it.
     async fn tell_outage(&self, outage: [GlobalEvent; 2]) {
         let time = self.clock.now().wall;
         let (standing, _) = self.account.alerts();

@@ -155,7 +155,7 @@ impl PendingMessages {
         }
     }
 
-    /// Returns the number of alerts that were refused because too many stand.
+    /// Returns the number of alerts that were refused because too many are active.
     pub(super) fn refused(&self) -> u64 {
         match self {
             Self::Alerts(desk, _) => desk.refused,

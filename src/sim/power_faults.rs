@@ -15,7 +15,7 @@ use crate::api::{CreatedSnapshot, ErrorKind, PowerAction};
 use crate::core::policy::{Policy, ReleaseWhen, StopServer};
 use crate::core::server_info::PowerState;
 
-/// Faults of power calls, with their odds in a thousand; after the colon stands the effect.
+/// Faults of power calls, with their odds in a thousand; the effect follows the colon.
 const FAULTS: [(&str, u64); 10] = [
     ("power: 409", 30),
     ("power: 400", 20),

@@ -10,7 +10,7 @@ use crate::core::sanitize::utc;
 use crate::core::server_history::PendingOp;
 use crate::engine::{AcceptedListing, ServerStateView};
 
-/// Reason for every server while the account's alert stands.
+/// Reason for every server while the account's alert is active.
 const TOKEN_REFUSED: &str =
     "the provider rejects the token; nothing is changed until it accepts one";
 

@@ -26,12 +26,12 @@ pub struct FleetView {
     pub read: Option<Timestamp>,
     /// The time of this view.
     pub time: Timestamp,
-    /// True if no alert stands.
+    /// True if no alert is active.
     pub healthy: bool,
     /// The time since which all servers are paused together.
     #[serde(default)]
     pub paused: Option<Timestamp>,
-    /// All standing alerts, those of the whole service first.
+    /// All active alerts, those of the whole service first.
     pub alerts: Vec<AlertView>,
     /// Every server with a policy, by id.
     pub servers: Vec<ServerView>,
@@ -40,7 +40,7 @@ pub struct FleetView {
     pub receivers: Vec<ReceiverView>,
 }
 
-/// A standing alert.
+/// A active alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertView {
     /// The kind, by the trail's word.
@@ -49,7 +49,7 @@ pub struct AlertView {
     pub server: Option<ServerId>,
     /// The rotation, snapshot name or account that it is about.
     pub about: String,
-    /// Why it stands, and what to do.
+    /// Why it is active, and what to do.
     pub reason: String,
     /// The time when it was raised; `null` if an older trail lacks it.
     #[serde(default)]

@@ -69,7 +69,7 @@ fn end_of_note(lines: &[TextLine], at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// Returns true if an origin stands at `at`, with a size and a root hash below it.
+/// Returns true if an origin is at `at`, with a size and a root hash below it.
 fn begins(lines: &[TextLine], at: usize) -> bool {
     let text = |at: usize| lines.get(at).map(|line| line.text.as_str());
     text(at).is_some_and(|origin| !origin.is_empty())

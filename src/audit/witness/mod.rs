@@ -13,7 +13,7 @@
 //! ```
 //!
 //! **The trail is a hash chain, not a Merkle tree.** In place of the specification's tree size
-//! stands the number of the last record, and in place of the root hash that record's hash, which
+//! is the number of the last record, and in place of the root hash that record's hash, which
 //! covers every record before it. Any reader of checkpoints parses and verifies such a note; Merkle
 //! proofs don't exist.
 //!

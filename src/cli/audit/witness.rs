@@ -112,7 +112,7 @@ fn read(file: &Path) -> io::Result<String> {
             "it is too large for a file of checkpoints",
         ));
     }
-    // A note may stand amid bytes that are no text.
+    // A note may be amid bytes that are no text.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

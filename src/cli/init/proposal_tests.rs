@@ -121,7 +121,7 @@ fn keep_adds_up_to_no_more_than_a_server_may_hold_and_fewer_than_there_are_is_sa
 fn a_foreign_name_neither_leaves_its_comment_nor_its_string() {
     let found = propose("a\"\n[x]\\", &["evil\nkeep = 9", "daily-2026-11-24"]);
     assert!(found.text.contains("#   evil\\nkeep = 9"), "{}", found.text);
-    // A name with a line break can't stand in a policy.
+    // A name with a line break can't be in a policy.
     assert!(
         !plain(&found.text)
             .iter()

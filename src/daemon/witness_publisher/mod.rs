@@ -2,7 +2,7 @@
 //!
 //! Rotation never waits for it. A checkpoint is due when the interval has passed and something was
 //! recorded since the last one, and whenever a new file of the trail begins. Failures are retried
-//! with growing pauses, and an alert stands meanwhile. `checkpoint_file` appends to the file.
+//! with growing pauses, and an alert is active meanwhile. `checkpoint_file` appends to the file.
 
 mod checkpoint_file;
 
@@ -27,7 +27,7 @@ use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
 use crate::engine::Engine;
 use checkpoint_file::{PendingWrite, write};
 
-/// Alert that stands while a checkpoint can't be signed or written to its file.
+/// Active while a checkpoint can't be signed or written to its file.
 pub(super) const FAILED: ServiceAlertKind = ServiceAlertKind::WitnessFailed;
 
 /// First and longest pause before a failure is retried.
@@ -71,7 +71,7 @@ pub(super) struct Witness {
 #[derive(Default)]
 struct WitnessState {
     last: Option<LastCheckpoint>,
-    /// Set if an alert of an earlier process stands: a checkpoint is made at once, so that it
+    /// Set if an alert of an earlier process is active: a checkpoint is made at once, so that it
     /// clears.
     again: bool,
     /// The checkpoint that the file still lacks, and its note.
@@ -111,7 +111,7 @@ impl Witness {
         }
     }
 
-    /// Takes over the last checkpoint from the trail. `failed` is true if the alert stands.
+    /// Takes over the last checkpoint from the trail. `failed` is true if the alert is active.
     pub(super) async fn resume(&self, sealed: Option<WitnessedPoint>, failed: bool) {
         let now = self.clock.now();
         let mut state = self.state.lock().await;

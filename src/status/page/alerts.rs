@@ -1,4 +1,4 @@
-//! The standing alerts, in full, by kind and by server, and the receivers with problems.
+//! The active alerts, in full, by kind and by server, and the receivers with problems.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use crate::status::view::{AlertView, FleetView, ServerView};
 /// Alerts that are listed one by one, at most.
 const ALERTS: usize = 8;
 
-/// The kinds of the standing alerts of each server.
+/// The kinds of the active alerts of each server.
 pub(super) struct AlertKinds<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
 
 impl<'a> AlertKinds<'a> {
@@ -55,7 +55,7 @@ pub(super) fn all(view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-/// Renders the number of standing alerts of each kind, the most frequent first.
+/// Renders the number of active alerts of each kind, the most frequent first.
 fn by_kind(view: &FleetView) -> Markup {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for alert in view.alerts.iter().filter(|alert| alert.server.is_some()) {

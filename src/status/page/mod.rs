@@ -3,7 +3,7 @@
 //!
 //! - `server_table`: all servers; `search`: their filter and order.
 //! - `server_page`: one server; `recent_records`: its records.
-//! - `alerts`: the standing alerts.
+//! - `alerts`: the active alerts.
 //! - `capacity_bar`: a server's snapshots and free places, drawn.
 //!
 //! Every foreign text passes through [`shown`], and maud escapes its HTML.
