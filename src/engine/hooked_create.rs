@@ -204,7 +204,7 @@ impl<A: SnapshotApi> Engine<A> {
 
     /// Releases every held server at the end of the service.
     pub(super) async fn release_all(&self) {
-        let policies = self.wanted().policies;
+        let wanted = self.wanted();
         let owed: Vec<_> = {
             let runtimes = lock(&self.runtimes);
             let held = runtimes
@@ -214,7 +214,12 @@ impl<A: SnapshotApi> Engine<A> {
                 .collect()
         };
         let releases = owed.iter().map(|(server, runtime)| {
-            let policy = policies.get(server).map(Arc::as_ref);
+            // The state may not be under the policy's new id yet.
+            let heir = self.id_in_force(server, &wanted);
+            let id = heir.map_or_else(|| server.clone(), |(heir, _)| heir);
+            let policies = &wanted.policies;
+            let policy = policies.get(server).or_else(|| policies.get(&id));
+            let policy = policy.map(Arc::as_ref);
             async move {
                 let hold = lock(runtime).history.hold.as_deref().cloned();
                 let early = hold.is_some_and(|hold| making(runtime, &hold.snapshot));

@@ -44,7 +44,11 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Returns the id by which a policy names this server now, if it has none under this one.
-    fn id_in_force(&self, server: &ServerId, wanted: &PolicySet) -> Option<(ServerId, IdChange)> {
+    pub(super) fn id_in_force(
+        &self,
+        server: &ServerId,
+        wanted: &PolicySet,
+    ) -> Option<(ServerId, IdChange)> {
         let known = lock(&self.runtimes).get(server).cloned()?;
         let known = lock(&known).history.other_id().cloned();
         let shown = known.map(|other| (other, IdChange::Certain));
@@ -70,18 +74,24 @@ impl<A: SnapshotApi> Engine<A> {
         (heir == *server && !past.history.is_empty() && !stays).then_some(from)
     }
 
-    /// Makes sure that the server's state is under its new id. No loop hands over while the engine
-    /// is not running.
+    /// Makes sure that the server's state is under its new id: waits for the loop that hands it
+    /// over, or hands it over if the engine is not running.
     pub(super) async fn take_over(&self, server: &ServerId) -> Result<(), PauseError> {
         let wanted = self.wanted();
-        let runtime = self.runtime(server);
-        if let Some(from) = self.former_id(server, &runtime, &wanted) {
-            if !self.is_running.load(Ordering::Relaxed) {
-                let past = self.runtime(&from);
-                Box::pin(self.renamed(&from, &past, &wanted)).await;
-            }
-            if self.former_id(server, &runtime, &wanted).is_some() {
+        let (runtime, rules) = (self.runtime(server), &wanted.rules);
+        let patience = self.clock.now().mono + rules.request_timeout;
+        while let Some(from) = self.former_id(server, &runtime, &wanted) {
+            if self.clock.now().mono >= patience {
                 return Err(PauseError::IdChanging);
+            }
+            if self.is_running.load(Ordering::Relaxed) {
+                self.clock.sleep(rules.poll_interval).await;
+            } else {
+                let past = self.runtime(&from);
+                let handed = Box::pin(self.renamed(&from, &past, &wanted)).await;
+                if handed != Some(Requeue::Gone) {
+                    return Err(PauseError::IdChanging);
+                }
             }
         }
         Ok(())
