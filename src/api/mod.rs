@@ -1,9 +1,10 @@
 //! The provider's calls, and what can be done when one fails.
 //!
 //! - [`SnapshotApi`]: the calls as a trait, so that the engine is tested without a network.
-//! - [`error`]: failures by what can be done about them; `error_body`: the provider's own words.
-//! - [`http`]: the calls over HTTP; `request`: one request within every limit; `client`: the HTTP
-//!   client's trust.
+//! - [`error`]: failures, classified by what can be done about them; `error_body`: the provider's
+//!   own words.
+//! - [`http`]: the calls over HTTP; `request`: one request, subject to every limit; `client`: the
+//!   HTTP client and the certificates that it trusts.
 //! - `pagination`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide if a listing is in doubt; `lenient_json`:
 //!   fields of any type.
@@ -158,7 +159,7 @@ pub struct NewSnapshot {
     pub server: ServerId,
     /// The name, which is also the key by which the snapshot is found again.
     pub name: String,
-    /// A text for people.
+    /// A description for people.
     pub description: Option<String>,
 }
 

@@ -29,7 +29,7 @@ struct PowerBody {
 }
 
 impl HttpApi {
-    /// Asks once for the server's state. A failure gives a state too, one in which nothing is
+    /// Asks once for the server's state. A failure also returns a state, one in which nothing is
     /// certain.
     pub(super) async fn ask_state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
         let what = format!("get the state of server {server}");
@@ -75,7 +75,8 @@ fn detail(body: &[u8], asked: &ServerId) -> Result<ServerInfo, String> {
     let other_id = match row.known_by() {
         Some((id, uuid)) if id == *asked => uuid,
         Some((id, Some(uuid))) if uuid == *asked => Some(id),
-        // A number and a text can't be compared: the path named the server.
+        // A number and a text can't be compared, so the answer is accepted: the path named
+        // the server.
         Some((id, None)) if id.number().is_some() != asked.number().is_some() => Some(id),
         Some((id, _)) => return Err(format!("it is about server {id}")),
         None => None,

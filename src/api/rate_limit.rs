@@ -61,7 +61,7 @@ pub struct Limiter {
     /// Held by the request that is next; tokio's mutex is fair.
     bucket: tokio::sync::Mutex<TokenBucket>,
     places: Arc<Semaphore>,
-    /// Number of places.
+    /// Maximum number of requests in flight.
     most: usize,
     /// No request begins before this instant (`Retry-After`).
     closed_until: Mutex<Option<Instant>>,

@@ -1,4 +1,4 @@
-//! A server for tests that answers by script, byte for byte, over real TCP.
+//! A server for tests that answers from a script, byte for byte, over real TCP.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -59,7 +59,7 @@ impl ScriptedServer {
         Self { address, requests }
     }
 
-    /// Answers each request in turn with one of these, in full.
+    /// Answers the requests in turn, each with the next of these complete answers.
     pub(super) async fn answers(answers: &[String]) -> Self {
         let script = answers
             .iter()

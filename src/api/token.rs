@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Bytes of a secret's file, at most. A longer one is some other file.
+/// Maximum size of a secret's file in bytes. A larger file is not a secret's file.
 pub const LONGEST: u64 = 8 * 1024;
 /// Replaces the token in texts.
 const SCRUBBED: &str = "[token]";
@@ -75,7 +75,7 @@ impl Token {
         self.header.clone()
     }
 
-    /// Returns `text` without the token, in case a foreign answer repeats it (I13). If the text
+    /// Returns `text` without the token, in case an answer repeats it (I13). If the text
     /// breaks off within the token, its beginning is removed too.
     pub(super) fn scrub(&self, text: &str) -> String {
         let secret = self.secret.expose_secret();
@@ -130,7 +130,7 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
 }
 
 /// Returns true if a secret's file of this mode lets other users read it. systemd gives a
-/// credential mode 0440 if the service's user reaches it by an access list.
+/// credential mode 0440 if the service's user reaches it through an access control list.
 pub fn is_open(mode: u32, is_credential: bool) -> bool {
     let spared = if is_credential { 0o040 } else { 0 };
     mode & 0o077 & !spared != 0

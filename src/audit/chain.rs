@@ -56,7 +56,7 @@ impl fmt::Display for Hash {
     }
 }
 
-/// Bound of record numbers: no trail has as many records, so counting on from a number that was
+/// Upper bound of record numbers: no trail has that many records, so incrementing a number that was
 /// read can't overflow.
 pub(super) const TOO_MANY: u64 = 1 << 62;
 

@@ -224,7 +224,7 @@ fn serve(
         at_work(None);
         note_last(last, &writer, &result);
         for answer in answers {
-            // A caller that no longer waits is no error.
+            // It is not an error if a caller no longer waits.
             let _ = answer.send(result.clone());
         }
     }

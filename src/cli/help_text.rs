@@ -31,7 +31,7 @@ Environment:
       where systemd puts credentials: api-token takes precedence over
       token_file, and witness-key over key_file
   NO_COLOR  no colours, whatever its value
-  TZ  the time zone of the times that are shown, and that audit show reads
+  TZ  the time zone of times in the output, and of times given to audit show
 
 Examples:
   snaprotate demo
@@ -74,8 +74,9 @@ Examples:
       from a timer or another scheduler, instead of the service";
 
 pub(super) const CHECK: &str = "\
-With --online, a server without snapshots is missing from the listing. Whether
-it exists under its name is then still unknown, which is a note, not a problem.
+The provider's listing doesn't include a server without snapshots. With
+--online, whether such a server exists under its name may be unknown, which is a
+note, not a problem.
 
 Exit codes:
   0  no problems, though there may be warnings
@@ -97,8 +98,8 @@ Until the first policy is written, no snapshot is own.
 
 A snapshot is own if a rotation of the policy in force would give it its name.
 Every other snapshot is foreign, and the rotation never changes it. Times are
-local (TZ); a terminal of less than 110 columns shows only ages. If a listing
-can't be relied on, it is shown with the reason.
+local (TZ); on a terminal with fewer than 110 columns, only ages are shown. If a
+listing can't be relied on, it is shown with the reason.
 
 Exit codes:
   0  listed
@@ -115,9 +116,9 @@ Examples:
 
 pub(super) const INIT: &str = "\
 From its first start on, the service prunes the oldest snapshots of a recognised
-pattern beyond keep: run plan first to see which. Stop whatever has made these
-snapshots until now, or both will make them. A server without snapshots is in no
-listing, and gets no file.
+pattern beyond keep: run plan first to see which. Stop whatever has been making
+these snapshots; otherwise it and the service both make them. A server without
+snapshots is in no listing, and gets no file.
 
 Exit codes:
   0  files written or printed
@@ -161,9 +162,9 @@ pub(super) const STATUS: &str = "\
 The last slot is the newest one that was due. \"due\" refers to the slot's own
 time, which the snapshot is named after.
 
-The state gives the reason, and the age of the listing if no newer one can be
-had. The service lists an idle server again only at its next slot. What is shown
-next to a snapshot applies now: the next slot may change it.
+The state gives the reason, and the age of the listing if no newer one is
+available. The service lists an idle server again only at its next slot. What is
+shown next to a snapshot applies now: the next slot may change it.
 
 Last slot:
   made          its snapshot is listed and completed; the time is the snapshot's
@@ -175,7 +176,7 @@ Last slot:
 
 Exit codes:
   0  no alert is active
-  1  alerts are active, or the service can't be asked
+  1  alerts are active, or the service can't be reached
   2  usage error, a server that the service doesn't have, a --config file that
      doesn't exist
   3  the service isn't running
@@ -199,8 +200,8 @@ Examples:
 
 pub(super) const NOTIFY_TEST: &str = "\
 A line for each receiver says ok, or why the message could not be delivered. The
-service doesn't have to run, and isn't disturbed if it does. A receiver of type
-ping only gets a log entry (/log), which doesn't change its state.
+service doesn't have to be running, and isn't disturbed if it is. A receiver of
+type ping only gets a log entry (/log), which doesn't change its state.
 
 Exit codes:
   0  every receiver accepted the message
@@ -312,7 +313,7 @@ Examples:
       for fish";
 
 pub(super) const SCHEMA: &str = "\
-The schemas are of JSON Schema, draft 2020-12. Once the package is installed,
+The schemas use JSON Schema draft 2020-12. Once the package is installed,
 editors find the schemas of the two files through the first line of the example
 files, #:schema.
 

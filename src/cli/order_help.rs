@@ -3,11 +3,11 @@
 pub(super) const PAUSE: &str = "\
 A pause survives restarts. Operators' orders (create, delete, restore) are still
 carried out, and slots that pass during the pause raise no alert. Operations
-that began before the pause are named, and watched to their end.
+that began before the pause are listed, and followed until they end.
 
 Exit codes:
   0  paused
-  1  the pause can't be recorded, or the service can't be asked
+  1  the pause can't be recorded, or the service can't be reached
   2  configuration or usage error, unknown server
 
 Examples:
@@ -18,21 +18,21 @@ Examples:
 
 pub(super) const RESUME: &str = "\
 The newest slot that passed runs at once if its catch_up allows it; older slots
-don't. From now on the clock counts as correct, which ends a block by an intent
-that a wrong clock dated in the future. A server that was paused by name stays
-paused until it is resumed by name.
+don't. From now on the clock counts as correct. This ends a block caused by an
+intent that a wrong clock dated in the future. A server that was paused by name
+stays paused until it is resumed by name.
 
 With --server, on a server that is not paused, resume confirms that you have
-looked. It agrees to what the alerts ask for, and names each thing that it
-agrees to. A snapshot that the provider stores differently from the request
-counts as handled. Snapshots beyond keep that no new snapshot has replaced are
-deleted. A full server may be pruned for a slot again. A restore with an unknown
-outcome counts as over.
+checked its alerts. It agrees to what the alerts ask for, and names each thing
+that it agrees to. A snapshot that the provider stores differently from the
+request counts as handled. Snapshots beyond keep that no new snapshot has
+replaced are deleted. A full server may be pruned for a slot again. A restore
+with an unknown outcome counts as over.
 
 Exit codes:
   0  resumed; or there was nothing to resume, and nothing is recorded
   1  the resume can't be recorded, one server was named while every server is
-     paused, or the service can't be asked
+     paused, or the service can't be reached
   2  configuration or usage error, unknown server
 
 Examples:
@@ -77,8 +77,8 @@ The snapshot overwrites everything on the server; the provider stops the server
 meanwhile. The request is sent only once, whatever the answer. Afterwards the
 rotation changes nothing on the server for restore_window. With --safety, the
 rotation doesn't delete the snapshot to restore while the snapshot of the
-present state is made. Only the provider's list of servers, GET /servers/, shows
-when the restore is over; without that list, --wait ends at once.
+current state is being made. Only the provider's list of servers, GET /servers/,
+shows when the restore is over; without that list, --wait ends at once.
 
 Exit codes:
   0  accepted by the provider; with --wait: the restore is over

@@ -37,7 +37,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         let server = printable_name(&begun.server);
         let _ = write!(
             text,
-            "\n{server}: {}; this operation is watched to its end",
+            "\n{server}: {}; the service follows this operation until it ends",
             begun.what
         );
     }

@@ -36,8 +36,8 @@ pub(super) const SCHEMAS: [(&str, &str); 10] = [
 /// Which one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// config or policy for one of the two files; each other name is the command whose --json
-    /// output the schema describes [default: list the names]
+    /// config or policy for a configuration file; every other name is that of the command whose
+    /// --json output the schema describes [default: list the names]
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SCHEMAS.map(|(name, _)| name)))]
     name: Option<String>,
 }

@@ -29,7 +29,9 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     // The default file need not exist, since nobody asked for it.
     if missing && cli.config != Path::new(DEFAULT_FILE) {
         let file = printable_path(&cli.config);
-        let why = format!("{file}: no such file: give the service's own file as --config, or none");
+        let why = format!(
+            "{file}: no such file: pass the service's own file with --config, or leave --config out"
+        );
         return Err(CommandError::Settings(why));
     }
     let socket = control_socket();

@@ -98,7 +98,7 @@ fn wrong_servers_are_refused_with_place_and_remedy() {
         case("[server]\nid = 7\nname = full", "7:8: error", "not TOML: the value of name", "in double quotes: name = "),
         case("[server]\nid = 0", "6:6: error", "id must be positive", "id = 12345"),
         case("[server]\nid = -7", "6:6: error", "id: -7 is negative", "whole number"),
-        case("[server]\nid = \"7 8\"", "6:6: error", "an id is a whole number, or 1 to 64 printable characters without blanks", "write the provider's id of the server"),
+        case("[server]\nid = \"7 8\"", "6:6: error", "an id is a whole number, or 1 to 64 printable characters without spaces", "write the provider's id of the server"),
         case("[server]\nid = 7\nname = \"\"", "7:8: error", "name: it is empty", "remove the key"),
         case("[server]\nid = 7\nprotect = [1.5]", "7:12: error", "names or ids, in strings, or ids as whole numbers, not a decimal number", "801"),
         case("[server]\nid = 7\nprotect = \"x\"", "7:11: error", "protect must be a list, not a string", "write protect = [\"weekly-snapshot-2025-01-08\", 801]"),

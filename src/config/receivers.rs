@@ -116,7 +116,7 @@ impl ReceiverContext<'_> {
             log.error(
                 at,
                 "servers is empty",
-                "name some, or remove the key for all",
+                "name at least one, or remove the key to include all",
             );
         }
         let mut servers = BTreeSet::new();
@@ -150,7 +150,11 @@ impl ReceiverContext<'_> {
                 || "name a server by its id, its name, or its policy file's stem".to_owned(),
                 |near| format!("did you mean {near:?}?"),
             );
-            log.error(&found.at, format!("no policy is for server {said}"), remedy);
+            log.error(
+                &found.at,
+                format!("there is no policy for server {said}"),
+                remedy,
+            );
         }
         servers
     }
@@ -165,7 +169,7 @@ impl ReceiverContext<'_> {
             log.error(
                 at,
                 "rotations is empty",
-                "name some, or remove the key for all",
+                "name at least one, or remove the key to include all",
             );
         }
         let all = || {
@@ -194,7 +198,7 @@ fn kinds_of(kinds: Vec<Located<String>>, at: &Position, log: &mut Diagnostics) -
         log.error(
             at,
             "on is empty",
-            "name some kinds, or remove the key for all",
+            "name at least one kind, or remove the key to include all",
         );
     }
     for found in &kinds {

@@ -230,7 +230,7 @@ impl ServerHistory {
             ("the server that it stopped for", "may still be down")
         };
         let reason = format!(
-            "the service is ending, and {what} {} {then}: if the server is down, start it at the provider, or start the service again, which then starts the server",
+            "the service is stopping, and {what} {} {then}: if the server is down, start it at the provider, or start the service again, which then starts the server",
             downtime.snapshot
         );
         Some((downtime.rotation.clone(), reason))

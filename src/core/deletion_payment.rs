@@ -4,11 +4,11 @@
 //! A completed own snapshot is deleted only if it is paid for:
 //!
 //! - by a newer one of the same rotation that the rotation created itself and saw completed, in at
-//!   least two listings and in the last one, under the requested name, the answered or found id,
-//!   and a date that agrees. Each pays once, and only if a snapshot was beyond `keep` when it was
-//!   completed. Snapshots that a growing rotation made can't pay later. A prune-first is paid for
-//!   by a promised snapshot: no second promise is given before the first is kept
-//!   (`payment_rules.rs`);
+//!   least two listings and in the last one, under the requested name, the id that the answer gave
+//!   or a listing showed, and a date that agrees. Each pays once, and only if a snapshot was beyond
+//!   `keep` when it was completed. Snapshots that a growing rotation made can't pay later. A
+//!   prune-first is paid for by a promised snapshot: no second promise is given before the first is
+//!   kept (`payment_rules.rs`);
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!
@@ -67,8 +67,8 @@ impl DecisionContext<'_> {
         if self.agreed(own) {
             return Some(PaidBy::Agreed);
         }
-        // An announced snapshot does not go before its time, even if another payment would cover
-        // it.
+        // An announced snapshot is not deleted before its grace has passed, even if another payment
+        // would cover it.
         if self.announced(own) {
             return None;
         }
@@ -145,7 +145,7 @@ impl DecisionContext<'_> {
         self.uncovered(spares, payments, owned, named)
     }
 
-    /// Returns the spares that no payment covers. Each payment covers one.
+    /// Returns the surplus snapshots that no payment covers. Each payment covers one.
     pub(super) fn uncovered<'a>(
         &self,
         spares: impl Iterator<Item = (OwnSnapshot<'a>, SurplusReason)>,

@@ -175,7 +175,7 @@ impl DecisionContext<'_> {
         }
         let (max_hold, _) = self.bounds(hold);
         if hold.since.elapsed(self.now) >= max_hold {
-            return Some(format!("max_hold is over before {name} is finished"));
+            return Some(format!("max_hold expired before {name} was finished"));
         }
         self.accepted(hold)
             .then(|| format!("the provider has accepted {name}"))

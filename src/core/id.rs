@@ -20,7 +20,7 @@ enum Id {
 
 /// The error for a text that is not an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id is a whole number, or 1 to {LONGEST} printable characters without blanks")]
+#[error("an id is a whole number, or 1 to {LONGEST} printable characters without spaces")]
 pub struct InvalidId;
 
 impl FromStr for Id {
@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Id {
             type Value = Id;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an id: a whole number, or a text")
+                f.write_str("an id: a whole number or a string")
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id, E> {

@@ -58,7 +58,7 @@ impl Inventory {
         if rows > MOST_ROWS {
             self.snapshots.truncate(MOST_ROWS);
             self.doubt.get_or_insert(format!(
-                "it shows {rows} snapshots of this server, which is more than a server can have: check the answer of the provider"
+                "it shows {rows} snapshots of this server, which is more than a server can have: check the provider's answer"
             ));
         }
     }

@@ -1,5 +1,5 @@
 //! Rule 0 of the decision: a server that is paused, or was restored a short while ago, is left
-//! alone. Calls that were sent before are watched to their end.
+//! alone. Calls that were sent before are followed until they end.
 
 use super::decide::{DecisionContext, Step};
 use super::event::ServerEvent;

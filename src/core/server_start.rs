@@ -191,7 +191,7 @@ impl OwedStart<'_> {
             return Some("the policy no longer stops the server".to_owned());
         };
         if self.lasts() >= stop.longest {
-            return Some(format!("max_stopped is over before {name} is finished"));
+            return Some(format!("max_stopped expired before {name} was finished"));
         }
         if self.making().is_none() {
             let slot = self.history.slot(&self.downtime.rotation, name);

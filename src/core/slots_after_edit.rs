@@ -35,7 +35,9 @@ impl DecisionContext<'_> {
             }
             Some(name) if is_same(old) => (
                 SlotOutcome::Paused,
-                format!("the name pattern changed: its snapshot is made as {name}"),
+                format!(
+                    "the name pattern changed: its snapshot will be made under the name {name}"
+                ),
             ),
             _ => unrun(
                 old,

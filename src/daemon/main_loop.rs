@@ -59,10 +59,10 @@ async fn prepared(config: Config, signals: &mut Signals) -> Result<Option<Servic
             prepared => return prepared.map(Some),
         };
         if !said {
-            tracing::error!(event = "disk_full", error = %full, "the disk is full: nothing is changed; the start waits until there is room");
+            tracing::error!(event = "disk_full", error = %full, "the disk is full: nothing is changed; startup waits until there is free space");
             said = true;
         }
-        Systemd::starting("waiting until the disk has room", ROOM + PATIENCE);
+        Systemd::starting("waiting for free disk space", ROOM + PATIENCE);
         tokio::select! {
             signal = signals.next() => if let Signal::Stop(_) = signal {
                 return Ok(None);

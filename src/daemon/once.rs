@@ -63,7 +63,7 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
         .is_err()
     {
         tracing::warn!(
-            "the checkpoint of the trail is not delivered yet; the next run tries again"
+            "the checkpoint of the trail has not been delivered yet; the next run will try again"
         );
     }
     service.end(reason).await;

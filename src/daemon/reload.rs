@@ -162,7 +162,7 @@ async fn refuse(service: &Service, wrong: ConfigProblems) -> String {
     service.tell(&raised);
     let events = vec![GlobalEvent::ConfigRefused { problems }, raised];
     if let Err(error) = service.record(events).await {
-        tracing::error!(%error, "the refusal can't be recorded");
+        tracing::error!(%error, "the refused configuration can't be recorded in the trail");
     }
     reason
 }

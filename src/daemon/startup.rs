@@ -132,7 +132,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     // A full disk does not keep the service from starting. Without a trail the engine changes
     // nothing, and it resumes when there is room (I6).
     if let Err(error) = service.record(events).await {
-        tracing::error!(%error, "the start can't be recorded");
+        tracing::error!(%error, "the start of the service can't be recorded in the trail");
     }
     service.witness.resume(sealed, failed).await;
     for warning in &service.config.warnings {
@@ -190,7 +190,7 @@ impl Service {
             reason: reason.to_owned(),
         };
         if let Err(error) = self.record(vec![stopped]).await {
-            tracing::error!(%error, "the end can't be recorded");
+            tracing::error!(%error, "the stop of the service can't be recorded in the trail");
         }
         tracing::info!(reason, "daemon_stopped");
         self.trail.clone().close().await;

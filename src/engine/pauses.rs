@@ -16,7 +16,7 @@ use crate::core::snapshot::ServerId;
 pub struct PauseResult {
     /// When the pause began; `None` if there is none.
     pub since: Option<Timestamp>,
-    /// Mutations that began before the pause and are watched to their end.
+    /// Mutations that began before the pause and are followed until they end.
     pub begun: Vec<OpenMutation>,
     /// Names of the servers that keep a pause of their own.
     pub paused: Vec<String>,

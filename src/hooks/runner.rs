@@ -103,7 +103,7 @@ pub async fn serve(
             _ => gone,
         },
         () = ended => "the runner was asked to stop",
-        () = sleep_until(latest) => "max_hold is over",
+        () = sleep_until(latest) => "max_hold expired",
     };
     run.release(why, true, &mut output).await
 }

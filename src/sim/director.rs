@@ -140,9 +140,9 @@ impl Director {
                 ProcessEnd::Restart(pause) => pause,
                 ProcessEnd::TrailLost => {
                     let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-                    // Without trail and state folder the next start is a first start, which could
-                    // have no record of a call that is on its way. The state folder stays if there
-                    // is one.
+                    // Without trail and state folder the next start is a first start, which has
+                    // no record of a call that is still in flight. So the state folder stays if
+                    // there is such a call.
                     let mut servers = world.servers.keys();
                     let head_stays = servers.any(|server| world.pending(*server).next().is_some());
                     let state = (!head_stays).then(state_dir);
@@ -263,7 +263,7 @@ impl Director {
         self.lives.push(life);
         if !matches!(ending, ProcessEnd::Crash(..)) {
             stop.cancel();
-            // It may still die in the call that it waits for.
+            // The process may still die during the call that it waits for.
             tokio::select! {
                 biased;
                 () = self.death(&died) => ending = ProcessEnd::Crash(self.crash, AFTER_DEATH),
@@ -281,7 +281,7 @@ impl Director {
         ending
     }
 
-    /// Returns when the process dies.
+    /// Waits until the process dies.
     async fn death(&self, died: &Notify) {
         died.notified().await;
         // A late notification about the previous process is not the death of this one.

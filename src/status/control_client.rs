@@ -15,10 +15,10 @@ use crate::core::plan::NextChanges;
 use crate::core::snapshot::ServerId;
 use crate::engine::{OrderOutcome, PauseResult};
 
-/// Longer than any answer of the service takes, except to an order.
+/// Longer than the service takes for any answer, except to an order.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Longer than an order may wait and its call may take.
+/// Longer than the wait of an order and its call may take together.
 const ORDER_PATIENCE: Duration = Duration::from_mins(30);
 
 /// The reason for a missing answer.

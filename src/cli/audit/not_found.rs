@@ -14,7 +14,7 @@ use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::status::server_lookup::near;
 
-/// Rotations that an error lists, at most.
+/// Maximum number of rotations that an error lists.
 const NAMED: usize = 8;
 
 /// The names that were asked for.
@@ -76,7 +76,7 @@ pub(super) fn told(
     })
 }
 
-/// Finds the server that no present policy names: by its id, or by the name that a policy or the
+/// Finds the server that no current policy names: by its id, or by the name that a policy or the
 /// provider last gave it in the trail. Prints a note if it was found by name.
 pub(super) fn former(
     typed: &str,
@@ -103,9 +103,11 @@ pub(super) fn former(
     let now = policies.iter().find(|policy| policy.server == server);
     let now = now.map(|policy| printable(policy.called(), NAME_SHOWN));
     note(&match now {
-        Some(now) => format!("server {server} was called {shown} before, and is called {now} now"),
+        Some(now) => {
+            format!("server {server} was formerly called {shown}, and is now called {now}")
+        }
         None => format!(
-            "no readable policy is for {shown}: the records below are of server {server}, which had this name last"
+            "there is no readable policy for {shown}: the records below are those of server {server}, which last had this name"
         ),
     });
     Some(server)

@@ -26,7 +26,7 @@ use crate::daemon::CommandError;
 
 /// Records shown on a terminal if neither `--since` nor `--last` is given.
 const SCREENFUL: usize = 200;
-/// Unreadable lines that are reported one by one; more of them are only counted.
+/// Unreadable lines that are reported one by one; any further ones are only counted.
 const TOLD: u64 = 5;
 
 /// Which records to show, and how.
@@ -39,7 +39,7 @@ pub struct Args {
     /// today), today, yesterday, or how long ago: 2d, 12h, 90m; local if it has no time zone
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Up to this time, written in the same way; a day counts to its end
+    /// Up to this time, written in the same way; a date includes the whole day
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Only this event, such as `delete_intent`, or all events of a group: alert, create, delete,
@@ -159,7 +159,7 @@ fn filter(
         let integer = |id: &ServerId| id.number().is_some();
         let id = || server.parse().ok().filter(integer);
         let found = server_argument::find(policies, server)?.map(|policy| policy.server.clone());
-        // The trail also has servers that have no policy any more.
+        // The trail also has servers that no longer have a policy.
         match found.or_else(id) {
             Some(server) => Ok(server),
             None => not_found::former(server, policies, files_since(trail, None)?)
@@ -183,7 +183,8 @@ fn filter(
     })
 }
 
-/// Collects the names that an id bears, since records before a create's answer have no id.
+/// Collects the names that the trail gives for an id, since records before a create's answer have
+/// no id.
 fn names_of(asked: &mut SnapshotQuery, files: &[PathBuf]) {
     for record in files.iter().cloned().flat_map(records).flatten() {
         let said = RecordFields::of(&record);

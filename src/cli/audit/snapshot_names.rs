@@ -10,7 +10,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 /// trail holds. Deleted ones are removed, so this is far more than a server holds.
 const REMEMBERED: usize = 64;
 
-/// The snapshots of each server, and the name that its policy had last.
+/// The snapshots of each server, and the name that its policy last had.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotNames {
     snapshots: BTreeMap<ServerId, Vec<NamedSnapshot>>,

@@ -86,7 +86,7 @@ fn as_text(folder: &Path, found: &Verified, witnessed: Option<&WitnessReport>) -
     lines.extend(found.problems.iter().map(|line| format!("broken: {line}")));
     let torn = found.torn.iter();
     lines.extend(torn.map(|line| {
-        format!("torn by a crash, an incomplete record on which nothing was done yet: {line}")
+        format!("incomplete record, torn by a crash; nothing was done yet because of it: {line}")
     }));
     lines.extend(found.notices.iter().map(|line| format!("note: {line}")));
     lines.extend(

@@ -17,7 +17,7 @@ use crate::config::{self, Environment, Folders};
 use crate::core::sanitize::{counted, utc};
 use crate::daemon::CommandError;
 
-/// Largest file read, in bytes. A year of daily checkpoints has 100 KB.
+/// Largest file read, in bytes. A year of daily checkpoints takes 100 KB.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// The file name that means standard input.
@@ -58,8 +58,8 @@ pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, 
 
 fn own_key(config: &Path) -> Result<VerifierKey, String> {
     let env = Environment::from_process();
-    let path = config::witness_key(config, &env)
-        .ok_or("there is no key of [audit.witness] to verify with")?;
+    let path =
+        config::witness_key(config, &env).ok_or("[audit.witness] has no key to verify with")?;
     let text = secret(&path, env.credentials_directory.as_deref(), "witness key")?;
     let key = SignerKey::parse(&text).map_err(|why| format!("{} {why}", path.display()))?;
     Ok(key.verifier().clone())
@@ -112,7 +112,7 @@ fn read(file: &Path) -> io::Result<String> {
             "it is too large for a file of checkpoints",
         ));
     }
-    // A note may be amid bytes that are no text.
+    // A note may be surrounded by bytes that are not text.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -19,7 +19,7 @@ use crate::config::{Config, Problem, SecretChecks, Severity, policies_folder};
 use crate::core::sanitize::{counted, printable};
 use crate::daemon::{CommandError, api_settings, read_only_plan};
 
-/// What to look at, and how to say it.
+/// The options of `check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Also ask the provider: does the token work, is each server named as in its policy, is
@@ -185,7 +185,8 @@ fn online(
         problems: {
             let settings = api_settings(&config.api);
             let all = asked.and_then(AccountAnswers::all);
-            // Before the first run, and for a user who may not read it, the trail tells nothing.
+            // Before the first run there is no trail, and the user may lack permission to read it;
+            // the check then uses no history.
             let histories = read_only_plan::histories(config, now).unwrap_or_default();
             let mut problems = findings(config, &listing, all, &histories, now);
             problems.extend(

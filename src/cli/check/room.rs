@@ -73,12 +73,13 @@ impl PolicyCheck<'_> {
                 "copies",
                 Some(name.to_owned()),
                 message,
-                "protect by id the ones to keep",
+                "protect the ones to keep by their ids",
             );
         }
         for name in ahead {
-            let message =
-                format!("{name:?} has the name of a future slot, which will then count as made");
+            let message = format!(
+                "{name:?} is the name of a future slot's snapshot: that slot will count as made"
+            );
             self.say(
                 FindingSeverity::Warning,
                 "name_ahead",

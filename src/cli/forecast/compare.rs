@@ -200,7 +200,7 @@ fn days_before<'a>(
 fn in_words(found: &BTreeMap<&str, Vec<i32>>) -> String {
     let each = found.iter().map(|(rotation, days)| {
         let days: Vec<_> = days.iter().map(ToString::to_string).collect();
-        format!("{rotation} of {} days before", days.join(", "))
+        format!("{rotation} (days before: {})", days.join(", "))
     });
     each.collect::<Vec<_>>().join("; ")
 }

@@ -177,7 +177,7 @@ fn against(
 fn picturable(args: &Args, servers: usize) -> Result<(), CommandError> {
     if args.svg.is_some() && servers > MOST_IN_PICTURE {
         return Err(CommandError::Settings(format!(
-            "{servers} servers are too many for one picture ({MOST_IN_PICTURE} at most): name one with --server"
+            "{servers} servers are too many for one picture (at most {MOST_IN_PICTURE}): name one with --server"
         )));
     }
     Ok(())

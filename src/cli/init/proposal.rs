@@ -109,7 +109,7 @@ pub(super) fn proposal(
 #
 # With this file the service takes the snapshots below, and FROM ITS FIRST START ON deletes
 # the oldest snapshots of each pattern beyond `keep`. To see which: snaprotate plan
-# Stop whatever has made these snapshots until now, or both will make them.
+# Stop whatever has been making these snapshots; otherwise it and the service both make them.
 ",
         called(&server, rows),
         setting.now.date(),
@@ -236,8 +236,8 @@ fn comments(
         let _ = writeln!(
             text,
             "
-# {} snapshots follow {}; the newest is of {}. Nothing seems to make them any
-# more, so they are left alone. To have a rotation prune them with its own, add to it
+# {} snapshots follow {}; the newest is from {}. Nothing seems to make them any
+# more, so they are left alone. To have a rotation prune them with its own, add to that rotation
 # former_names = [\"{}\"]",
             one.held,
             one.pattern,

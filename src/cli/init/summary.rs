@@ -128,11 +128,11 @@ pub(super) fn told(done: &InitResult<'_>) -> String {
     match (running(main), config.is_empty()) {
         (Some(_), true) => next(
             "systemctl reload snaprotate".to_owned(),
-            "puts the files in force in the running service",
+            "makes the running service use the files",
         ),
         (Some(pid), false) => next(
             format!("kill -HUP {pid}"),
-            "puts the files in force in the running service",
+            "makes the running service use the files",
         ),
         (None, true) => next("systemctl enable --now snaprotate".to_owned(), rotates),
         (None, false) => next(format!("snaprotate run{config}"), rotates),

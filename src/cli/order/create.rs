@@ -25,7 +25,7 @@ pub struct Create {
     /// slot could have
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// A text for people, which the provider stores with the snapshot
+    /// A description, which the provider stores with the snapshot
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
     /// Wait until the snapshot is completed, which takes some minutes
@@ -96,7 +96,7 @@ fn ended(row: &Snapshot, name: &str, sent: Timestamp, now: Timestamp) -> (String
             Some(otherwise) => (format!("is completed, but {otherwise}"), Exit::Bad),
             None => ("is completed".to_owned(), Exit::Good),
         },
-        Status::Failed => ("failed, as the provider reports".to_owned(), Exit::Bad),
+        Status::Failed => ("failed, according to the provider".to_owned(), Exit::Bad),
         status => (
             format!(
                 "has the status {:?}, which is not documented",

@@ -27,8 +27,8 @@ pub struct Restore {
     /// Don't ask for the server's name
     #[arg(long)]
     pub yes: bool,
-    /// First take a snapshot of the server as it is now, and wait for it; without --safety or
-    /// --no-safety you are asked if there is room for it
+    /// First take a snapshot of the server as it is now, and wait for it; if there is room
+    /// for it, and neither --safety nor --no-safety is given, you are asked whether to take it
     #[arg(long, conflicts_with = "no_safety")]
     pub safety: bool,
     /// Take no such snapshot
@@ -73,7 +73,7 @@ fn safety(target: &Target, args: &Restore) -> Result<bool, CommandError> {
     }
     if held >= limit {
         say(&format!(
-            "there is no room for a snapshot of the present state: {held} of {limit} places are taken"
+            "there is no room for a snapshot of the current state: {held} of {limit} places are taken"
         ))?;
         return Ok(false);
     }
@@ -95,12 +95,11 @@ fn safely(
         spare: Some(id.clone()),
         description: None,
     };
-    let wait =
-        "waiting; the restore begins only then: if you end this command first, nothing is restored";
+    let wait = "waiting; the restore begins when this snapshot is completed: if you end this command first, nothing is restored";
     let made = make(target, order, Some(wait));
     if !matches!(made, Ok(Exit::Good)) {
         say(&format!(
-            "{} was not restored, because the snapshot of its present state is not confirmed as completed",
+            "{} was not restored, because the snapshot of its current state is not confirmed as completed",
             target.called()
         ))?;
         return made;
@@ -147,7 +146,7 @@ fn send(
             Exit::Good,
         ),
         RestoreEnding::Still => (
-            "is still being restored, as the provider reports: check there".to_owned(),
+            "is still being restored according to the provider: check there".to_owned(),
             Exit::Bad,
         ),
         RestoreEnding::Untold(why) => (

@@ -13,7 +13,7 @@ use crate::status::state_text::span;
 use crate::status::terminal_text::receiver_line;
 use crate::status::view::{AlertView, FleetView, ServerView};
 
-/// Alerts that are listed one by one, at most.
+/// Maximum number of alerts that are listed one by one.
 const ALERTS: usize = 8;
 
 /// The kinds of the active alerts of each server.
