@@ -85,16 +85,14 @@ impl Message {
             [] => "of snaprotate's alerts".to_owned(),
             [alert] => format!("{} {}", called(alert), kind(alert)),
             alerts => {
-                let mut kinds = BTreeMap::<_, u32>::new();
-                for alert in alerts {
-                    *kinds.entry(kind(alert)).or_default() += 1;
-                }
-                let kinds: Vec<_> = kinds
-                    .iter()
-                    .map(|(kind, n)| format!("{n} {kind}"))
-                    .collect();
-                let kinds = kinds.join(", ");
-                format!("{} alerts: {kinds}{}", alerts.len(), places(alerts))
+                let of_server = |alert: &&Alert| alert.server.is_some();
+                let (servers, service): (Vec<_>, Vec<_>) = alerts.iter().partition(of_server);
+                let parts = [
+                    format!("{}{}", counts(&servers), places(&servers)),
+                    counts(&service),
+                ];
+                let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+                format!("{} alerts: {}", alerts.len(), parts.join("; "))
             }
         };
         let host = printable(&self.host, NAME);
@@ -195,8 +193,18 @@ fn called(alert: &Alert) -> String {
     printable(name, NAME)
 }
 
+/// Returns how many alerts of each kind there are.
+fn counts(alerts: &[&Alert]) -> String {
+    let mut kinds = BTreeMap::<_, u32>::new();
+    for alert in alerts {
+        *kinds.entry(kind(alert)).or_default() += 1;
+    }
+    let kinds = kinds.iter().map(|(kind, n)| format!("{n} {kind}"));
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
 /// Returns the names of the first few servers of the alerts.
-fn places(alerts: &[Alert]) -> String {
+fn places(alerts: &[&Alert]) -> String {
     let mut seen = BTreeSet::new();
     let places = alerts.iter().filter(|alert| {
         let place = alert.server.as_ref();

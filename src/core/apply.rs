@@ -49,6 +49,8 @@ impl ServerHistory {
                 }
             }
             ServerEvent::RotationRemoved { rotation } => self.notes(rotation).leave(),
+            // The record names the policy, and so the history does.
+            ServerEvent::PolicyRenamed { .. } => {}
             ServerEvent::ServerRemoved => {
                 self.removed = true;
                 self.blocked = None;
@@ -81,9 +83,13 @@ impl ServerHistory {
                 snapshot,
                 ..
             } => {
-                self.note(rotation, snapshot, *slot).ending = Some(SlotOutcome::Completed);
+                let note = self.note(rotation, snapshot, *slot);
+                note.ending = Some(SlotOutcome::Completed);
+                // It was created without a stop, so the server was stopped already.
+                let was_stopped = note.intents > 0 && note.stops == 0;
                 let notes = self.notes(rotation);
                 (notes.failed, notes.missing) = (None, None);
+                (notes.ran).take_if(|ran| was_stopped && *ran.name != **snapshot);
             }
             ServerEvent::SlotSkipped {
                 rotation,
@@ -139,7 +145,7 @@ impl ServerHistory {
                 }
                 self.open = Some(PendingOp::Create {
                     name: snapshot.clone(),
-                    known: known.clone(),
+                    known: self.with_deleted(known),
                     id: None,
                     claimed: None,
                     said: None,
@@ -185,7 +191,7 @@ impl ServerHistory {
                 ..
             } => {
                 self.last_intent = Some(at.wall);
-                self.last_delete = Some(id.clone());
+                self.sent_delete(id);
                 // A victim that is deleted in its own right ends the promise.
                 self.prune_first.take_if(|prune| prune.victim == *id);
                 if let Some(known) = prune_first {

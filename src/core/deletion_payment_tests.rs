@@ -45,6 +45,30 @@ fn i19_one_that_was_made_pays_for_one_that_is_beyond_keep() {
 }
 
 #[test]
+fn i19_a_snapshot_that_was_deleted_and_is_listed_again_is_not_what_a_later_create_made() {
+    let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
+    world.recorded();
+    let name = "weekly-2026-11-22";
+    let there = world.make(name, Status::Failed);
+    world.record(&ServerEvent::DeleteIntent {
+        rotation: "weekly".to_owned(),
+        snapshot: name.to_owned(),
+        id: there.clone(),
+        prune_first: None,
+        paid_by: None,
+        reason: String::new(),
+        by: None,
+    });
+    world.record(&ServerEvent::DeleteConfirmed { id: there.clone() });
+    world.snapshots.retain(|row| row.id != there);
+    world.intend_create(name);
+    let Some(PendingOp::Create { known, .. }) = &world.history.open else {
+        panic!("no create is open");
+    };
+    assert!(known.contains(&there), "{known:?}");
+}
+
+#[test]
 fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation_s_own() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
     world.settle(&Status::InProgress);

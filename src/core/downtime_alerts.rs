@@ -82,7 +82,7 @@ impl OwedStart<'_> {
             _ => "its start is retried".to_owned(),
         };
         let gone = if self.policy.is_none() {
-            "; its policy was removed"
+            "; no policy in force names it by this id"
         } else {
             ""
         };

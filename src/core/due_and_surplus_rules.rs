@@ -20,7 +20,7 @@ const MOST_COUNTED: usize = 1000;
 
 const CATCH_UP_PASSED: &str = "its catch_up time has passed";
 
-const SETTLES: &str = "the server is full, and holds a new snapshot that the rotation didn't make: nothing is deleted to make room until the settle window is over";
+const SETTLES: &str = "the server is full, and a snapshot that the rotation did not make was first seen a short time ago: nothing is deleted to make room until the settle window is over";
 
 /// The demand of one rotation.
 pub(super) enum RotationDemand {

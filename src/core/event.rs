@@ -51,6 +51,8 @@ pub enum ServerEvent {
     },
     /// A rotation left the policy; its snapshots are foreign from now on.
     RotationRemoved { rotation: String },
+    /// The policy's file has another name. The name identifies the server if its id changes.
+    PolicyRenamed { former: String },
     /// The policy was removed; open calls on the server stay unknown.
     ServerRemoved,
     /// The provider gives the server another id, or a second name beside the policy's.
@@ -334,6 +336,7 @@ impl ServerEvent {
         matches!(
             self,
             Self::RotationAdded { .. }
+                | Self::PolicyRenamed { .. }
                 | Self::RotationChanged { .. }
                 | Self::CreateIntent { .. }
                 | Self::DeleteIntent { .. }

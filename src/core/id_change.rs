@@ -29,6 +29,11 @@ impl ServerHistory {
         }
     }
 
+    /// Returns the policy's former file, if it has another name now.
+    pub fn renamed_policy(&self, file: &str) -> Option<&str> {
+        self.policy.as_deref().filter(|former| *former != file)
+    }
+
     /// Returns how sure it is that the policy names the server of this history, which was `former`
     /// until now. Returns `None` if it names another one.
     pub fn id_change(&self, former: &ServerId, policy: &Policy) -> Option<IdChange> {

@@ -1,6 +1,8 @@
 //! The snapshots in a server's history: unfinished ones of the rotation's creates, completed ones,
 //! foreign ones, and ones that vanished.
 
+use std::collections::BTreeSet;
+
 use super::event::RecordedAt;
 use super::inventory::MOST_ROWS;
 use super::recorded_settings::Fnv;
@@ -13,6 +15,9 @@ const MOST_MADE: usize = 8;
 
 /// Number of vanished snapshots kept per server, which the program did not delete.
 const MOST_VANISHED: usize = 16;
+
+/// Number of ids kept per server of snapshots whose deletes were sent last.
+const MOST_DELETED: usize = 8;
 
 /// Number of ids of foreign snapshots kept per server: two for each row of the longest listing.
 const MOST_FOREIGN: usize = 2 * MOST_ROWS;
@@ -195,6 +200,23 @@ impl ServerHistory {
             self.lapsed.remove(0);
         }
         self.lapsed.push(lapsed);
+    }
+
+    /// Keeps the id of a snapshot whose delete is sent.
+    pub(super) fn sent_delete(&mut self, id: &SnapshotId) {
+        self.last_delete = Some(id.clone());
+        self.deleted.retain(|known| known != id);
+        if self.deleted.len() == MOST_DELETED {
+            self.deleted.remove(0);
+        }
+        self.deleted.reserve_exact(1);
+        self.deleted.push(id.clone());
+    }
+
+    /// Returns these listed ids with those of deleted snapshots. If one of these is listed again,
+    /// no later create has made it (I19).
+    pub(super) fn with_deleted(&self, listed: &BTreeSet<SnapshotId>) -> BTreeSet<SnapshotId> {
+        listed.iter().chain(&self.deleted).cloned().collect()
     }
 
     /// Removes a snapshot that is gone.

@@ -223,6 +223,9 @@ pub struct ServerHistory {
     /// The snapshot of the last sent delete, until it is seen to be gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_delete: Option<SnapshotId>,
+    /// The last few snapshots whose deletes were sent. A provider may list one again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deleted: Vec<SnapshotId>,
     /// Number of refused deletes in a row.
     pub refused_deletes: u32,
     /// Time of the last refused delete.

@@ -188,7 +188,7 @@ impl OwedStart<'_> {
             });
         }
         let Some(stop) = self.stop() else {
-            return Some("the policy no longer stops the server".to_owned());
+            return Some("no policy in force stops the server for its snapshots".to_owned());
         };
         if self.lasts() >= stop.longest {
             return Some(format!("max_stopped expired before {name} was finished"));

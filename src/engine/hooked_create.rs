@@ -214,12 +214,7 @@ impl<A: SnapshotApi> Engine<A> {
                 .collect()
         };
         let releases = owed.iter().map(|(server, runtime)| {
-            // The state may not be under the policy's new id yet.
-            let heir = self.id_in_force(server, &wanted);
-            let id = heir.map_or_else(|| server.clone(), |(heir, _)| heir);
-            let policies = &wanted.policies;
-            let policy = policies.get(server).or_else(|| policies.get(&id));
-            let policy = policy.map(Arc::as_ref);
+            let policy = self.policy_of_state(server, &wanted).map(Arc::as_ref);
             async move {
                 let hold = lock(runtime).history.hold.as_deref().cloned();
                 let early = hold.is_some_and(|hold| making(runtime, &hold.snapshot));

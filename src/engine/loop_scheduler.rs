@@ -51,7 +51,6 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     async fn turn(self: &Arc<Self>, stop: CancellationToken, once: bool) {
-        self.is_running.store(true, Ordering::Relaxed);
         let mut observer = tokio::spawn(Arc::clone(self).observe());
         let mut fleet = WorkQueue::default();
         let mut wanted = self.wanted().policies;

@@ -62,7 +62,7 @@ pub use server_runtime::{AcceptedListing, ListingFailure};
 pub use shared_listing::observe_once;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -131,6 +131,8 @@ pub struct Engine<A> {
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     /// Former ids of servers, with the ids by which the policies in force name them.
     id_changes: Mutex<BTreeMap<ServerId, (ServerId, IdChange)>>,
+    /// Held while a state moves to its new id, or while a pause goes to where the state is.
+    renaming: tokio::sync::Mutex<()>,
     owners: SnapshotOwners,
     all_paused: Mutex<GlobalPause>,
     called: Mutex<WakeRequests>,
@@ -148,8 +150,6 @@ pub struct Engine<A> {
     /// Limits concurrent decisions. A permit is kept until the decision's records are written.
     turns: Semaphore,
     working: AtomicUsize,
-    /// True while the servers' loops run.
-    is_running: AtomicBool,
     progress: AtomicU64,
     decisions: DecisionCounters,
     wake: Notify,
@@ -221,6 +221,7 @@ impl<A: SnapshotApi> Engine<A> {
             runtimes: Mutex::new(runtimes.collect()),
             other_ids,
             id_changes: Mutex::default(),
+            renaming: tokio::sync::Mutex::default(),
             owners,
             all_paused: Mutex::new(GlobalPause {
                 since: opened.paused,
@@ -235,7 +236,6 @@ impl<A: SnapshotApi> Engine<A> {
             holds: Arc::new(Semaphore::new(hooked_create::MOST_AT_ONCE)),
             turns: Semaphore::new(server_loop::MOST_DECIDED),
             working: AtomicUsize::new(0),
-            is_running: AtomicBool::new(false),
             progress: AtomicU64::new(0),
             decisions: DecisionCounters::default(),
             wake: Notify::new(),

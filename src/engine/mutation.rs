@@ -81,6 +81,19 @@ impl<A: SnapshotApi> Engine<A> {
         if !self.is_still_wanted(policy, runtime, inventory, &step, held) {
             return Ok(());
         }
+        let is_stop = matches!(step, Step::Stop { .. });
+        let pass = if is_stop && self.is_stale(inventory) {
+            let Some(pass) = self.still_active(pass, &policy.server).await else {
+                return Ok(());
+            };
+            self.wait_for_policy_swap().await?;
+            if !self.is_still_wanted(policy, runtime, inventory, &step, held) {
+                return Ok(());
+            }
+            pass
+        } else {
+            pass
+        };
         let way = (pass, leave);
         let answer = match step {
             Step::Create { rotation, name, .. }

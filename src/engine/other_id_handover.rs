@@ -2,17 +2,17 @@
 //! new id before the state, with its open calls, has moved.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use super::pauses::PauseError;
 use super::turn_outcome::Requeue;
 use super::{Engine, PolicySet, ServerRuntime, lock};
 use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;
-use crate::audit::Details;
+use crate::audit::{Details, TrailError};
 use crate::core::event::ServerEvent;
 use crate::core::id_change::IdChange;
+use crate::core::policy::Policy;
+use crate::core::server_identity::ServerIdentity;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
@@ -28,14 +28,20 @@ impl<A: SnapshotApi> Engine<A> {
                 former.insert(file.clone(), (server.clone(), Arc::clone(runtime)));
             }
         }
-        let mut changes = BTreeMap::new();
+        // An id that changes stays the same server if its policy's file is renamed meanwhile.
+        let mut changes = lock(&self.id_changes).clone();
+        changes.retain(|from, (id, _)| {
+            !wanted.policies.contains_key(from) && wanted.policies.contains_key(id)
+        });
         let policies = wanted.policies.values();
         for policy in policies.filter(|_| !former.is_empty()) {
             let Some((from, runtime)) = former.get(policy.file.as_str()) else {
                 continue;
             };
             let change = lock(runtime).history.id_change(from, policy);
-            if let Some(change) = change {
+            if let Some(change) = change
+                && !changes.contains_key(from)
+            {
                 lock(&self.other_ids).insert(policy.server.clone(), from.clone());
                 changes.insert(from.clone(), (policy.server.clone(), change));
             }
@@ -74,27 +80,26 @@ impl<A: SnapshotApi> Engine<A> {
         (heir == *server && !past.history.is_empty() && !stays).then_some(from)
     }
 
-    /// Makes sure that the server's state is under its new id: waits for the loop that hands it
-    /// over, or hands it over if the engine is not running.
-    pub(super) async fn take_over(&self, server: &ServerId) -> Result<(), PauseError> {
-        let wanted = self.wanted();
-        let (runtime, rules) = (self.runtime(server), &wanted.rules);
-        let patience = self.clock.now().mono + rules.request_timeout;
-        while let Some(from) = self.former_id(server, &runtime, &wanted) {
-            if self.clock.now().mono >= patience {
-                return Err(PauseError::IdChanging);
-            }
-            if self.is_running.load(Ordering::Relaxed) {
-                self.clock.sleep(rules.poll_interval).await;
-            } else {
-                let past = self.runtime(&from);
-                let handed = Box::pin(self.renamed(&from, &past, &wanted)).await;
-                if handed != Some(Requeue::Gone) {
-                    return Err(PauseError::IdChanging);
-                }
-            }
-        }
-        Ok(())
+    /// Returns the id under which the server's state is. It is the former one until that id's loop
+    /// has handed over. Hold [`Engine::renaming`] while the answer is used.
+    pub(super) fn id_of_state(&self, server: &ServerId, wanted: &PolicySet) -> ServerId {
+        let runtime = lock(&self.runtimes).get(server).cloned();
+        let runtime = runtime.unwrap_or_default();
+        let former = self.former_id(server, &runtime, wanted);
+        former.unwrap_or_else(|| server.clone())
+    }
+
+    /// Returns the policy for the state under this id.
+    pub(super) fn policy_of_state<'p>(
+        &self,
+        server: &ServerId,
+        wanted: &'p PolicySet,
+    ) -> Option<&'p Arc<Policy>> {
+        let policies = &wanted.policies;
+        policies.get(server).or_else(|| {
+            let (heir, _) = self.id_in_force(server, wanted)?;
+            (self.id_of_state(&heir, wanted) == *server).then(|| policies.get(&heir))?
+        })
     }
 
     /// Hands the state over if a policy now names this server by its other id. Called for the new
@@ -114,6 +119,13 @@ impl<A: SnapshotApi> Engine<A> {
             self.wake();
             return Some(Requeue::After(poll));
         }
+        if self
+            .hand_pause_to_twin(server, runtime, wanted)
+            .await
+            .is_err()
+        {
+            return Some(Requeue::After(poll));
+        }
         let (heir, change) = self.id_in_force(server, wanted)?;
         let assumed = change == IdChange::Assumed;
         {
@@ -123,6 +135,7 @@ impl<A: SnapshotApi> Engine<A> {
                 return None;
             }
         }
+        let _renaming = self.renaming.lock().await;
         let heirs = self.runtime(&heir);
         if !lock(&heirs).history.is_new() {
             return None;
@@ -140,6 +153,52 @@ impl<A: SnapshotApi> Engine<A> {
         lock(&self.called).servers.insert(heir);
         self.wake();
         Some(Requeue::Gone)
+    }
+
+    /// Pauses the server under the id of its remaining policy, if the one that was removed was for
+    /// the same server and paused.
+    async fn hand_pause_to_twin(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+        wanted: &PolicySet,
+    ) -> Result<(), TrailError> {
+        let twin = lock(&self.other_ids).get(server).cloned();
+        let Some(twin) = twin.filter(|twin| wanted.policies.contains_key(twin)) else {
+            return Ok(());
+        };
+        if lock(runtime).history.removed {
+            return Ok(());
+        }
+        self.copy_pause(server, &twin).await
+    }
+
+    /// Pauses a server whose other id has become known, if it is paused by that id.
+    pub(super) async fn take_pause_of_other_id(
+        &self,
+        server: &ServerId,
+        event: &ServerEvent,
+    ) -> Result<(), TrailError> {
+        match event {
+            ServerEvent::ServerIdentified(ServerIdentity {
+                other_id: Some(other),
+                ..
+            }) => self.copy_pause(other, server).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn copy_pause(&self, from: &ServerId, to: &ServerId) -> Result<(), TrailError> {
+        let is_paused = |server: &ServerId| {
+            let runtime = lock(&self.runtimes).get(server).cloned();
+            runtime.is_some_and(|runtime| lock(&runtime).history.paused.is_some())
+        };
+        if !is_paused(from) || is_paused(to) {
+            return Ok(());
+        }
+        let paused = ServerEvent::Paused { by: None };
+        let runtime = self.runtime(to);
+        self.record(to, &runtime, paused, Details::default()).await
     }
 
     /// Returns true if this server's state waits to be handed over. Hooks that hold the server are

@@ -1,6 +1,8 @@
 //! Pauses. From the request of a pause on, no mutation begins except by order. The answer names the
 //! mutations that had begun before.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -43,9 +45,6 @@ pub enum PauseError {
     /// The change can't be recorded, so it would not survive a restart.
     #[error("the request can't be recorded, so nothing has changed: {0}")]
     Trail(#[from] TrailError),
-    /// The policy has a new `server.id`, and the state is not handed over yet.
-    #[error("the server's new id is not in use yet: try again when nothing holds the server")]
-    IdChanging,
     /// Every server is paused.
     #[error("every server is paused: resume all of them first with snaprotate resume")]
     AllPaused,
@@ -81,6 +80,8 @@ impl<A: SnapshotApi> Engine<A> {
             }
             return Ok(self.held(None));
         };
+        let _renaming = self.renaming.lock().await;
+        let server = self.id_of_state(&server, &self.wanted());
         let runtime = self.runtime(&server);
         if lock(&runtime).history.paused.is_none() {
             lock(&runtime).pausing = true;
@@ -104,9 +105,8 @@ impl<A: SnapshotApi> Engine<A> {
         if server.is_some() && self.all_paused().is_some() {
             return Err(PauseError::AllPaused);
         }
-        if let Some(server) = &server {
-            self.take_over(server).await?;
-        }
+        let _renaming = self.renaming.lock().await;
+        let server = server.map(|server| self.id_of_state(&server, &self.wanted()));
         if let Some(server) = &server
             && let Some(seen) = &lock(&self.runtime(server)).seen
         {
@@ -179,14 +179,17 @@ impl<A: SnapshotApi> Engine<A> {
             nothing: false,
             ended: Vec::new(),
         };
-        let policies = self.wanted().policies;
+        let wanted = self.wanted();
+        let mut of = BTreeMap::new();
+        for id in server.map_or_else(|| self.ids(), |server| vec![server.clone()]) {
+            if let Some(policy) = self.policy_of_state(&id, &wanted) {
+                of.insert(id, policy);
+            }
+        }
         self.each_seat(|id, runtime| {
-            let Some(policy) = policies.get(id) else {
+            let Some(policy) = of.get(id) else {
                 return;
             };
-            if server.is_some_and(|one| one != id) {
-                return;
-            }
             let called = || policy.called().to_owned();
             if server.is_some() {
                 held.since = runtime.history.paused();
@@ -199,6 +202,10 @@ impl<A: SnapshotApi> Engine<A> {
             }));
         });
         held
+    }
+
+    fn ids(&self) -> Vec<ServerId> {
+        lock(&self.runtimes).keys().cloned().collect()
     }
 
     fn each_seat(&self, mut look: impl FnMut(&ServerId, &mut ServerRuntime)) {

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use jiff::SignedDuration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -22,6 +23,9 @@ use crate::core::server_info::{PowerState, ServerInfo};
 use crate::core::server_start::{is_start_due, next_power_step};
 use crate::core::snapshot::ServerId;
 use crate::logged;
+
+/// A state older than this is asked for again before a stop. A person may have stopped the server.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 impl<A: SnapshotApi> Engine<A> {
     /// Sends the start that is owed to a stopped server, before anything is listed. Returns the
@@ -146,6 +150,22 @@ impl<A: SnapshotApi> Engine<A> {
             runtime.place = None;
         }
         Ok(())
+    }
+
+    /// Returns true if the server's state may have changed since it was asked for: the stop waited
+    /// for a permit, for the rate limit or for a hook.
+    pub(super) fn is_stale(&self, inventory: &Inventory) -> bool {
+        self.clock.now().mono - inventory.requested > FRESH
+    }
+
+    /// Asks for the state again, with the permit of the stop. Returns another permit for the stop,
+    /// or `None` if the server is no longer active, or the service is stopping.
+    pub(super) async fn still_active(&self, pass: Permit, server: &ServerId) -> Option<Permit> {
+        let asked = self.ask_state(std::future::ready(pass), server).await?;
+        if asked.state != PowerState::Active {
+            return None;
+        }
+        Some(self.api.admit_owed().await)
     }
 
     /// Waits for a permit to hold or stop a server until its create is answered. Returns `None` if

@@ -115,7 +115,7 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> Option<T> {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server)?;
-        let runtime = self.runtime(server);
+        let runtime = self.runtime(&self.id_of_state(server, &wanted));
         let runtime = lock(&runtime);
         let now = self.clock.now();
         let asked = runtime.asked.map(|at| SignedDuration::from_secs(at.into()));

@@ -166,6 +166,17 @@ impl<A: SnapshotApi> Engine<A> {
             let written = Box::pin(record).await;
             return Err(written.map_or(Requeue::After(rules.poll_interval), |()| Requeue::Gone));
         };
+        let former = lock(runtime)
+            .history
+            .renamed_policy(&policy.file)
+            .map(str::to_owned);
+        if let Some(former) = former {
+            let renamed = ServerEvent::PolicyRenamed { former };
+            let record = self.record(server, runtime, renamed, Details::default());
+            if Box::pin(record).await.is_err() {
+                return Err(Requeue::After(rules.poll_interval));
+            }
+        }
         let idle = lock(runtime).idle_in_pause();
         // A paused server is still listed once, so that status can show its snapshots.
         if idle && (rules.count_all || lock(runtime).seen.is_some()) {
@@ -316,7 +327,11 @@ impl<A: SnapshotApi> Engine<A> {
                 return Some(step);
             };
             // Boxed for the same reason as in `settle`.
-            let record = self.record(&policy.server, runtime, event, Details::default());
+            let record = async {
+                self.take_pause_of_other_id(&policy.server, &event).await?;
+                let details = Details::default();
+                self.record(&policy.server, runtime, event, details).await
+            };
             Box::pin(record).await.ok()?;
         }
         tracing::error!(

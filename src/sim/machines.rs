@@ -27,6 +27,8 @@ pub(super) struct Machine {
     pub(super) switching: bool,
     /// The time at which a person last switched it.
     pub(super) person: Option<Timestamp>,
+    /// Number of answers in a row that wrongly reported it as active.
+    pub(super) misreported: u32,
     /// Number of times that the rotation's calls stopped it.
     pub(super) downs: u32,
     /// Number of stops that were sent, by snapshot.
@@ -64,6 +66,7 @@ impl Machines {
             before: (Timestamp::MIN, true),
             switching: false,
             person: None,
+            misreported: 0,
             downs: 0,
             stops: BTreeMap::new(),
         })
@@ -96,6 +99,19 @@ impl Machine {
     pub(super) fn switch(&mut self, at: Timestamp, down: Option<StoppedBy>) {
         self.before = (at, self.down.is_none());
         (self.down, self.since) = (down, at);
+    }
+
+    /// Notes an answer. A server that is reported as active twice in a row counts as started, so
+    /// nobody can tell any more that the rotation stopped it.
+    pub(super) fn reported(&mut self, runs: bool) {
+        self.misreported = if runs && self.down.is_some() {
+            self.misreported + 1
+        } else {
+            0
+        };
+        if self.misreported > 1 && self.down == Some(StoppedBy::Rotation) {
+            self.down = Some(StoppedBy::Either);
+        }
     }
 
     /// Returns true if it ran at this instant.

@@ -111,7 +111,9 @@ impl World {
         if self.token_refused {
             return PowerState::Untold("401".into());
         }
-        let runs = self.machines.machine(server).ran_at(seen);
+        let machine = self.machines.machine(server);
+        let runs = machine.ran_at(seen);
+        machine.reported(runs);
         self.tell(|| format!("state    server {server}: runs: {runs}"));
         if runs {
             PowerState::Active

@@ -62,7 +62,7 @@ pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         return text;
     }
     let mut table = table(width);
-    table.set_header(["server", "room", "state", "last slot", "next slot"]);
+    table.set_header(["server", "used", "state", "last slot", "next slot"]);
     for server in &view.servers {
         let room = match server.listed {
             Some(_) => format!("{}/{}", server.snapshots.len(), server.limit),

@@ -257,3 +257,112 @@ fn a_policy_file_that_names_another_server_of_the_same_kind_begins_anew() {
     assert_eq!(home.events("server_removed").len(), 1);
     assert_eq!(home.events("rotation_added").len(), 2);
 }
+
+/// Creates a service whose create is unanswered for eight seconds.
+fn in_flight(provider: &Provider) -> (Home, Service) {
+    let sandbox = &provider.sandbox;
+    let home = Home::new(&sandbox.base_url(), "", QUICK);
+    let file = home.path("snaprotate.toml");
+    let text = std::fs::read_to_string(&file).expect("read");
+    let text = text.replace("request_timeout = \"2s\"", "request_timeout = \"8s\"");
+    std::fs::write(&file, text).expect("written");
+    policy(&home, "web.toml", &SERVER.to_string(), "");
+    sandbox.order(Fault::hang(CallKind::Create));
+    let service = Service::start(&home);
+    until("a create was sent", || {
+        !home.events("create_intent").is_empty()
+    });
+    (home, service)
+}
+
+#[test]
+fn a_pause_holds_that_was_given_between_an_edit_of_the_id_and_the_edit_back() {
+    let provider = provider();
+    let (home, service) = in_flight(&provider);
+    policy(&home, "web.toml", &format!("{:?}", server_uuid(SERVER)), "");
+    service.reload();
+    let paused = home.run(&["pause", "--server", "web"]);
+    assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
+    assert!(
+        stdout(&paused).contains(&daily_name(0)),
+        "the open create is named: {}",
+        stdout(&paused)
+    );
+    policy(&home, "web.toml", &SERVER.to_string(), "");
+    service.reload();
+    until("its end is recorded", || {
+        !home.events("create_result").is_empty()
+    });
+    let status = stdout(&home.run(&["status", "web"]));
+    assert!(status.contains("paused since"), "{status}");
+    drop(service);
+    let plan = stdout(&home.run(&["plan"]));
+    assert!(plan.contains("paused"), "{plan}");
+    verified(&home);
+}
+
+#[test]
+fn i9_a_policy_file_may_be_renamed_before_or_after_its_id_changes() {
+    let uuid = format!("{:?}", server_uuid(SERVER));
+    for rename_first in [true, false] {
+        let provider = numbers();
+        let sandbox = &provider.sandbox;
+        let (home, service) = in_flight(&provider);
+        let folder = home.path("policies.d");
+        let rename = || {
+            std::fs::rename(folder.join("web.toml"), folder.join("db.toml")).expect("renamed");
+        };
+        if rename_first {
+            rename();
+            service.reload();
+            until("the new name is recorded", || {
+                home.events("policy_renamed").len() == 1
+            });
+            sandbox.show_ids(IdShape::Both);
+            policy(&home, "db.toml", &uuid, "");
+        } else {
+            sandbox.show_ids(IdShape::Both);
+            policy(&home, "web.toml", &uuid, "");
+            service.reload();
+            rename();
+        }
+        service.reload();
+        until("its slot is settled", || {
+            !home.events("slot_settled").is_empty()
+        });
+        drop(service);
+        assert_eq!(sandbox.created(SERVER), [daily_name(0)], "{rename_first}");
+        assert_eq!(home.events("server_id_changed").len(), 1, "{rename_first}");
+        assert_eq!(home.events("policy_renamed").len(), 1, "{rename_first}");
+        verified(&home);
+    }
+}
+
+#[test]
+fn the_pause_of_the_second_policy_for_a_server_outlives_its_removal() {
+    let provider = provider();
+    provider
+        .sandbox
+        .add_snapshot(SERVER, &daily_name(3), "completed", days_ago(3));
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    policy(&home, "by-id.toml", &SERVER.to_string(), "");
+    policy(
+        &home,
+        "by-uuid.toml",
+        &format!("{:?}", server_uuid(SERVER)),
+        "",
+    );
+    let service = Service::start(&home);
+    until("both are blocked", || home.events("blocked").len() == 2);
+    let paused = home.run(&["pause", "--server", "by-uuid"]);
+    assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
+    std::fs::remove_file(home.path("policies.d").join("by-uuid.toml")).expect("removed");
+    service.reload();
+    until("it is paused by the other id", || {
+        home.events("paused").len() == 2
+    });
+    drop(service);
+    assert_eq!(provider.sandbox.counts().create, 0);
+    let plan = stdout(&home.run(&["plan"]));
+    assert!(plan.contains("paused"), "{plan}");
+}

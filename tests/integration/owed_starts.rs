@@ -157,7 +157,7 @@ fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
     daemon.signal("HUP");
     until("status tells of it", || {
         let status = place.home.run(&["status"]);
-        status.status.code() != Some(0) && stdout(&status).contains("its policy was removed")
+        status.status.code() != Some(0) && stdout(&status).contains("no policy in force names it")
     });
     sandbox.clear_orders();
     until("it runs again", || place.status() == "active");

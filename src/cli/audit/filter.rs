@@ -9,7 +9,7 @@ use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// All events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 54] = [
+pub(in crate::cli) const EVENTS: [&str; 55] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -28,6 +28,7 @@ pub(in crate::cli) const EVENTS: [&str; 54] = [
     "hook_finished",
     "hook_started",
     "paused",
+    "policy_renamed",
     "provider_changed",
     "recovered",
     "restore_intent",

@@ -46,7 +46,7 @@ pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) 
 fn one_table(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut table = table(width);
     table.set_header([
-        "server", "room", "id", "name", "status", "size", "created", "whose",
+        "server", "used", "id", "name", "status", "size", "created", "whose",
     ]);
     for server in &listed.servers {
         let mut name = printable(&called(server), LONGEST_NAME);

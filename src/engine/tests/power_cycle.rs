@@ -1,5 +1,9 @@
 //! Tests of stops and starts.
 
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
 use crate::api::PowerAction;
@@ -31,5 +35,27 @@ async fn i20_a_server_is_not_stopped_by_a_state_from_before_a_person_stopped_it(
         let calls = |what: &What| *what == What::Power(1, action);
         assert_eq!(scene.provider.times(calls).len(), 1, "{action:?}");
     }
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i20_a_server_that_a_person_stopped_while_the_stop_waited_stays_stopped() {
+    let scene = Scene::new([1]);
+    scene.reload_stopping();
+    let (provider, mut asked) = (Arc::clone(&scene.provider), false);
+    scene.provider.script(move |what| {
+        if matches!(what, What::State(_)) && !asked {
+            asked = true;
+            provider.hold(SignedDuration::from_mins(5));
+        }
+        Reply::Works
+    });
+    let running = scene.run();
+    scene.pass(MINUTE).await;
+    scene.provider.stop(1);
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.made().len(), 1);
+    let powered = |what: &What| matches!(what, What::Power(..));
+    assert_eq!(scene.provider.times(powered).len(), 0);
     running.ends().await;
 }

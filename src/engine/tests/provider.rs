@@ -99,6 +99,11 @@ impl Provider {
         lock(&self.state).script = Box::new(script);
     }
 
+    /// Sends no request for this time, as after an answer with `Retry-After`.
+    pub(super) fn hold(&self, time: SignedDuration) {
+        self.limiter.hold(time.unsigned_abs());
+    }
+
     /// Takes every permit. No mutation is sent while they are held.
     pub(super) async fn take_all_places(&self) -> Vec<Permit> {
         let mut places = Vec::new();
