@@ -18,7 +18,8 @@ Files:
   /etc/snaprotate/policies.d/*.toml
       the policies, one file for each server
   /var/lib/snaprotate
-      the lock, and the head of the trail, which reveals a cut tail
+      the lock; the head of the trail, which reveals a cut tail; the learned shape
+      of the provider's answers
   /var/log/snaprotate/audit-YYYY-MM.jsonl
       the audit trail, one JSON object per line
 
@@ -63,6 +64,10 @@ Examples:
       apply edited files";
 
 pub(super) const ONCE: &str = "\
+A run waits for new snapshots to be completed, for settle_window where a create
+may still take effect, and for retry_after between attempts. It can therefore
+take as long as all attempts of a slot together.
+
 Exit codes:
   0  each policy's newest due slot is settled by a completed snapshot, and no
       alert is active

@@ -95,7 +95,7 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the daemon: take and prune snapshots on schedule until a signal ends it
+    /// Run the service: take and prune snapshots on schedule until a signal ends it
     #[command(after_long_help = help_text::RUN)]
     Run,
     /// Settle everything that is due now, then exit

@@ -290,6 +290,31 @@ fn a_server_that_runs_while_its_snapshot_is_made_raises_an_alert_until_the_next_
 }
 
 #[test]
+fn the_next_snapshot_of_a_server_that_a_person_stopped_clears_the_alert_too() {
+    let mut world = world();
+    let ran = |world: &TestProvider| world.history.ran_during_snapshot("weekly").is_some();
+    world.record(&ServerEvent::ServerRan {
+        rotation: "weekly".to_owned(),
+        snapshot: "weekly-2026-11-15".to_owned(),
+        reason: String::new(),
+    });
+    assert!(ran(&world));
+    world.record(&ServerEvent::SlotDue {
+        rotation: "weekly".to_owned(),
+        slot: world.now.wall,
+        snapshot: NAME.to_owned(),
+    });
+    world.intend_create(NAME);
+    world.record(&ServerEvent::SlotSettled {
+        rotation: "weekly".to_owned(),
+        slot: world.now.wall,
+        snapshot: NAME.to_owned(),
+        reason: String::new(),
+    });
+    assert!(!ran(&world));
+}
+
+#[test]
 fn a_stop_that_is_refused_is_tried_again_and_leaves_nothing_to_be_started() {
     for outcome in [Outcome::Failed, Outcome::Later] {
         let mut world = world();

@@ -193,7 +193,7 @@ fn difference(before: &Plans, after: &Plans) -> Vec<String> {
             deletes.map(|step| {
                 (
                     step.id.clone(),
-                    format!("{} (id {}): {step}", plan.name, plan.id),
+                    format!("{} (id {}): will {step}", plan.name, plan.id),
                 )
             })
         });

@@ -15,7 +15,7 @@ pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView)
         && steps
             .any(|step| step.do_ == PlannedAction::Delete && step.id == Some(snapshot.id.clone()))
     {
-        "; next to be deleted"
+        "; to be deleted next"
     } else {
         ""
     }

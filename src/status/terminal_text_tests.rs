@@ -289,6 +289,6 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
     let line = "next, 2026-11-29 03:00 UTC or later, since other is under way: create new, then delete old (id 1)";
     assert!(waits.lines().any(|found| found == line), "{waits}");
     // The verdict describes the present.
-    let goes = "newest: why; next to be deleted";
+    let goes = "newest: why; to be deleted next";
     assert!(text.contains(goes), "{text}");
 }

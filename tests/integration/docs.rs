@@ -130,6 +130,23 @@ fn prose(page: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+#[test]
+fn each_fence_holds_its_language_alone() {
+    let mut fences = 0;
+    for file in documents() {
+        for (nth, line) in read(&file).lines().enumerate() {
+            if let Some(language) = line.trim_start().strip_prefix("```") {
+                fences += 1;
+                let alone = language
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == ',');
+                assert!(alone, "{file}:{}: {line}", nth + 1);
+            }
+        }
+    }
+    assert!(fences > 60, "{fences}");
+}
+
 /// Returns the anchors of a document's headings, as forges and mdBook form them.
 fn anchors(page: &str) -> BTreeSet<String> {
     let text = prose(page);

@@ -232,7 +232,7 @@ fn days_on_which_the_same_is_lost_as_many_days_before_stand_in_one_row() {
     let (_, days) = text.split_once("no longer there").expect("the days");
     let rows: Vec<_> = days.lines().skip(1).collect();
     assert!(rows.len() < 4, "{text}");
-    assert!(days.contains("daily of 2, 1 days before"), "{text}");
+    assert!(days.contains("daily (days before: 2, 1)"), "{text}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn server(forecast: &Forecast) -> String {
     let mut text = heading(forecast);
     let _ = write!(
         text,
-        "\n\nAge of the newest and the oldest completed snapshot:\n{}\n",
+        "\n\nBy the policy alone, in the long run; plan starts from what the server holds.\nAge of the newest and the oldest completed snapshot:\n{}\n",
         points(forecast)
     );
     let _ = writeln!(
@@ -70,16 +70,20 @@ fn points(forecast: &Forecast) -> Table {
 
 /// Returns what the worst ages in this many days mean for a restore.
 fn worst(found: &RecoveryAges, zone: &TimeZone, days: usize) -> String {
-    let days = counted(days, "day");
+    let days = if days == 1 {
+        "this day".to_owned()
+    } else {
+        format!("these {}", counted(days, "day"))
+    };
     let (newest, oldest) = (found.newest.worst, found.oldest.worst);
     if newest.age.is_none() {
         return format!(
-            "At worst in these {days}:\n  there is no completed snapshot to go back to ({})",
+            "At worst in {days}:\n  there is no completed snapshot to go back to ({})",
             moment(newest.at, zone)
         );
     }
     format!(
-        "At worst in these {days}:\n  the work of {} is lost ({})\n  a restore can go back {} ({})",
+        "At worst in {days}:\n  the work of {} is lost ({})\n  a restore can go back {} ({})",
         age(newest),
         moment(newest.at, zone),
         age(oldest),

@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// The provider's API [default: from the main file if there is one, otherwise
-    /// <https://admin.vps.org/api/v1>]
+    /// VPS.org's]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// The file that holds the API token, readable only by its owner; required if there is no
