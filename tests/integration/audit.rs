@@ -178,7 +178,7 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     let output = show(&home, &["server-7"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
-    let said = "no readable policy is for server-7: the records below are of server 7, which had";
+    let said = "there is no readable policy for server-7: the records below are those of server 7, which last had";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
     // A delete still names its rotation and policy, though the policy is gone.
     let deleted = ["--rotation", "daily", "--event", "delete"];
@@ -192,7 +192,7 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     );
     let output = show(&home, &["server-7"]);
     assert_eq!(stdout(&output).lines().count(), gone.len() + 1);
-    let said = "server 7 was called server-7 before, and is called web-01 now";
+    let said = "server 7 was formerly called server-7, and is now called web-01";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
     let output = show(&home, &["server-77"]);
     assert_eq!(output.status.code(), Some(2));

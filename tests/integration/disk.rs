@@ -187,7 +187,7 @@ fn i6_a_full_disk_under_the_state_folder_is_waited_for_by_run_alone() {
     }
     let waits = || {
         let log = std::fs::read_to_string(home.path("stderr")).unwrap_or_default();
-        log.matches("waits until there is room").count() == 1
+        log.matches("waits until there is free space").count() == 1
     };
     let daemon = start(&home, &disk);
     until("it says that it waits", waits);
