@@ -1,7 +1,5 @@
 //! The kinds of alerts, and an active alert.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +109,9 @@ pub fn alert_words() -> impl Iterator<Item = &'static str> {
     let service = ServiceAlertKind::ALL.into_iter();
     let words = service.map(ServiceAlertKind::word);
     let words = AlertKind::ALL.into_iter().map(AlertKind::word).chain(words);
-    words.collect::<BTreeSet<_>>().into_iter()
+    let mut words: Vec<_> = words.collect();
+    words.sort_unstable();
+    words.into_iter()
 }
 
 /// An active alert.

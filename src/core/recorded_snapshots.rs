@@ -216,7 +216,11 @@ impl ServerHistory {
     /// Returns these listed ids with those of deleted snapshots. If one of these is listed again,
     /// no later create has made it (I19).
     pub(super) fn with_deleted(&self, listed: &BTreeSet<SnapshotId>) -> BTreeSet<SnapshotId> {
-        listed.iter().chain(&self.deleted).cloned().collect()
+        let mut known = listed.clone();
+        for id in &self.deleted {
+            known.insert(id.clone());
+        }
+        known
     }
 
     /// Removes a snapshot that is gone.

@@ -75,7 +75,6 @@ use crate::api::SnapshotApi;
 use crate::audit::{Details, Entry, Event, OpenedTrail, Trail, TrailError};
 use crate::clock::Clock;
 use crate::core::event::{ServerEvent, ServiceAlertKind};
-use crate::core::id_change::IdChange;
 use crate::core::policy::{Policy, Rules};
 use crate::core::snapshot::ServerId;
 use crate::hooks::Runner;
@@ -130,7 +129,7 @@ pub struct Engine<A> {
     /// Second ids of servers, mapped to the id that the trail uses.
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     /// Former ids of servers, with the ids by which the policies in force name them.
-    id_changes: Mutex<BTreeMap<ServerId, (ServerId, IdChange)>>,
+    id_changes: Mutex<BTreeMap<ServerId, ServerId>>,
     /// Held while a state moves to its new id, or while a pause goes to where the state is.
     renaming: tokio::sync::Mutex<()>,
     owners: SnapshotOwners,

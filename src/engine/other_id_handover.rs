@@ -30,20 +30,20 @@ impl<A: SnapshotApi> Engine<A> {
         }
         // An id that changes stays the same server if its policy's file is renamed meanwhile.
         let mut changes = lock(&self.id_changes).clone();
-        changes.retain(|from, (id, _)| {
-            !wanted.policies.contains_key(from) && wanted.policies.contains_key(id)
-        });
+        for (from, id) in changes.clone() {
+            if wanted.policies.contains_key(&from) || !wanted.policies.contains_key(&id) {
+                changes.remove(&from);
+            }
+        }
         let policies = wanted.policies.values();
         for policy in policies.filter(|_| !former.is_empty()) {
             let Some((from, runtime)) = former.get(policy.file.as_str()) else {
                 continue;
             };
             let change = lock(runtime).history.id_change(from, policy);
-            if let Some(change) = change
-                && !changes.contains_key(from)
-            {
+            if change.is_some() && !changes.contains_key(from) {
                 lock(&self.other_ids).insert(policy.server.clone(), from.clone());
-                changes.insert(from.clone(), (policy.server.clone(), change));
+                changes.insert(from.clone(), policy.server.clone());
             }
         }
         *lock(&self.id_changes) = changes;
@@ -55,11 +55,13 @@ impl<A: SnapshotApi> Engine<A> {
         server: &ServerId,
         wanted: &PolicySet,
     ) -> Option<(ServerId, IdChange)> {
-        let known = lock(&self.runtimes).get(server).cloned()?;
-        let known = lock(&known).history.other_id().cloned();
-        let shown = known.map(|other| (other, IdChange::Certain));
-        let change = shown.or_else(|| lock(&self.id_changes).get(server).cloned());
-        change.filter(|(id, _)| wanted.policies.contains_key(id))
+        let runtime = lock(&self.runtimes).get(server).cloned()?;
+        let shown = lock(&runtime).history.other_id().cloned();
+        let id = shown.or_else(|| lock(&self.id_changes).get(server).cloned())?;
+        let policy = wanted.policies.get(&id)?;
+        // A policy's file that was renamed after the id changed shows nothing.
+        let change = lock(&runtime).history.id_change(server, policy);
+        Some((id, change.unwrap_or(IdChange::Assumed)))
     }
 
     /// Returns the id under which this server's state still is, to be handed over.

@@ -1,8 +1,6 @@
 //! Pauses. From the request of a pause on, no mutation begins except by order. The answer names the
 //! mutations that had begun before.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -180,27 +178,23 @@ impl<A: SnapshotApi> Engine<A> {
             ended: Vec::new(),
         };
         let wanted = self.wanted();
-        let mut of = BTreeMap::new();
         for id in server.map_or_else(|| self.ids(), |server| vec![server.clone()]) {
-            if let Some(policy) = self.policy_of_state(&id, &wanted) {
-                of.insert(id, policy);
-            }
-        }
-        self.each_seat(|id, runtime| {
-            let Some(policy) = of.get(id) else {
-                return;
+            let Some(policy) = self.policy_of_state(&id, &wanted) else {
+                continue;
             };
+            let runtime = self.runtime(&id);
+            let runtime = lock(&runtime);
             let called = || policy.called().to_owned();
             if server.is_some() {
                 held.since = runtime.history.paused();
             } else if runtime.history.paused.is_some() {
                 held.paused.push(called());
             }
-            held.begun.extend(begun(runtime).map(|what| OpenMutation {
+            held.begun.extend(begun(&runtime).map(|what| OpenMutation {
                 server: called(),
                 what,
             }));
-        });
+        }
         held
     }
 

@@ -159,9 +159,9 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Asks for the state again, with the permit of the stop. Returns another permit for the stop,
-    /// or `None` if the server is no longer active, or the service is stopping.
+    /// or `None` if the server is no longer active.
     pub(super) async fn still_active(&self, pass: Permit, server: &ServerId) -> Option<Permit> {
-        let asked = self.ask_state(std::future::ready(pass), server).await?;
+        let asked = self.api.state(pass, server).await;
         if asked.state != PowerState::Active {
             return None;
         }
