@@ -1,4 +1,4 @@
-//! What `init` refuses, and leaves as it is.
+//! Refusals of `init`: nothing is written, and files that exist stay as they are.
 
 use std::path::Path;
 

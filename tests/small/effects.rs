@@ -1,4 +1,4 @@
-//! What a step does on the model of the provider: a create, a delete, time that passes.
+//! The effects of a step on the model of the provider: a create, a delete, time that passes.
 
 use snaprotate::core::event::{Outcome, ServerEvent};
 use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
