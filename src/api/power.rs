@@ -77,7 +77,7 @@ fn detail(body: &[u8], asked: &ServerId) -> Result<ServerInfo, String> {
         Some((id, Some(uuid))) if uuid == *asked => Some(id),
         // A number and a text can't be compared, so the answer is accepted: the path named
         // the server.
-        Some((id, None)) if id.number().is_some() != asked.number().is_some() => Some(id),
+        Some((id, None)) if !id.is_same_kind(asked) => Some(id),
         Some((id, _)) => return Err(format!("it is about server {id}")),
         None => None,
     };

@@ -128,6 +128,11 @@ macro_rules! kind {
                 }
             }
 
+            /// Returns true if both are integers or neither is.
+            pub fn is_same_kind(&self, other: &Self) -> bool {
+                self.number().is_some() == other.number().is_some()
+            }
+
             /// Returns the identifier encoded as a component of a path or a file name.
             pub fn component(&self) -> String {
                 let mut component = String::new();

@@ -40,8 +40,7 @@ impl ServerHistory {
         if let Some(other) = self.other_id() {
             return (*other == policy.server).then_some(IdChange::Certain);
         }
-        let same_kind = former.number().is_some() == policy.server.number().is_some();
-        if same_kind || self.policy.as_deref() != Some(&policy.file) {
+        if former.is_same_kind(&policy.server) || self.policy.as_deref() != Some(&policy.file) {
             return None;
         }
         let (Some(answered), Some(name)) = (&self.answered_name, &policy.name) else {

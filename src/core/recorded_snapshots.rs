@@ -43,10 +43,7 @@ impl ServerHistory {
             sent: *sent,
             failed,
         };
-        if self.made.len() == MOST_MADE {
-            self.made.remove(0);
-        }
-        self.made.push(made);
+        keep_last(&mut self.made, MOST_MADE, made);
     }
 
     /// Returns the name's hash of a snapshot that was seen completed.
@@ -66,21 +63,14 @@ impl ServerHistory {
     pub(super) fn saw_completed(&mut self, id: SnapshotId, name: &str) {
         self.completed.retain(|(known, _)| *known != id);
         self.vanished.retain(|(known, _)| *known != id);
-        if self.completed.len() == MOST_COMPLETED {
-            self.completed.remove(0);
-        }
-        self.completed.reserve_exact(1);
-        self.completed.push((id, Fnv::of(name)));
+        keep_last(&mut self.completed, MOST_COMPLETED, (id, Fnv::of(name)));
     }
 
     /// Records that a completed snapshot vanished without a delete of the program.
     pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
         let Some(name) = self.name_of(id) else { return };
         self.vanished.retain(|(known, _)| *known != *id);
-        if self.vanished.len() == MOST_VANISHED {
-            self.vanished.remove(0);
-        }
-        self.vanished.push((id.clone(), name));
+        keep_last(&mut self.vanished, MOST_VANISHED, (id.clone(), name));
         let beside = self.completed.iter();
         let beside = beside.filter(|(other, known)| *known == name && *other != *id);
         self.beside.extend(beside.map(|(other, _)| other.clone()));
@@ -155,11 +145,7 @@ impl ServerHistory {
 
     pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
         self.foreign.retain(|(known, _)| *known != id);
-        if self.foreign.len() == MOST_FOREIGN {
-            self.foreign.remove(0);
-        }
-        self.foreign.reserve_exact(1);
-        self.foreign.push((id, name.into()));
+        keep_last(&mut self.foreign, MOST_FOREIGN, (id, name.into()));
     }
 
     /// Returns true if an earlier create of the rotation made the snapshot, and removes that
@@ -196,30 +182,21 @@ impl ServerHistory {
             known: known.clone(),
             sent: *sent,
         };
-        if self.lapsed.len() == MOST_MADE {
-            self.lapsed.remove(0);
-        }
-        self.lapsed.push(lapsed);
+        keep_last(&mut self.lapsed, MOST_MADE, lapsed);
     }
 
     /// Keeps the id of a snapshot whose delete is sent.
     pub(super) fn sent_delete(&mut self, id: &SnapshotId) {
         self.last_delete = Some(id.clone());
         self.deleted.retain(|known| known != id);
-        if self.deleted.len() == MOST_DELETED {
-            self.deleted.remove(0);
-        }
-        self.deleted.reserve_exact(1);
-        self.deleted.push(id.clone());
+        keep_last(&mut self.deleted, MOST_DELETED, id.clone());
     }
 
     /// Returns these listed ids with those of deleted snapshots. If one of these is listed again,
     /// no later create has made it (I19).
     pub(super) fn with_deleted(&self, listed: &BTreeSet<SnapshotId>) -> BTreeSet<SnapshotId> {
         let mut known = listed.clone();
-        for id in &self.deleted {
-            known.insert(id.clone());
-        }
+        known.extend(self.deleted.iter().cloned());
         known
     }
 
@@ -235,4 +212,13 @@ impl ServerHistory {
             notes.remove_snapshot(id);
         }
     }
+}
+
+/// Appends an item to a list that holds only the last few.
+fn keep_last<T>(list: &mut Vec<T>, most: usize, item: T) {
+    if list.len() == most {
+        list.remove(0);
+    }
+    list.reserve_exact(1);
+    list.push(item);
 }

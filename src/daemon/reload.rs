@@ -219,7 +219,7 @@ fn removed(old: &Config, new: &Config) -> Vec<String> {
         let of_file = || new.values().find(|now| now.file == *file);
         let now = match new.get(server).ok_or_else(of_file) {
             Ok(now) => now,
-            Err(Some(now)) if now.server.number().is_some() != server.number().is_some() => {
+            Err(Some(now)) if !now.server.is_same_kind(server) => {
                 let id = &now.server;
                 lines.push(format!("{file}: server.id is {id} instead of {server}"));
                 now

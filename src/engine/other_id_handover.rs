@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::runtime_view::runtimes_by_policy;
 use super::turn_outcome::Requeue;
 use super::{Engine, PolicySet, ServerRuntime, lock};
 use crate::alerts::{AlertKey, News};
@@ -20,14 +21,13 @@ impl<A: SnapshotApi> Engine<A> {
     /// called before the set is in force.
     pub(super) fn expect_id_changes(&self, wanted: &PolicySet) {
         let mut former = BTreeMap::new();
-        for (server, runtime) in lock(&self.runtimes).iter() {
-            if wanted.policies.contains_key(server) {
-                continue;
-            }
+        let runtimes = lock(&self.runtimes);
+        for (server, runtime) in runtimes_by_policy(&runtimes, &wanted.policies, false) {
             if let Some(file) = &lock(runtime).history.policy {
                 former.insert(file.clone(), (server.clone(), Arc::clone(runtime)));
             }
         }
+        drop(runtimes);
         // An id that changes stays the same server if its policy's file is renamed meanwhile.
         let mut changes = lock(&self.id_changes).clone();
         for (from, id) in changes.clone() {
@@ -65,17 +65,16 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Returns the id under which this server's state still is, to be handed over.
-    fn former_id(
-        &self,
-        server: &ServerId,
-        runtime: &Mutex<ServerRuntime>,
-        wanted: &PolicySet,
-    ) -> Option<ServerId> {
+    fn former_id(&self, server: &ServerId, wanted: &PolicySet) -> Option<ServerId> {
         let from = lock(&self.other_ids).get(server).cloned()?;
-        if wanted.policies.contains_key(&from) || !lock(runtime).history.is_new() {
+        let (runtime, past) = {
+            let runtimes = lock(&self.runtimes);
+            (runtimes.get(server).cloned(), runtimes.get(&from).cloned()?)
+        };
+        let is_new = runtime.is_none_or(|runtime| lock(&runtime).history.is_new());
+        if wanted.policies.contains_key(&from) || !is_new {
             return None;
         }
-        let past = lock(&self.runtimes).get(&from).cloned()?;
         let (heir, _) = self.id_in_force(&from, wanted)?;
         let past = lock(&past);
         let stays = past.history.removed && past.history.downtime.is_some();
@@ -85,9 +84,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// Returns the id under which the server's state is. It is the former one until that id's loop
     /// has handed over. Hold [`Engine::renaming`] while the answer is used.
     pub(super) fn id_of_state(&self, server: &ServerId, wanted: &PolicySet) -> ServerId {
-        let runtime = lock(&self.runtimes).get(server).cloned();
-        let runtime = runtime.unwrap_or_default();
-        let former = self.former_id(server, &runtime, wanted);
+        let former = self.former_id(server, wanted);
         former.unwrap_or_else(|| server.clone())
     }
 
@@ -115,7 +112,7 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> Option<Requeue> {
         let poll = wanted.rules.poll_interval;
         if wanted.policies.contains_key(server) {
-            let from = self.former_id(server, runtime, wanted)?;
+            let from = self.former_id(server, wanted)?;
             // The old id's own loop hands over, since it may be at work now.
             lock(&self.called).servers.insert(from);
             self.wake();

@@ -264,19 +264,18 @@ fn renumbered<'l>(listing: &'l Listing, server: &ServerId, name: &str) -> Option
     if listing.rows(server).is_some() {
         return None;
     }
-    let is_number = |id: &ServerId| id.number().is_some();
     // Numbers sort first, so one key shows whether there is an id of the other type.
     let mut keys = listing.servers.keys();
-    let outer = if is_number(server) {
+    let outer = if server.number().is_some() {
         keys.next_back()
     } else {
         keys.next()
     };
-    outer.filter(|id| is_number(id) != is_number(server))?;
+    outer.filter(|id| !id.is_same_kind(server))?;
     let mut others = listing.servers.iter();
     let other = others.find(|(id, rows)| {
         let named = rows.name == name || rows.hostname.as_deref() == Some(name);
-        named && is_number(id) != is_number(server)
+        named && !id.is_same_kind(server)
     });
     other.map(|(id, _)| id)
 }
