@@ -36,6 +36,7 @@ impl ServerHistory {
                     longest: *max_stopped,
                     stopped: false,
                     created: false,
+                    released: false,
                     starts: 0,
                     started: None,
                     answer: None,

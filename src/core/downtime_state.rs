@@ -28,6 +28,9 @@ pub struct Downtime {
     pub stopped: bool,
     /// True once the snapshot's create was sent.
     pub created: bool,
+    /// True once `after` released the server.
+    #[serde(default)]
+    pub released: bool,
     /// Number of starts sent.
     pub starts: u32,
     /// Latest end of the last start's call.

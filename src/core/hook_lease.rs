@@ -54,6 +54,10 @@ impl ServerHistory {
                 ..
             } => {
                 let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
+                let downtime = self.downtime.as_deref_mut();
+                if let Some(downtime) = downtime.filter(|down| down.snapshot == *snapshot) {
+                    downtime.released = true;
+                }
                 if *early {
                     let fault = format!(
                         "{snapshot} may be inconsistent, since the server was released before the snapshot was completed: {reason}"

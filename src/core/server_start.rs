@@ -265,7 +265,8 @@ impl OwedStart<'_> {
             return false;
         };
         let Some(hold) = self.history.hold.as_deref() else {
-            return !hooks.go_on;
+            // If `before` could not be started, nothing holds the server, and `go_on` accepts that.
+            return self.downtime.released || !hooks.go_on;
         };
         let left = hooks.max_hold - hold.since.elapsed(self.now);
         !hold.is_for(&self.downtime.snapshot) || left <= self.rules.request_timeout

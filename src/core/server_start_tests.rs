@@ -1,5 +1,7 @@
 //! When the owed start is due, and how it survives failures.
 
+use std::sync::Arc;
+
 use super::downtime_tests::{
     NAME, alert, complete, create, intend_stop, is_stop, runs, start, starts, stop, stop_answered,
     stop_server, world,
@@ -196,6 +198,23 @@ fn a_server_whose_hold_is_over_is_started_and_gets_no_create() {
         hold.since.mono = None;
     }
     world.now.mono = MINUTE;
+    assert_eq!(starts(&world.recorded()), Some(false));
+}
+
+#[test]
+fn a_stopped_server_that_after_released_gets_no_create_even_if_a_failed_before_would_do() {
+    let mut world = hooked::world();
+    world.policy.rotations[0].stop = Some(Box::new(stop_server()));
+    let hooks = world.policy.rotations[0].hooks.as_mut().map(Arc::make_mut);
+    hooks.expect("hooks").go_on = true;
+    world.state = Some(PowerState::Active);
+    hooked::hold(&mut world);
+    intend_stop(&mut world);
+    stop_answered(&mut world, Outcome::Done);
+    world.state = Some(PowerState::Stopped);
+    assert!(matches!(world.recorded(), Step::Create { .. }));
+    world.record(&hooked::started(HookKind::After));
+    world.record(&hooked::finished(HookKind::After, HookOutcome::Done));
     assert_eq!(starts(&world.recorded()), Some(false));
 }
 
