@@ -8,6 +8,7 @@ use super::server_list::AccountServers;
 
 /// A token as the provider describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TokenInfo {
     /// Its owner, if the provider names one.
     pub account: Option<String>,

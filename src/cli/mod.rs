@@ -21,6 +21,8 @@ pub mod once;
 pub mod order;
 mod order_help;
 mod output;
+#[cfg(test)]
+mod output_schema;
 pub mod pause;
 pub mod plan;
 pub mod run;
@@ -122,10 +124,10 @@ pub enum Command {
     Status(status::Args),
     /// Write first policies from the snapshots that exist; changes nothing at the provider
     ///
-    /// Naming patterns that already rotate become policies. A pattern has a date in it, and at
-    /// least two snapshots with evenly spaced dates have exactly the names that it gives. A
-    /// server without such a pattern gets a proposal, which is not read until it is renamed. No
-    /// file is ever overwritten, and if anything is wrong, no file is written.
+    /// Naming patterns that already form a rotation become policies. Such a pattern has a date in
+    /// it, and at least two snapshots with evenly spaced dates have exactly the names that it
+    /// gives. A server without such a pattern gets a proposed policy, which is not read until its
+    /// file is renamed. No file is ever overwritten, and if anything is wrong, no file is written.
     #[command(after_long_help = help_text::INIT)]
     Init(init::Args),
     /// Pause the rotation of one server or of all: no creates, no deletes until resumed

@@ -62,6 +62,37 @@ pub(super) fn text(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::output_schema::derived;
+    use crate::cli::{audit, check, forecast, list};
+    use crate::core::plan::Plans;
+    use crate::status::FleetView;
+
+    #[test]
+    fn the_schema_of_each_output_is_that_of_the_type_that_is_printed() {
+        let all = [
+            ("audit-verify", audit::verify_schema()),
+            ("check", check::output_schema()),
+            ("forecast", forecast::output_schema()),
+            ("list", list::output_schema()),
+            ("list-servers", list::servers_schema()),
+            ("plan", derived::<Plans>("plan")),
+            ("status", derived::<FleetView>("status")),
+        ];
+        for (name, schema) in all {
+            let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("config/schema")
+                .join(name)
+                .with_extension("json");
+            if std::env::var_os("SNAPROTATE_UPDATE").is_some() {
+                std::fs::write(path, schema).expect("written");
+                continue;
+            }
+            assert!(
+                text(name) == schema,
+                "config/schema/{name}.json is out of date: run SNAPROTATE_UPDATE=1 cargo test --lib schema::"
+            );
+        }
+    }
 
     #[test]
     fn each_schema_is_one_of_draft_2020_12_and_its_file_lies_beside_the_examples() {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use serde::Serialize;
 
 use super::hints::nearest;
 use crate::core::sanitize::{counted, printable};
@@ -18,7 +19,9 @@ use crate::core::sanitize::{counted, printable};
 const LONGEST_LINE: usize = 400;
 
 /// Severity of a problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// The set of files is used, but something looks unintended.
     Warning,

@@ -22,6 +22,7 @@ use serde::Serialize;
 
 /// One snapshot from its creation to its deletion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SnapshotLifetime {
     /// Its name.
     pub name: String,
@@ -40,6 +41,7 @@ pub struct SnapshotLifetime {
 
 /// One forecast event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ForecastEvent {
     /// Its time.
     pub time: Timestamp,

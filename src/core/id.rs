@@ -106,6 +106,21 @@ macro_rules! kind {
         #[serde(transparent)]
         pub struct $name(Id);
 
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": ["integer", "string"], "minimum": 0 })
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+        }
+
         impl $name {
             /// Returns an identifier that is an integer.
             pub const fn integer(number: u64) -> Self {

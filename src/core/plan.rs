@@ -11,6 +11,7 @@ use super::snapshot::{ServerId, SnapshotId};
 
 /// The action of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PlannedAction {
     /// Creates a snapshot.
@@ -29,6 +30,7 @@ pub enum PlannedAction {
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlannedStep {
     /// The action.
     #[serde(rename = "do")]
@@ -43,6 +45,7 @@ pub struct PlannedStep {
 
 /// The steps of one server from now until it rests, and the verdict on each snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plan {
     /// The server.
     pub id: ServerId,
@@ -64,6 +67,7 @@ pub struct Plan {
 
 /// The next creates and deletes on one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NextChanges {
     /// Their time; the earliest possible one if something is waited for.
     pub at: Timestamp,
@@ -105,6 +109,7 @@ impl PlannedStep {
 
 /// The plans of several servers, as `plan --json` prints them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plans {
     /// One plan per server.
     pub servers: Vec<Plan>,

@@ -17,6 +17,7 @@ use super::snapshot::ServerId;
 
 /// The forecast of one server.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Forecast {
     /// The server.
     pub id: ServerId,
@@ -28,6 +29,7 @@ pub struct Forecast {
     pub until: Timestamp,
     /// The zone of the days: that of the first rotation.
     #[serde(serialize_with = "zone_name")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub zone: TimeZone,
     /// The recovery points of all rotations together.
     pub recovery: RecoveryAges,
@@ -43,6 +45,7 @@ pub struct Forecast {
 
 /// One rotation's part of a forecast.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RotationForecast {
     /// Its name.
     pub name: String,
@@ -50,6 +53,7 @@ pub struct RotationForecast {
     pub keep: usize,
     /// The zone of its schedule and names.
     #[serde(serialize_with = "zone_name")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub zone: TimeZone,
     /// The recovery points that it alone provides.
     pub recovery: RecoveryAges,
@@ -57,6 +61,7 @@ pub struct RotationForecast {
 
 /// The snapshots at the end of a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DayEnd {
     /// The day, in the forecast's zone.
     pub date: Date,

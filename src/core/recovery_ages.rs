@@ -11,9 +11,11 @@ use serde::{Serialize, Serializer};
 
 /// An age at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgeAt {
     /// The snapshot's age since its creation; `None` if there is no completed snapshot.
     #[serde(rename = "age_seconds", serialize_with = "seconds")]
+    #[cfg_attr(test, schemars(with = "Option<i64>"))]
     pub age: Option<SignedDuration>,
     /// The instant. If something changes at it, an age that has grown is measured just before, and
     /// one that begins just after.
@@ -22,6 +24,7 @@ pub struct AgeAt {
 
 /// The best and the worst age of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgeExtremes {
     /// The best age.
     pub best: AgeAt,
@@ -31,6 +34,7 @@ pub struct AgeExtremes {
 
 /// The recovery points of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecoveryAges {
     /// The age of the newest completed snapshot: the younger the better.
     pub newest: AgeExtremes,

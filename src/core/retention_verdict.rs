@@ -18,6 +18,7 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 /// The verdict on a snapshot. If several apply, the one that decides whether it may be deleted is
 /// given, in the order of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RetentionVerdict {
     /// Its name is not own: it takes up room and is never touched (I1).
@@ -71,6 +72,7 @@ impl RetentionVerdict {
 
 /// The verdict on one snapshot, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SnapshotVerdict {
     /// The provider's id of the snapshot.
     pub id: SnapshotId,
@@ -222,7 +224,7 @@ impl DecisionContext<'_> {
     fn stuck_reason(&self, snapshot: &Snapshot) -> String {
         let limit = whole_seconds(self.rules.stuck_after);
         let then = if self.policy.delete_stuck {
-            "it is deleted when its place is needed, once it has been watched for that long"
+            "it is deleted when its place is needed and the service has seen it in progress for that long"
         } else {
             "it keeps its place; check it at the provider"
         };

@@ -35,6 +35,7 @@ use receiver::ReceiverLoop;
 
 /// State of a receiver, for status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReceiverView {
     /// Name of the receiver.
     pub name: String,

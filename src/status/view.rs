@@ -12,6 +12,7 @@ use crate::notify::ReceiverView;
 
 /// The whole service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FleetView {
     /// The service's version.
     pub version: String,
@@ -28,7 +29,7 @@ pub struct FleetView {
     pub time: Timestamp,
     /// True if no alert is active.
     pub healthy: bool,
-    /// The time since which all servers are paused together.
+    /// The time since which all servers have been paused together.
     #[serde(default)]
     pub paused: Option<Timestamp>,
     /// All active alerts, those of the whole service first.
@@ -40,10 +41,11 @@ pub struct FleetView {
     pub receivers: Vec<ReceiverView>,
 }
 
-/// A active alert.
+/// An active alert.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AlertView {
-    /// The kind, by the trail's word.
+    /// The kind, as the trail names it.
     pub alert: String,
     /// The server that it concerns, if it concerns one.
     pub server: Option<ServerId>,
@@ -58,6 +60,7 @@ pub struct AlertView {
 
 /// A server's activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
     /// Nothing is due.
@@ -90,6 +93,7 @@ impl Activity {
 
 /// One server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServerView {
     /// The provider's id.
     pub id: ServerId,
@@ -105,7 +109,8 @@ pub struct ServerView {
     pub limit: usize,
     /// The time of the last accepted listing.
     pub listed: Option<Timestamp>,
-    /// Why the server can't be listed now, or for how long no answer came; `null` if all is well.
+    /// Why the server can't be listed now, or for how long the provider hasn't answered; `null` if
+    /// all is well.
     #[serde(default)]
     pub unlisted: Option<String>,
     /// The snapshots in that listing.
@@ -135,6 +140,7 @@ impl ServerView {
 
 /// A snapshot, with the policy's verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SnapshotView {
     /// The provider's id.
     pub id: SnapshotId,
@@ -146,7 +152,11 @@ pub struct SnapshotView {
     pub created_at: Option<Timestamp>,
     /// The rotation that owns it; `null` if it is foreign.
     pub rotation: Option<String>,
-    /// The verdict, by the words of `plan --json`.
+    /// The verdict, in the words of `plan --json`.
+    #[cfg_attr(
+        test,
+        schemars(with = "crate::core::retention_verdict::RetentionVerdict")
+    )]
     pub verdict: String,
     /// The reason for the verdict.
     pub reason: String,
@@ -179,6 +189,7 @@ impl SnapshotView {
 
 /// A rotation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RotationView {
     /// The name.
     pub name: String,
@@ -196,17 +207,20 @@ pub struct RotationView {
 
 /// A slot that has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LastSlot {
     /// The name of its snapshot.
     pub snapshot: String,
     /// The scheduled instant.
     pub slot: Timestamp,
     /// How it ended: `completed`, `given_up`, `skipped`, `paused`; `null` until then.
+    #[cfg_attr(test, schemars(extend("enum" = ["completed", "given_up", "skipped", "paused", null])))]
     pub ending: Option<String>,
 }
 
 /// A future slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NextSlot {
     /// The name of its snapshot.
     pub snapshot: String,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{Checkpoint, VerifierKey};
 use crate::audit::TrailError;
@@ -15,7 +16,9 @@ use crate::core::sanitize::{counted, printable, utc};
 const ORIGIN_SHOWN: usize = 80;
 
 /// Result of one comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The record exists as it was signed.
     Agrees,
@@ -27,20 +30,9 @@ pub enum Verdict {
     Archived,
 }
 
-impl Verdict {
-    /// Returns the word for JSON output.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Agrees => "agrees",
-            Self::Differs => "differs",
-            Self::Missing => "missing",
-            Self::Archived => "archived",
-        }
-    }
-}
-
 /// A checkpoint, compared with the trail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ComparedCheckpoint {
     /// Name of the trail.
     pub origin: String,
@@ -48,7 +40,7 @@ pub struct ComparedCheckpoint {
     pub key: String,
     /// The record that it names.
     pub record: u64,
-    /// When it was signed.
+    /// When it was signed; `null` if the checkpoint does not say.
     pub time: Option<Timestamp>,
     /// Result of the comparison.
     pub verdict: Verdict,

@@ -26,10 +26,10 @@ use crate::daemon::CommandError;
 /// What to do with the trail.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Show the records of the audit trail, also while the service runs
+    /// Show the records of the audit trail, even while the service runs
     #[command(after_long_help = help_text::AUDIT_SHOW)]
     Show(show::Args),
-    /// Check the chain of the audit trail, also while the service runs
+    /// Check the chain of the audit trail, even while the service runs
     #[command(after_long_help = help_text::AUDIT_VERIFY)]
     Verify(verify::Args),
     /// Make a key that signs checkpoints of the audit trail
@@ -56,4 +56,10 @@ fn lost(folders: &Folders) -> String {
         folders.audit_dir.display(),
         folders.state_dir.display()
     )
+}
+
+/// Returns the schema of `audit verify --json`.
+#[cfg(test)]
+pub(super) fn verify_schema() -> String {
+    super::output_schema::derived::<verify::VerifyReport<'_>>("audit verify")
 }

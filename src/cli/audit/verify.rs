@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::json;
 
-use super::witness::{self, WitnessReport};
+use super::witness::{self, ReportedComparison, WitnessReport};
 use super::{lost, no_trail};
 use crate::audit::{Verified, verify, was_begun};
 use crate::cli::{Cli, Exit, say};
@@ -40,7 +42,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         (found, Some(witnessed))
     };
     if args.json {
-        say(&as_json(&found, witnessed.as_ref()).to_string())?;
+        say(&json!(VerifyReport::of(&found, witnessed.as_ref())).to_string())?;
     } else if found.files.is_empty() && found.is_intact() {
         say(&no_trail(&folders.audit_dir))?;
     } else {
@@ -67,18 +69,46 @@ fn check(folders: &Folders) -> Result<Verified, CommandError> {
     Ok(found)
 }
 
-fn as_json(found: &Verified, witnessed: Option<&WitnessReport>) -> serde_json::Value {
-    json!({
-        "intact": found.is_intact(),
-        "records": found.records,
-        "files": found.files,
-        "first": found.first,
-        "last": found.last,
-        "problems": found.problems,
-        "torn": found.torn,
-        "notices": found.notices,
-        "witness": witnessed.map(WitnessReport::json),
-    })
+/// The output of `--json`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct VerifyReport<'a> {
+    /// True if there is no problem.
+    intact: bool,
+    /// Number of valid records.
+    records: u64,
+    /// The files' names, oldest first.
+    files: &'a [String],
+    /// Time of the first record; `null` if there is none.
+    first: Option<Timestamp>,
+    /// Time of the last record; `null` if there is none.
+    last: Option<Timestamp>,
+    /// What is wrong, each with file and line.
+    problems: &'a [String],
+    /// An incomplete last line, which a crash left or which is being written right now; it is not
+    /// a problem. `null` if there is none.
+    torn: Option<&'a str>,
+    /// Notes that are not problems: tails that were set aside earlier, heads that were lost, and
+    /// checkpoints that can't be compared.
+    notices: &'a [String],
+    /// The comparison with the checkpoints of `--witness`; `null` if none were given.
+    witness: Option<ReportedComparison<'a>>,
+}
+
+impl<'a> VerifyReport<'a> {
+    fn of(found: &'a Verified, witnessed: Option<&'a WitnessReport>) -> Self {
+        Self {
+            intact: found.is_intact(),
+            records: found.records,
+            files: &found.files,
+            first: found.first,
+            last: found.last,
+            problems: &found.problems,
+            torn: found.torn.as_deref(),
+            notices: &found.notices,
+            witness: witnessed.map(WitnessReport::reported),
+        }
+    }
 }
 
 fn as_text(folder: &Path, found: &Verified, witnessed: Option<&WitnessReport>) -> String {

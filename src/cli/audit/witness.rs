@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::api::secret;
 use crate::audit::Verified;
 use crate::audit::witness::{
-    Checkpoint, Comparison, SignerKey, Verdict, VerifierKey, find, verify_witnessed,
+    Checkpoint, ComparedCheckpoint, Comparison, SignerKey, Verdict, VerifierKey, find,
+    verify_witnessed,
 };
 use crate::cli::printable_path;
 use crate::config::{self, Environment, Folders};
@@ -27,6 +28,21 @@ const STDIN: &str = "-";
 pub(super) struct WitnessReport {
     compared: Comparison,
     refused: Vec<String>,
+}
+
+/// The comparison of the trail with checkpoints, in JSON.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ReportedComparison<'a> {
+    /// The last record that is as it was signed; `null` if there is none.
+    agrees_to: Option<u64>,
+    /// The first record that differs from the one that was signed; `null` if there is none.
+    differs_from: Option<u64>,
+    /// Each valid checkpoint once, by record.
+    checkpoints: &'a [ComparedCheckpoint],
+    /// Notes without a valid signature by a known key, each with file and line, and files without
+    /// a note.
+    refused: &'a [String],
 }
 
 /// Returns the keys of `--key`, or else the public half of the signing key.
@@ -47,7 +63,7 @@ pub(super) fn keys(given: &[String], config: &Path) -> Result<Vec<VerifierKey>, 
             }
             let text = std::fs::read_to_string(path)
                 .map_err(|error| {
-                    format!("--key {shown} {why} (NAME+ID+KEY, as audit keygen prints it), nor a file that can be read: {error}")
+                    format!("--key {shown} {why} (NAME+ID+KEY, as audit keygen prints it), and can't be read as a file: {error}")
                 })?;
             VerifierKey::parse(&text).map_err(|why| format!("--key {shown}: the file's content {why}"))
         })
@@ -129,23 +145,14 @@ impl WitnessReport {
             .map(|why| format!("not compared: {why}"))
     }
 
-    /// Returns the report as JSON.
-    pub(super) fn json(&self) -> Value {
-        let rows = self.compared.rows.iter().map(|row| {
-            json!({
-                "origin": row.origin,
-                "key": row.key,
-                "record": row.record,
-                "time": row.time,
-                "verdict": row.verdict.word(),
-            })
-        });
-        json!({
-            "agrees_to": self.compared.agrees_to,
-            "differs_from": self.compared.differs_from,
-            "checkpoints": rows.collect::<Vec<_>>(),
-            "refused": self.refused,
-        })
+    /// Returns the comparison for `--json`.
+    pub(super) fn reported(&self) -> ReportedComparison<'_> {
+        ReportedComparison {
+            agrees_to: self.compared.agrees_to,
+            differs_from: self.compared.differs_from,
+            checkpoints: &self.compared.rows,
+            refused: &self.refused,
+        }
     }
 
     /// Returns a line for people: the last record that the witness confirms.

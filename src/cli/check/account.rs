@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::online::{Finding, FindingSeverity};
+use super::finding::{Finding, FindingKind, FindingSeverity};
 use super::unreadable;
 use crate::api::account_info::TokenInfo;
 use crate::api::response_shape::ResponseShape;
@@ -80,7 +80,7 @@ impl AccountAnswers {
             Ok(Some(listed)) => match &listed.doubt {
                 Some(doubt) => found.push(account(
                     FindingSeverity::Warning,
-                    "doubtful",
+                    FindingKind::Doubtful,
                     format!("the list of servers can't be relied on: {doubt}"),
                     "run the check again",
                 )),
@@ -111,7 +111,7 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
         let remedy = "check whether this version of snaprotate supports these answers";
         found.push(account(
             FindingSeverity::Error,
-            "provider_changed",
+            FindingKind::ProviderChanged,
             lacks,
             remedy,
         ));
@@ -127,7 +127,7 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
         let remedy = "rotation doesn't depend on it; the service warns once";
         found.push(account(
             FindingSeverity::Warning,
-            "provider_changed",
+            FindingKind::ProviderChanged,
             message,
             remedy,
         ));
@@ -150,7 +150,7 @@ fn unstoppable(policy: &Policy, state: &PowerState) -> Option<Finding> {
         name: Some(policy.called().to_owned()),
         ..account(
             FindingSeverity::Error,
-            "state_unknown",
+            FindingKind::StateUnknown,
             message,
             format!(
                 "remove stop_server from {}.toml; otherwise no snapshot is made",
@@ -162,7 +162,7 @@ fn unstoppable(policy: &Policy, state: &PowerState) -> Option<Finding> {
 
 fn account(
     severity: FindingSeverity,
-    problem: &'static str,
+    problem: FindingKind,
     message: String,
     remedy: impl Into<String>,
 ) -> Finding {
@@ -181,7 +181,7 @@ fn not_offered(call: &str, what: &str) -> Finding {
     let message = format!("this provider does not offer {call}, so {what} is unknown");
     account(
         FindingSeverity::Note,
-        "not_offered",
+        FindingKind::NotOffered,
         message,
         "rotation doesn't need it",
     )
@@ -191,7 +191,7 @@ fn not_permitted(call: &str, what: &str) -> Finding {
     let message = format!("the token has no permission for {call} (403), so {what} is unknown");
     account(
         FindingSeverity::Note,
-        "not_permitted",
+        FindingKind::NotPermitted,
         message,
         "rotation doesn't need it",
     )
@@ -220,7 +220,7 @@ fn lacking(info: &TokenInfo) -> Option<Finding> {
     );
     Some(account(
         FindingSeverity::Error,
-        "permission_missing",
+        FindingKind::PermissionMissing,
         message,
         remedy,
     ))
@@ -232,7 +232,7 @@ fn lacking_power(info: &TokenInfo) -> Option<Finding> {
     }
     Some(account(
         FindingSeverity::Error,
-        "permission_missing",
+        FindingKind::PermissionMissing,
         "the token has no permission to stop and start servers, which stop_server requires"
             .to_owned(),
         "at the provider, give the token a permission such as servers:*, or remove stop_server",
@@ -259,7 +259,7 @@ fn servers(
                 name: Some(policy.called().to_owned()),
                 ..account(
                     FindingSeverity::Error,
-                    "no_such_server",
+                    FindingKind::NoSuchServer,
                     "the account has no such server".to_owned(),
                     remedy,
                 )
@@ -285,7 +285,7 @@ fn servers(
         let remedy = "snaprotate init proposes policies; snaprotate list --servers lists all";
         found.push(account(
             FindingSeverity::Warning,
-            "no_policy",
+            FindingKind::NoPolicy,
             message,
             remedy,
         ));

@@ -2,6 +2,7 @@
 //! answers.
 
 mod account;
+mod finding;
 mod online;
 mod room;
 
@@ -9,7 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::account::AccountAnswers;
-use self::online::{Finding, FindingSeverity, findings};
+use self::finding::{Finding, FindingKind, FindingSeverity};
+use self::online::findings;
 use super::api_error_hint::remedy;
 use super::{Cli, Exit, block_on, list, print_json, say};
 use crate::api::account_info::TokenInfo;
@@ -23,9 +25,9 @@ use crate::daemon::{CommandError, api_settings, read_only_plan};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Also ask the provider: does the token work, is each server named as in its policy, is
-    /// there room for the snapshots to keep, do the protected snapshots exist? If the provider
-    /// reports it, also: the token's owner and permissions, and the servers without a policy.
-    /// Sends only GETs
+    /// there room for the snapshots to keep, do the protected snapshots exist? Also shows the
+    /// token's owner and permissions, and the servers without a policy, if the provider reports
+    /// them. Sends only GETs
     #[arg(long)]
     pub online: bool,
     /// Print the problems as JSON
@@ -35,36 +37,46 @@ pub struct Args {
 
 /// The output of `--json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CheckReport<'a> {
     /// True if nothing has to be corrected.
     good: bool,
-    /// Number of policies; `None` if the files are refused.
+    /// Number of policies; `null` if the files are refused.
     policies: Option<usize>,
+    /// The problems of the files.
     problems: Vec<ReportedProblem<'a>>,
-    /// `None` without `--online`.
+    /// The result of `--online`; `null` without it.
     online: Option<OnlineReport>,
 }
 
 /// A problem in a file.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ReportedProblem<'a> {
-    severity: &'static str,
+    severity: Severity,
+    /// The file.
     file: String,
+    /// The line, from 1; 0 if the problem is that of the whole file.
     line: usize,
+    /// The column, from 1.
     column: usize,
+    /// What is wrong.
     message: &'a str,
+    /// What to write instead.
     remedy: &'a str,
 }
 
 /// The result of comparing the policies with the provider's answers.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OnlineReport {
     /// True if the listing could be read.
     reached: bool,
-    /// `None` if the provider offers no account information.
+    /// The token; `null` if the provider offers no account information.
     token: Option<TokenInfo>,
     /// Number of policies whose server is in the listing.
     seen: usize,
+    /// The mismatches between the policies and the account.
     problems: Vec<Finding>,
 }
 
@@ -201,8 +213,8 @@ fn online(
 
 fn unreadable(error: &ApiError, asked: &ApiSettings) -> Finding {
     let problem = match error.kind {
-        ErrorKind::Account => "token_refused",
-        _ => "api_unreadable",
+        ErrorKind::Account => FindingKind::TokenRefused,
+        _ => FindingKind::ApiUnreadable,
     };
     Finding {
         severity: FindingSeverity::Error,
@@ -268,10 +280,7 @@ fn report(
     online: Option<OnlineReport>,
 ) -> CheckReport<'_> {
     let problems = problems.iter().map(|problem| ReportedProblem {
-        severity: match problem.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        severity: problem.severity,
         file: problem.file.display().to_string(),
         line: problem.line,
         column: problem.column,
@@ -290,15 +299,8 @@ fn report(
     }
 }
 
-/// Formats the finding as one line, like a problem of a file.
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = |text: &str| printable(text, 600);
-        match (&self.name, self.server.clone()) {
-            (Some(name), Some(server)) => write!(f, "{} (id {server}): ", printable(name, 80))?,
-            _ => f.write_str("account: ")?,
-        }
-        let (message, remedy) = (shown(&self.message), shown(&self.remedy));
-        write!(f, "{}: {message}; {remedy}", self.severity.word())
-    }
+/// Returns the schema of `check --json`.
+#[cfg(test)]
+pub(super) fn output_schema() -> String {
+    super::output_schema::derived::<CheckReport<'_>>("check")
 }

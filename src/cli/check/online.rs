@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
+use super::finding::{Finding, FindingKind, FindingSeverity};
 use crate::api::server_list::AccountServer;
 use crate::api::{Listing, ServerRows};
 use crate::cli::server_argument;
@@ -15,44 +15,6 @@ use crate::config::Config;
 use crate::core::policy::{Policy, is_id};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
-
-/// The severity of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum FindingSeverity {
-    /// Not known yet, or worth knowing.
-    Note,
-    /// Probably unintended.
-    Warning,
-    /// The policy can't work as written.
-    Error,
-}
-
-/// One mismatch between a policy and the account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
-    pub(super) severity: FindingSeverity,
-    /// The kind of problem, for programs.
-    pub(super) problem: &'static str,
-    /// The server; `None` if the finding is about the whole account.
-    pub(super) server: Option<ServerId>,
-    /// The policy's name for the server.
-    pub(super) name: Option<String>,
-    /// The snapshot, pattern or name that the finding is about.
-    pub(super) about: Option<String>,
-    pub(super) message: String,
-    pub(super) remedy: String,
-}
-
-impl FindingSeverity {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// Returns all findings, by server.
 pub(super) fn findings(
@@ -66,7 +28,7 @@ pub(super) fn findings(
     if let Some(doubt) = &listing.doubt {
         found.push(Finding {
             severity: FindingSeverity::Error,
-            problem: "doubtful",
+            problem: FindingKind::Doubtful,
             server: None,
             name: None,
             about: None,
@@ -85,7 +47,7 @@ pub(super) fn findings(
         if let (Some(one), Some(other)) = (file(id), file(uuid)) {
             found.push(Finding {
                 severity: FindingSeverity::Error,
-                problem: "same_server",
+                problem: FindingKind::SameServer,
                 server: Some(id.clone()),
                 name: None,
                 about: Some(uuid.to_string()),
@@ -141,7 +103,7 @@ impl PolicyCheck<'_> {
             let message = format!("its rows can't be relied on: {doubt}");
             self.say(
                 FindingSeverity::Error,
-                "doubtful",
+                FindingKind::Doubtful,
                 None,
                 message,
                 "run the check again; until its rows are reliable, nothing is changed on the server",
@@ -156,7 +118,7 @@ impl PolicyCheck<'_> {
     pub(super) fn say(
         &mut self,
         severity: FindingSeverity,
-        problem: &'static str,
+        problem: FindingKind,
         about: Option<String>,
         message: String,
         remedy: impl Into<String>,
@@ -194,7 +156,7 @@ impl PolicyCheck<'_> {
             let about = Some(id.to_string());
             self.say(
                 FindingSeverity::Warning,
-                "other_server",
+                FindingKind::OtherServer,
                 about,
                 message,
                 format!("write id = {} if that is the intended server", id.quoted()),
@@ -210,7 +172,7 @@ impl PolicyCheck<'_> {
         );
         self.say(
             FindingSeverity::Note,
-            "unseen",
+            FindingKind::Unseen,
             None,
             message,
             "the answer to its first create will show it",
@@ -231,7 +193,7 @@ impl PolicyCheck<'_> {
             let about = Some(rows.name.clone());
             self.say(
                 FindingSeverity::Error,
-                "wrong_name",
+                FindingKind::WrongName,
                 about,
                 message,
                 "correct the name or the id",
@@ -250,7 +212,7 @@ impl PolicyCheck<'_> {
         );
         self.say(
             FindingSeverity::Warning,
-            "unnamed",
+            FindingKind::Unnamed,
             Some(name.to_owned()),
             message,
             format!("write name = {name:?} if that is the intended server"),
@@ -301,7 +263,7 @@ impl PolicyCheck<'_> {
             let message = format!("protect lists {what}, which {place}: it protects nothing");
             self.say(
                 FindingSeverity::Error,
-                "protected_missing",
+                FindingKind::ProtectedMissing,
                 Some(about),
                 message,
                 "correct it, or remove it from protect",

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::online::{FindingSeverity, PolicyCheck};
+use super::finding::{FindingKind, FindingSeverity};
+use super::online::PolicyCheck;
 use crate::core::name_pattern_detection::recognise;
 use crate::core::snapshot::{Snapshot, Status};
 
@@ -21,7 +22,13 @@ impl PolicyCheck<'_> {
                 "{fixed} of the {limit} places are taken by foreign or protected snapshots: the last place can take one snapshot, which can never be replaced, because the newest is never deleted for room"
             );
             let remedy = "delete snapshots that nobody needs".to_owned();
-            self.say(FindingSeverity::Error, "no_room", None, message, remedy);
+            self.say(
+                FindingSeverity::Error,
+                FindingKind::NoRoom,
+                None,
+                message,
+                remedy,
+            );
         } else if fixed > 0 && keep + fixed > limit {
             let message = format!(
                 "keep adds up to {keep}, but {fixed} of the {limit} places are taken by foreign or protected snapshots"
@@ -32,14 +39,20 @@ impl PolicyCheck<'_> {
                     "if a rotation gave them their names before, list the pattern in former_names; otherwise lower keep to at most {left} in total, or delete snapshots that nobody needs"
                 ),
             };
-            self.say(FindingSeverity::Error, "no_room", None, message, remedy);
+            self.say(
+                FindingSeverity::Error,
+                FindingKind::NoRoom,
+                None,
+                message,
+                remedy,
+            );
         } else if fixed > 0 && keep + fixed == limit {
             let message = format!(
                 "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest is deleted before a new one is made"
             );
             self.say(
                 FindingSeverity::Warning,
-                "tight",
+                FindingKind::Tight,
                 None,
                 message,
                 "lower one keep by 1 to make the new one first",
@@ -70,7 +83,7 @@ impl PolicyCheck<'_> {
                 format!("{times} snapshots are named {name:?}: all but the newest will be pruned");
             self.say(
                 FindingSeverity::Warning,
-                "copies",
+                FindingKind::Copies,
                 Some(name.to_owned()),
                 message,
                 "protect the ones to keep by their ids",
@@ -82,7 +95,7 @@ impl PolicyCheck<'_> {
             );
             self.say(
                 FindingSeverity::Warning,
-                "name_ahead",
+                FindingKind::NameAhead,
                 Some(name),
                 message,
                 "delete it by hand, or protect it",
@@ -108,7 +121,7 @@ impl PolicyCheck<'_> {
             );
             self.say(
                 FindingSeverity::Warning,
-                "unmanaged_pattern",
+                FindingKind::UnmanagedPattern,
                 Some(one.pattern.to_string()),
                 message,
                 remedy,

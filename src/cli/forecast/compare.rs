@@ -16,19 +16,27 @@ use crate::status::{age, heading, name};
 
 /// The output of `--against --json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ForecastComparison<'a> {
     /// The main file in force.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub(super) now: &'a Path,
     /// The file that it is compared with.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub(super) other: &'a Path,
+    /// Both forecasts of each server.
     pub(super) servers: Vec<ServerComparison>,
 }
 
-/// One server's forecasts; `None` in a configuration without a policy for it.
+/// One server's forecasts.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ServerComparison {
+    /// The server.
     id: ServerId,
+    /// The forecast by the policy in force; `null` without one.
     now: Option<Forecast>,
+    /// The forecast by the other policy; `null` without one.
     other: Option<Forecast>,
     /// The days that end with different snapshots.
     days: Vec<ChangedDay>,
@@ -36,7 +44,9 @@ pub(super) struct ServerComparison {
 
 /// A day that ends with different snapshots.
 #[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChangedDay {
+    /// The day, in the zone of `now`.
     date: Date,
     /// Snapshots that only the forecast `now` has.
     lost: Vec<String>,
@@ -114,7 +124,7 @@ fn lines(changes: &[ServerComparison], other: &str) -> String {
         let (name, id) = (change.name(), change.id.clone());
         let _ = write!(
             text,
-            "\n{name} (id {id}): {now}, with it {then}; {days} days differ"
+            "\n{name} (id {id}): {now}, with it {then}; days that differ: {days}"
         );
     }
     let same = changes.iter().filter(|change| change.same()).count();

@@ -55,7 +55,9 @@ pub struct Args {
 
 /// The output of `--json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Forecasts {
+    /// The forecast of each server.
     servers: Vec<Forecast>,
 }
 
@@ -200,4 +202,20 @@ fn tidy(text: &str) -> String {
 
 fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+/// Returns the schema of `forecast --json`.
+#[cfg(test)]
+pub(super) fn output_schema() -> String {
+    /// The future snapshots, without and with `--against`.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(untagged)]
+    #[expect(dead_code, reason = "only its schema is used")]
+    enum Output<'a> {
+        /// Without `--against`.
+        Alone(Forecasts),
+        /// With `--against`.
+        Against(compare::ForecastComparison<'a>),
+    }
+    super::output_schema::derived::<Output<'_>>("forecast")
 }

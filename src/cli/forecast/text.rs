@@ -194,8 +194,9 @@ pub(super) fn summaries(
     let widest = rows.iter().map(|row| row.name.chars().count()).max();
     let wide = widest.unwrap_or(0).max("server".len());
     let mut text = format!(
-        "{} servers, {days} days from {}; details: --server SERVER\n\n",
-        rows.len(),
+        "{}, {} from {}; details: --server SERVER\n\n",
+        counted(rows.len(), "server"),
+        counted(usize::try_from(days).unwrap_or(usize::MAX), "day"),
         moment(from, &TimeZone::UTC)
     );
     let _ = write!(

@@ -155,3 +155,15 @@ pub(super) async fn browse(
     listing.name_as_policies(named);
     Ok(listing)
 }
+
+/// Returns the schema of `list --json`.
+#[cfg(test)]
+pub(super) fn output_schema() -> String {
+    super::output_schema::derived::<view::ListingView>("list")
+}
+
+/// Returns the schema of `list --servers --json`.
+#[cfg(test)]
+pub(super) fn servers_schema() -> String {
+    super::output_schema::derived::<servers::AccountServerList>("list --servers")
+}

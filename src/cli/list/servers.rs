@@ -13,18 +13,29 @@ const LONGEST_NAME: usize = 60;
 
 /// The account's servers; the output of `--servers --json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct AccountServerList {
+    /// Why the list can't be relied on.
     doubt: Option<String>,
+    /// The servers, in the provider's order.
     servers: Vec<AccountServerRow>,
 }
 
+/// A server of the account.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AccountServerRow {
+    /// The provider's id of the server.
     id: ServerId,
+    /// Its UUID, if the provider gives one besides the id.
     uuid: Option<ServerId>,
+    /// Its name.
     name: String,
+    /// Its hostname.
     hostname: Option<String>,
+    /// The provider's status word.
     status: String,
+    /// The stem of the policy's file; `null` if the server has no policy.
     policy: Option<String>,
 }
 

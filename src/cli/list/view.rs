@@ -12,6 +12,7 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The account's snapshots as the provider listed them.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ListingView {
     /// When the provider was asked.
     pub(super) time: Timestamp,
@@ -23,18 +24,21 @@ pub(super) struct ListingView {
 
 /// One server and its snapshots.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct ServerListing {
+    /// The provider's id of the server.
     pub(super) id: ServerId,
     /// The provider's name for the server, else the policy's, else the stem of the policy's file.
     pub(super) name: Option<String>,
-    /// The stem of the policy's file; `None` if the server has no policy.
+    /// The stem of the policy's file; `null` if the server has no policy.
     pub(super) policy: Option<String>,
     /// Snapshots that the server may hold.
     pub(super) limit: usize,
     /// Why the server's rows are doubtful.
     pub(super) doubt: Option<String>,
+    /// Number of snapshots of each kind.
     pub(super) counts: SnapshotCounts,
-    /// In the order of the listing.
+    /// The snapshots, in the order of the listing.
     pub(super) snapshots: Vec<SnapshotRow>,
 }
 
@@ -47,9 +51,13 @@ impl ServerListing {
 
 /// Number of snapshots of each kind.
 #[derive(Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SnapshotCounts {
+    /// All snapshots.
     pub(super) total: usize,
+    /// Snapshots of the policy's rotations.
     pub(super) own: usize,
+    /// Snapshots of a server with a policy that belong to none of its rotations.
     pub(super) foreign: usize,
     /// Snapshots listed in `protect`, own or foreign.
     pub(super) protected: usize,
@@ -57,6 +65,7 @@ pub(super) struct SnapshotCounts {
 
 /// The owner of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Owner {
     /// A rotation's pattern gives the name.
@@ -67,16 +76,23 @@ pub(super) enum Owner {
 
 /// One snapshot.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct SnapshotRow {
+    /// The provider's id of the snapshot.
     pub(super) id: SnapshotId,
+    /// Its name.
     pub(super) name: String,
     /// The provider's status word.
     pub(super) status: String,
+    /// Its size in megabytes, as the provider gives it.
     pub(super) size_mb: Option<u64>,
+    /// When it was created, as the provider gives it.
     pub(super) created_at: Option<Timestamp>,
-    /// `None` if the server has no policy.
+    /// Its owner; `null` if the server has no policy.
     pub(super) whose: Option<Owner>,
+    /// The rotation that it belongs to.
     pub(super) rotation: Option<String>,
+    /// True if the policy protects it.
     pub(super) protected: bool,
 }
 
