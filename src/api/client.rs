@@ -46,8 +46,8 @@ pub enum BaseUrlError {
     /// Its scheme is neither `https` nor `http`, or it has no host.
     #[error("base_url is not a web address")]
     NotAWebAddress,
-    /// It holds a user or a password, which the client would send besides the token.
-    #[error("base_url must not hold a user or a password")]
+    /// It contains a user name or a password, which the client would send besides the token.
+    #[error("base_url must not contain a user name or a password")]
     HasUser,
     /// It has a query or a fragment, so no path can be appended.
     #[error("base_url must end with its path: no '?' and no '#'")]
@@ -108,7 +108,8 @@ pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, St
     let given = current.join(link).map_err(unreadable)?;
     if !given.username().is_empty() || given.password().is_some() {
         return Err(
-            "the link to the next page holds a user or a password; it is not followed".to_owned(),
+            "the link to the next page contains a user name or a password; it is not followed"
+                .to_owned(),
         );
     }
     if !matches!(given.scheme(), "http" | "https") || given.host() != base.host() {

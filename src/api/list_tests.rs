@@ -17,7 +17,7 @@ async fn the_pages_of_a_listing_share_one_limit() {
 }
 
 #[tokio::test]
-async fn a_listing_is_asked_for_again_after_a_passing_failure() {
+async fn a_listing_is_requested_again_after_a_temporary_failure() {
     let good = ok(&json!({"count": 1, "results": [row(1, 1)]}));
     let server = ScriptedServer::new(vec![
         vec![],
@@ -59,7 +59,7 @@ async fn pages_are_followed_to_the_end() {
 }
 
 #[tokio::test]
-async fn i11_pages_that_shift_ask_for_listings_by_server() {
+async fn i11_pages_that_shift_lead_to_listings_by_server() {
     let page = |count, next: Option<&str>, id| {
         ok(&json!({"count": count, "next": next, "results": [row(id, 1)]}))
     };
@@ -71,7 +71,7 @@ async fn i11_pages_that_shift_ask_for_listings_by_server() {
 }
 
 #[tokio::test]
-async fn i13_a_next_page_elsewhere_is_not_followed_and_doubted() {
+async fn i13_a_next_page_elsewhere_is_doubted_and_not_followed() {
     for next in [
         "http://localhost/api/v1/snapshots/?page=2".to_owned(),
         "//127.0.0.2/api/v1/snapshots/?page=2".to_owned(),
@@ -109,7 +109,7 @@ async fn i11_rows_of_another_server_under_a_filter_are_doubted() {
 }
 
 #[tokio::test]
-async fn retry_after_in_either_form_holds_back_every_next_call() {
+async fn retry_after_in_either_form_holds_back_every_later_call() {
     let later = jiff::Timestamp::now() + Duration::from_secs(100);
     let date = jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&later)
@@ -127,7 +127,7 @@ async fn retry_after_in_either_form_holds_back_every_next_call() {
         assert_eq!(
             server.requests().len(),
             1,
-            "a rest beyond the deadline ends the tries"
+            "a wait beyond the deadline ends the tries"
         );
         let held = api.limiter.held();
         assert!(
@@ -152,14 +152,14 @@ async fn a_short_retry_after_is_waited_out_by_a_listing() {
 }
 
 #[test]
-fn pauses_between_tries_are_within_their_bound_and_two() {
+fn there_are_two_pauses_between_tries_each_within_its_bound() {
     let pauses: Vec<_> = full_jitter().collect();
     assert_eq!(pauses.len(), GET_TRIES - 1);
     assert!(pauses[0] <= GET_PAUSE && pauses[1] <= GET_PAUSE * 2);
 }
 
 #[tokio::test]
-async fn a_next_page_under_another_scheme_or_port_of_the_host_is_asked_for_at_the_base() {
+async fn a_next_page_under_another_scheme_or_port_of_the_host_is_requested_from_base_url() {
     let other = ScriptedServer::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
     for link in [
         format!("{}/snapshots/?page=2", other.url()),
@@ -175,7 +175,7 @@ async fn a_next_page_under_another_scheme_or_port_of_the_host_is_asked_for_at_th
 }
 
 #[tokio::test]
-async fn large_pages_are_asked_for_until_the_provider_refuses_that() {
+async fn large_pages_are_requested_until_the_provider_refuses_them() {
     let whole = ok(&json!({"count": 0, "results": []}));
     let refusal = response("400 Bad", "", r#"{"page_size": ["unknown"]}"#);
     let server = ScriptedServer::answers(&[whole.clone(), refusal, whole.clone(), whole]).await;
@@ -193,7 +193,7 @@ async fn large_pages_are_asked_for_until_the_provider_refuses_that() {
 }
 
 #[tokio::test]
-async fn pages_by_number_and_by_offset_are_fetched_side_by_side_and_taken_in_in_order() {
+async fn pages_by_number_and_by_offset_are_fetched_in_parallel_and_processed_in_order() {
     for style in [Pagination::Page, Pagination::Offset] {
         let (sandbox, api) = paged(style).await;
         let listing = api.list(None).await.unwrap();
@@ -232,7 +232,7 @@ async fn pages_by_cursor_are_followed_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn i11_numbered_pages_that_are_others_than_the_first_tells_are_doubted() {
+async fn i11_numbered_pages_that_contradict_the_first_one_are_doubted() {
     for fault in [
         Fault::status(SandboxCall::List, 404),
         Fault::listing(Lie::Next("?page=2".into())),
@@ -244,7 +244,7 @@ async fn i11_numbered_pages_that_are_others_than_the_first_tells_are_doubted() {
     }
 }
 
-/// Returns a stand-in whose 95 snapshots of one server are on pages of ten, and a client of it.
+/// Returns a stand-in whose 95 snapshots of one server are on pages of ten, and a client for it.
 async fn paged(style: Pagination) -> (Sandbox, HttpApi) {
     let config = SandboxConfig {
         page_size: Some(10),

@@ -33,7 +33,8 @@ impl Proxy {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(
-                "the address holds a user or a password, which others could read".to_owned(),
+                "the address contains a user name or a password, which others could read"
+                    .to_owned(),
             );
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
@@ -85,7 +86,7 @@ mod tests {
             ("http://", "http://"),
             (
                 "http://me:secret@proxy.example.org",
-                "holds a user or a password",
+                "contains a user name or a password",
             ),
             (
                 "http://proxy.example.org/way",

@@ -1,5 +1,5 @@
-//! The shape of the provider's answers: fields and their types, status words, rows of a page, codes
-//! of success. Only warnings and the alert `provider_changed` depend on it.
+//! The shape of the provider's answers: fields and their types, status words, rows per page,
+//! success codes. Only warnings and the alert `provider_changed` depend on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::core::snapshot::Status;
 const MOST_ROWS: usize = 100;
 /// Fields and words that are stored, at most.
 const MOST: usize = 200;
-/// Maximum number of characters of a foreign word that are stored.
+/// Maximum number of characters of a provider's word that are stored.
 const WORD: usize = 40;
 /// The path of a row.
 const ROW: &str = "results[]";
@@ -322,7 +322,7 @@ impl ShapeSampler {
         codes.insert(status);
     }
 
-    /// Returns the sample, if a listing came since it was requested.
+    /// Returns the sample, if a listing has arrived since it was requested.
     pub(super) fn take(&self) -> Option<ResponseShape> {
         let mut sampled = self.lock();
         let seen = sampled.seen.take()?;

@@ -5,7 +5,7 @@ use super::*;
 use serde_json::{Value, json};
 
 #[test]
-fn an_answer_to_a_create_must_be_about_what_was_asked() {
+fn an_answer_to_a_create_must_be_about_what_was_requested() {
     let asked = NewSnapshot {
         server: ServerId::from(1),
         name: "weekly-snapshot-7".into(),
@@ -70,7 +70,7 @@ fn a_create_without_description_sends_none() {
 }
 
 #[test]
-fn an_answer_to_a_create_that_has_a_key_twice_can_not_be_read() {
+fn an_answer_to_a_create_with_a_duplicate_key_is_refused() {
     let asked = NewSnapshot {
         server: ServerId::from(1),
         name: "weekly-snapshot-1".to_owned(),

@@ -51,7 +51,7 @@ pub enum TrailError {
     Hangs(u64),
     /// The file is not as this process left it.
     #[error(
-        "{file}: has {found} bytes, but {expected} were written; something else writes to the file: restart to read it again"
+        "{file}: has {found} bytes, but {expected} were written; something else writes to the file: stop it, then start the service or run the command again"
     )]
     Altered {
         /// The file's path.

@@ -130,7 +130,7 @@ pub enum GlobalEvent {
     },
 }
 
-/// A active alert of the account or the host.
+/// An active alert of the account or the host.
 #[expect(
     missing_docs,
     reason = "the fields have the names that the trail gives them"

@@ -31,7 +31,7 @@ Environment:
   CREDENTIALS_DIRECTORY
       where systemd puts credentials: api-token takes precedence over
       token_file, and witness-key over key_file
-  NO_COLOR  no colours, whatever its value
+  NO_COLOR  no colours, if it is not empty
   TZ  the time zone of times in the output, and of times given to audit show
 
 Examples:
@@ -101,8 +101,8 @@ pub(super) const LIST: &str = "\
 Name a server without a policy by its id, or by the provider's name for it.
 Until the first policy is written, no snapshot is own.
 
-A snapshot is own if a rotation of the policy in force would give it its name.
-Every other snapshot is foreign, and the rotation never changes it. Times are
+A snapshot is own if its name matches a pattern of a rotation in force, or one
+of its former_names. Every other snapshot is foreign, and the rotation never changes it. Times are
 local (TZ); on a terminal with fewer than 110 columns, only ages are shown. If a
 listing can't be relied on, it is shown with the reason.
 
@@ -120,8 +120,8 @@ Examples:
       the servers that are full";
 
 pub(super) const INIT: &str = "\
-From its first start on, the service prunes the oldest snapshots of a recognised
-pattern beyond keep: run plan first to see which. Stop whatever has been making
+The service prunes the oldest snapshots of a recognised pattern beyond keep, at
+its first look after shrink_grace (1 hour): run plan first to see which. Stop whatever has been making
 these snapshots; otherwise it and the service both make them. A server without
 snapshots is in no listing, and gets no file.
 
@@ -167,7 +167,7 @@ pub(super) const STATUS: &str = "\
 The last slot is the newest one that was due. \"due\" refers to the slot's own
 time, which the snapshot is named after.
 
-The state gives the reason, and the age of the listing if no newer one is
+The state includes its reason, and the age of the listing if no newer one is
 available. The service lists an idle server again only at its next slot. What is
 shown next to a snapshot applies now: the next slot may change it.
 
@@ -182,8 +182,7 @@ Last slot:
 Exit codes:
   0  no alert is active
   1  alerts are active, or the service can't be reached
-  2  usage error, a server that the service doesn't have, a --config file that
-     doesn't exist
+  2  usage error, unknown server, a --config file that doesn't exist
   3  the service isn't running
 
 Files:
@@ -270,12 +269,12 @@ pub(super) const AUDIT_VERIFY: &str = "\
 The chain alone reveals accidents. Whoever may write to the trail and its head
 can recompute or remove both. Only checkpoints that are kept elsewhere reveal
 that, and only up to the newest of them. Checkpoints are found in files of
-notes, in mails, and in lines of a log or of JSON. A checkpoint that was
+notes, in e-mails, and in lines of a log or of JSON. A checkpoint that was
 changed, or that another key signed, is refused.
 
 Exit codes:
   0  intact; also if only the last line is torn, as a crash leaves it, or if
-      there is no trail yet; with --witness: as the checkpoints say
+      there is no trail yet; with --witness: in agreement with the checkpoints
   1  broken, or can't be read; with --witness also: cut, rewritten or replaced,
       a checkpoint is refused, or none could be compared
   2  configuration or usage error, no public key

@@ -136,7 +136,7 @@ pub fn address(text: &str) -> Result<Url, &'static str> {
     match url.scheme() {
         "https" | "http" if host.is_empty() => Err("is not a web address"),
         "https" | "http" if !url.username().is_empty() || url.password().is_some() => {
-            Err("must not hold a user or a password")
+            Err("must not contain a user name or a password")
         }
         "https" => Ok(url),
         "http" if is_loopback(host) => Ok(url),

@@ -96,7 +96,7 @@ fn wrong_receivers_are_refused_with_place_and_remedy() {
         case("type = \"webhook\"\nurl = \"hooks.example\"", "5:7: error", "url is not a URL", "https://"),
         case("type = \"webhook\"\nurl = \"ftp://hooks.example/\"", "5:7: error", "url is not a web address", "https://"),
         case("type = \"webhook\"\nurl = \"http://hooks.example/\"", "5:7: error", "unencrypted", "https://"),
-        case("type = \"webhook\"\nurl = \"https://u:p@hooks.example/\"", "5:7: error", "a user or a password", "https://"),
+        case("type = \"webhook\"\nurl = \"https://u:p@hooks.example/\"", "5:7: error", "a user name or a password", "https://"),
         case("type = \"webhook\"\nurl = \"https://x.example\"\nurl_file = \"token\"", "5:7: error", "both", "keep one"),
         case("type = \"webhook\"\nurl_file = \"https://x.example/s3cr3t\"", "5:12: error", "url_file does not name a file", "holds the address"),
         case("type = \"webhook\"\nurl_file = \"none\"", "5:12: error", "can't be read", "address"),

@@ -183,7 +183,10 @@ impl RawMail {
                 "port",
                 log,
                 |port| (1..=65_535).contains(port),
-                ("is not a port", "write a whole number from 1 to 65535"),
+                (
+                    "is not a port number",
+                    "write a whole number from 1 to 65535",
+                ),
             ),
             tls: section.take("tls", log),
             from: section.take("from", log),

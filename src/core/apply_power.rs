@@ -36,7 +36,7 @@ impl ServerHistory {
                     longest: *max_stopped,
                     stopped: false,
                     created: false,
-                    released: false,
+                    released: None,
                     starts: 0,
                     started: None,
                     answer: None,

@@ -28,9 +28,9 @@ pub struct Downtime {
     pub stopped: bool,
     /// True once the snapshot's create was sent.
     pub created: bool,
-    /// True once `after` released the server.
-    #[serde(default)]
-    pub released: bool,
+    /// When `after` released the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<RecordedAt>,
     /// Number of starts sent.
     pub starts: u32,
     /// Latest end of the last start's call.

@@ -56,7 +56,7 @@ impl ServerHistory {
                 let faulty = self.hold.take().is_some_and(|hold| hold.faulty);
                 let downtime = self.downtime.as_deref_mut();
                 if let Some(downtime) = downtime.filter(|down| down.snapshot == *snapshot) {
-                    downtime.released = true;
+                    downtime.released = Some(at);
                 }
                 if *early {
                     let fault = format!(

@@ -130,7 +130,7 @@ impl DecisionContext<'_> {
                 "the snapshot with id {}, made since a snapshot was last deleted to make room, is no longer listed as completed",
                 payer.id
             ),
-            None => "no snapshot was made since one was last deleted to make room".to_owned(),
+            None => "no snapshot has been made since one was last deleted to make room".to_owned(),
         };
         format!(
             "the server is full, and {why}: delete one that nobody needs, or run snaprotate resume --server {} to let the rotation delete another",

@@ -266,7 +266,7 @@ impl OwedStart<'_> {
         };
         let Some(hold) = self.history.hold.as_deref() else {
             // If `before` could not be started, nothing holds the server, and `go_on` accepts that.
-            return self.downtime.released || !hooks.go_on;
+            return self.downtime.released.is_some() || !hooks.go_on;
         };
         let left = hooks.max_hold - hold.since.elapsed(self.now);
         !hold.is_for(&self.downtime.snapshot) || left <= self.rules.request_timeout

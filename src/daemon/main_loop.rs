@@ -233,7 +233,7 @@ impl Daemon {
         let refused = self.refused().is_some();
         let why = reload::apply(&mut self.service, read, refused).await.err();
         if let Some(why) = &why {
-            tracing::error!("config_refused: the files in force stay in use: {why}");
+            tracing::error!("config_refused: the previous configuration stays in force: {why}");
         }
         let now = self.service.clock.now().wall;
         let mut refused = self.refused();

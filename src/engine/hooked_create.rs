@@ -224,7 +224,9 @@ impl<A: SnapshotApi> Engine<A> {
         });
         let all = futures_util::future::join_all(releases);
         if tokio::time::timeout(LAST_RELEASES, all).await.is_err() {
-            tracing::error!("not every server was released in time; the next start continues");
+            tracing::error!(
+                "not every server was released in time; the next start of the service releases the rest"
+            );
         }
     }
 

@@ -62,7 +62,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let reason = why(&runtime, rotation, &name);
                 all.push(entry(&rotation.name, name, reason));
             }
-            // A active alert already says why.
+            // An active alert already says why.
             if all.len() == before && runtime.history.alerts.is_empty() {
                 let reason = if runtime.history.paused().is_some() {
                     "the server is paused"

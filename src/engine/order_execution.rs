@@ -108,7 +108,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         observer.abort();
         lock(&runtime).order = None;
-        let unready = "the listing or the trail is unavailable: see the lines above";
+        let unready = "the listing or the trail is unavailable";
         answer
             .await
             .unwrap_or_else(|_| OrderOutcome::unanswered(&begun, unready))

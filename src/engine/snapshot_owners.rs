@@ -79,7 +79,7 @@ impl SnapshotOwners {
         });
         if let Some((name, id, owner)) = stranger {
             inventory.doubt.get_or_insert(format!(
-                "it shows {name} (id {id}), which is a snapshot of server {owner}: look at it at the provider; if it is not, run snaprotate resume --server {owner}"
+                "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; if it does not belong to server {owner}, run snaprotate resume --server {owner}"
             ));
         }
     }

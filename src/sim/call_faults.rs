@@ -134,7 +134,7 @@ impl World {
             // Only a listing of one server may lack a row. An account-wide one reaches the servers
             // that requested it, and they can't be determined here.
             let lacks = server.is_some()
-                && kind == Some("listing: a row lacks")
+                && kind == Some("listing: lacks a row")
                 && !self.servers[&id].lacked;
             if lacks {
                 // Hides a row that was shown before; in the first listing, one that is older than

@@ -13,9 +13,9 @@ use super::world_setup::GRACE;
 use crate::core::snapshot::Status;
 
 impl World {
-    /// I19: Judges a create of the rotation, given the end of the trail. After a snapshot that was
-    /// stored otherwise no create may follow until an operator resumes the server, and none may
-    /// follow the last attempt.
+    /// I19: Judges a create of the rotation, given the end of the trail. After a snapshot was
+    /// stored differently from the request, no create may follow until an operator resumes the
+    /// server, and none may follow the last attempt.
     pub(super) fn judge_another(&mut self, server: u64, name: &str, attempts: u32, tail: &str) {
         self.judge.ask("I19");
         let of_server = ids::about(server);
@@ -28,7 +28,7 @@ impl World {
         {
             self.violated(
                 server,
-                "I19: a create although one is stored otherwise than asked for",
+                "I19: a create was sent although a snapshot is stored differently from the request",
             );
         }
         let subject = format!("\"snapshot\":\"{name}\"");
@@ -62,7 +62,7 @@ impl World {
         if foreign && self.was_foreign(server, last) {
             self.violated(
                 server,
-                &format!("I19: deleted one that was listed as foreign before (id {id})"),
+                &format!("I19: deleted a snapshot that was listed as foreign before (id {id})"),
             );
         }
         let paid = last.contains("\"paid_by\":");
@@ -99,23 +99,27 @@ impl World {
         }
         let made = lies.made.get(&server).into_iter().flatten();
         let made = made.filter(|id| !lies.unmade.contains(id) || there.contains(id));
-        // One listing alone may be wrong; one that is right counts twice.
+        // A snapshot counts if two listings showed it as completed; a true listing counts as two.
         let made = made.filter(|id| lies.shown_completed.get(id).is_some_and(|times| *times > 1));
         let mut made = made.count();
         if promised {
             lies.promised.insert(server, made);
         }
-        // A prune-first since which none was made counts as one more, the promised one.
+        // If none was made since the last prune-first, the one that it promised counts too.
         made += usize::from(lies.promised.get(&server) == Some(&made));
         let deleted = deleted.len();
         if free && !ours {
-            let what = format!("I19: deleted unpaid, though the rotation didn't make it (id {id})");
+            let what = format!(
+                "I19: deleted a snapshot that was not paid for and that the rotation didn't make (id {id})"
+            );
             self.violated(server, &what);
         }
         if deleted > made {
             self.violated(
                 server,
-                &format!("I19: {deleted} good ones deleted, {made} made or promised (id {id})"),
+                &format!(
+                    "I19: {deleted} good snapshots deleted, {made} made or promised (id {id})"
+                ),
             );
         }
     }

@@ -142,7 +142,7 @@ impl Director {
             }
             Disturbance::Doomed(death) => self.doom(death),
             Disturbance::Restart(pause) => {
-                self.world().fire("restart in good order");
+                self.world().fire("orderly restart");
                 return Some(ProcessEnd::Restart(pause));
             }
             Disturbance::DiskFull(room) => {

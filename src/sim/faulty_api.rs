@@ -134,7 +134,7 @@ impl SnapshotApi for FaultyApi {
                 SignedDuration::from_secs(2),
             );
             let time = match kind {
-                Some("listing: time-out") => CALL,
+                Some("listing: timeout") => CALL,
                 Some("listing: very slow") => world.rng.time(most, CALL),
                 _ => world.rng.time(least, most),
             };
@@ -148,7 +148,7 @@ impl SnapshotApi for FaultyApi {
                 _ if world.token_refused => Some((ErrorKind::Account, Some(401))),
                 Some("listing: connection refused") => Some((ErrorKind::Later, None)),
                 Some("listing: 500") => Some((ErrorKind::Unknown, Some(500))),
-                Some("listing: time-out") => Some((ErrorKind::Unknown, None)),
+                Some("listing: timeout") => Some((ErrorKind::Unknown, None)),
                 Some("listing: 429") => Some((ErrorKind::Later, Some(429))),
                 _ => None,
             };

@@ -199,6 +199,10 @@ impl World {
         let bases = self.mutation(server, "delete_intent", &subject, Some(id));
         if self.wishes.takes_delete(id) {
             self.judge.ask("I17");
+            // The operator deletes it, not the prune-first that was refused before.
+            if has(&self.servers[&server].rows) {
+                self.judge.guards.retain(|_, guard| guard.victim != id);
+            }
             return Some(server);
         }
         self.judge_erosion(server, id);

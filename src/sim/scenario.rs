@@ -100,12 +100,12 @@ pub const SCENARIOS: [Scenario; 10] = [
         ..ROOM
     },
     Scenario {
-        name: "recovery: it is done at the last moment",
+        name: "recovery: the create is done at the last moment",
         before: Some(LostEffect::Late),
         ..ROOM
     },
     Scenario {
-        name: "recovery: it never is",
+        name: "recovery: the create is never done",
         before: Some(LostEffect::Never),
         ..ROOM
     },
@@ -285,7 +285,7 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
     let (runs, downs) = world.machines.runs(SERVER);
     // A late stop may take effect after the server was started again, and so stop it once more.
     if !runs || downs > u32::from(scenario.stop) + u32::from(late) {
-        let what = format!("I20: it runs: {runs}, and was stopped {downs} times");
+        let what = format!("I20: the server runs: {runs}; it was stopped {downs} times");
         world.violated(SERVER, &what);
     }
     let rows = &world.servers[&SERVER].rows;
@@ -307,18 +307,21 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
     if said != 1 {
         world.violated(
             SERVER,
-            &format!("the trail says {said} times that it is settled"),
+            &format!("the trail says {said} times that the slot is settled"),
         );
     }
     let histories = final_checks::histories(&director.disk, world.wall());
     let Some(history) = histories.get(&ids::server(SERVER)) else {
-        world.violated(SERVER, "the trail knows nothing of the server");
+        world.violated(SERVER, "the trail has no record of the server");
         return;
     };
     if history.open.is_some() {
         world.violated(SERVER, "I6: an intent is still open");
     }
     if !history.alerts.is_empty() {
-        world.violated(SERVER, &format!("alerts stand: {:?}", history.alerts));
+        world.violated(
+            SERVER,
+            &format!("alerts are still active: {:?}", history.alerts),
+        );
     }
 }

@@ -172,14 +172,14 @@ impl FaultRates {
 pub const LISTING_FAULTS: [&str; 11] = [
     "listing: connection refused",
     "listing: 500",
-    "listing: time-out",
+    "listing: timeout",
     "listing: 429",
     "listing: very slow",
     "listing: stale",
     "listing: count differs",
     "listing: another server's rows",
     "listing: unreadable row",
-    "listing: a row lacks",
+    "listing: lacks a row",
     "listing: pages shift",
 ];
 

@@ -45,7 +45,7 @@ fn field(name: &'static str, value: Option<Value>) -> Fault {
 }
 
 #[test]
-fn what_is_new_is_told_once_and_the_first_look_learns_in_silence() {
+fn what_is_new_is_reported_once_and_the_first_listing_is_learned_silently() {
     let (provider, home, _) = place();
     once(&home);
     assert_eq!(changes(&home), [""; 0]);
@@ -72,7 +72,7 @@ fn what_is_new_is_told_once_and_the_first_look_learns_in_silence() {
 }
 
 #[test]
-fn a_field_that_rotation_rests_on_is_an_alert_until_it_is_there_again() {
+fn a_field_that_rotation_needs_raises_an_alert_while_it_is_missing() {
     let (provider, home, _) = place();
     once(&home);
     provider.sandbox.order(field("created_at", None));
@@ -83,7 +83,7 @@ fn a_field_that_rotation_rests_on_is_an_alert_until_it_is_there_again() {
             .filter(|one| one["alert"] == "provider_changed")
             .count()
     };
-    until("it is told", || of("alert_raised") > 0);
+    until("the alert is raised", || of("alert_raised") > 0);
     let check = home.run(&["check", "--online"]);
     assert_eq!(check.status.code(), Some(1));
     let said = stdout(&check);
@@ -91,13 +91,13 @@ fn a_field_that_rotation_rests_on_is_an_alert_until_it_is_there_again() {
     provider.sandbox.clear_orders();
     // The next listing has the field again.
     daemon.signal("HUP");
-    until("it is over", || of("alert_cleared") > 0);
+    until("the alert is cleared", || of("alert_cleared") > 0);
     assert_eq!(daemon.stop(), Some(0));
     verified(&home);
 }
 
 #[test]
-fn what_was_learnt_and_is_lost_or_spoilt_is_learnt_anew() {
+fn a_learned_shape_that_is_lost_or_damaged_is_learned_again() {
     let (_provider, home, _) = place();
     once(&home);
     for text in ["", "{", "[1]", "\u{0}"] {
@@ -113,7 +113,7 @@ fn what_was_learnt_and_is_lost_or_spoilt_is_learnt_anew() {
 }
 
 #[test]
-fn check_tells_that_a_server_can_not_be_stopped_and_which_permission_is_missing() {
+fn check_reports_that_a_server_can_t_be_stopped_and_which_permission_is_missing() {
     let (provider, home, _) = place();
     home.policy("web", "[server]\nid = 7\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\nstop_server = true\n");
     std::fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");

@@ -51,7 +51,7 @@ fn commands(help: &str) -> Vec<String> {
 #[test]
 fn the_page_of_commands_is_their_help() {
     let mut text = format!(
-        "# Commands\n\n{MADE}\n\nEach section is what `snaprotate COMMAND --help` prints. The same texts are the manual pages: `snaprotate man`.\n"
+        "# Commands\n\n{MADE}\n\nEach section is what `snaprotate COMMAND --help` prints. `snaprotate man` prints the same texts as manual pages.\n"
     );
     let mut waiting = vec![Vec::new()];
     while let Some(path) = waiting.pop() {

@@ -13,7 +13,7 @@ use crate::support::{Home, Provider, QUICK, days_ago};
 
 pub const SERVER: u64 = 7;
 
-/// Returns a server that is full of people's own snapshots, and the ids of these.
+/// Returns a server that is full of foreign snapshots, and their ids.
 pub fn full() -> (Provider, Home, Vec<u64>) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");

@@ -50,7 +50,8 @@ fn survives(disk: &MemoryDisk, acknowledged: &[String], holes: bool, place: &str
     }
 }
 
-/// Runs two processes, each ended after so many changes, and checks what is left.
+/// Runs two processes, each of which crashes after the given number of changes, and checks what is
+/// left.
 fn two_lives(ends: [(u64, Crash); 2]) {
     let disk = MemoryDisk::default();
     let mut acknowledged = Vec::new();
@@ -77,7 +78,7 @@ fn i6_a_power_loss_soon_after_a_kill_loses_no_acknowledged_record() {
 }
 
 #[test]
-fn i6_syncs_that_fail_after_a_kill_lose_no_acknowledged_record_with_the_power() {
+fn i6_failed_syncs_between_a_kill_and_a_power_loss_lose_no_acknowledged_record() {
     let counted = MemoryDisk::default();
     life(&counted, 0);
     let changes = counted.set().changes;
@@ -263,7 +264,7 @@ fn a_lost_or_unreadable_head_is_noticed() {
 }
 
 #[test]
-fn a_head_that_lags_is_no_alarm() {
+fn a_head_that_lags_raises_no_alarm() {
     let disk = some_nights();
     let old = disk.text(&state().join("head"));
     let (mut writer, _) = start(&disk).unwrap();

@@ -161,7 +161,11 @@ fn a_file_that_someone_else_writes_to_is_not_written_any_more() {
     disk.put(&november(), &format!("{whole}x"));
     let error = writer.append(&[blocked(NOVEMBER, "no")]).unwrap_err();
     assert!(matches!(error, TrailError::Altered { .. }));
-    assert!(error.to_string().contains("restart to read it again"));
+    assert!(
+        error
+            .to_string()
+            .contains("start the service or run the command again")
+    );
 }
 
 #[test]

@@ -83,7 +83,7 @@ async fn one_sync_serves_all_who_wait() {
 }
 
 #[tokio::test]
-async fn a_disk_that_does_not_answer_shows_while_the_append_is_out() {
+async fn a_disk_that_does_not_answer_is_reported_while_the_append_waits() {
     let disk = MemoryDisk::default();
     let boxed = Box::new(disk.clone());
     let (trail, _) = Trail::open_on(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
@@ -137,7 +137,7 @@ async fn one_bad_entry_does_not_spoil_what_others_append() {
 }
 
 #[tokio::test]
-async fn readers_pass_over_the_half_line_that_is_being_written_and_tell_of_others() {
+async fn readers_skip_the_half_line_that_is_being_written_and_report_other_bad_lines() {
     let dir = tempfile::tempdir().unwrap();
     let (logs, state) = (dir.path().join("log"), dir.path().join("state"));
     let (trail, _) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();

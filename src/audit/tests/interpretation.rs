@@ -137,7 +137,7 @@ fn i6_a_change_up_to_the_heads_record_is_no_tear_whatever_follows() {
 }
 
 #[test]
-fn a_number_that_is_left_out_is_found_though_the_hashes_fit() {
+fn a_skipped_record_number_is_detected_even_if_the_hashes_fit() {
     let disk = some_nights();
     let text = disk.text(&november());
     let end = text.trim_end().strip_suffix("\"}").unwrap();
@@ -182,7 +182,7 @@ fn a_head_that_names_another_record_before_the_newest_file_is_noticed() {
 }
 
 #[test]
-fn a_missing_or_unreadable_head_is_told_of_once_there_are_records() {
+fn a_missing_or_unreadable_head_is_reported_once_there_are_records() {
     assert_eq!(check(&MemoryDisk::default()).notices, Vec::<String>::new());
     let disk = some_nights();
     disk.take(&state().join("head"));
@@ -195,7 +195,7 @@ fn a_missing_or_unreadable_head_is_told_of_once_there_are_records() {
 }
 
 #[test]
-fn losses_that_the_trail_records_are_told_as_problems_or_notices() {
+fn losses_that_the_trail_records_are_reported_as_problems_or_notices() {
     let zeros = Hash::default();
     let losses = [
         (
@@ -236,7 +236,7 @@ fn losses_that_the_trail_records_are_told_as_problems_or_notices() {
 }
 
 #[test]
-fn wide_events_may_name_a_server_but_its_alerts_must_be_known() {
+fn global_events_may_name_a_server_but_alerts_that_name_one_must_be_known() {
     let stopped = GlobalEvent::DaemonStopped {
         reason: "of that server's".to_owned(),
     };
@@ -306,12 +306,12 @@ fn only_what_can_be_read_back_is_recorded() {
 }
 
 #[test]
-fn no_head_has_a_number_that_no_record_has() {
+fn a_head_with_a_number_that_no_record_can_have_is_unreadable() {
     for seq in [TOO_MANY, u64::MAX] {
         let disk = MemoryDisk::default();
         let head = format!("{seq:020} {}\n", Hash::default());
         disk.put(&state().join("head"), &head);
-        // Records are not numbered on from this head.
+        // The records' numbers don't continue from this head.
         let (mut writer, opened) = start(&disk).unwrap();
         assert_eq!(opened.notices, [GlobalEvent::TrailLost { head: 0 }]);
         writer.append(&[blocked(NOVEMBER, "again")]).unwrap();

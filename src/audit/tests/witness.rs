@@ -1,4 +1,4 @@
-//! The state that a start gives to the witness, and the last record of the handle.
+//! What a start reports to the witness, and the last durable record that the handle reports.
 
 use super::*;
 use crate::audit::Trail;
@@ -19,7 +19,7 @@ fn a_start_says_whether_anything_was_ever_recorded() {
     assert!(opened.begins);
     writer.append(&night(7)).unwrap();
     assert!(!start(&disk).unwrap().1.begins);
-    // A head alone, and files alone, are a trail that was partly lost.
+    // A head alone, or files alone, mean that part of the trail was lost.
     disk.take(&november());
     let (_, opened) = start(&disk).unwrap();
     assert_eq!((opened.begins, opened.notices.len()), (false, 1));
@@ -29,7 +29,7 @@ fn a_start_says_whether_anything_was_ever_recorded() {
 }
 
 #[test]
-fn a_start_reads_up_to_where_the_last_checkpoint_of_this_month_covers() {
+fn a_start_finds_how_far_the_last_checkpoint_of_this_month_reaches() {
     let disk = some_nights();
     let (mut writer, opened) = start(&disk).unwrap();
     assert_eq!(opened.sealed, None);

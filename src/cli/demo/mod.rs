@@ -57,7 +57,7 @@ pub struct Demo {
     /// provider's client; or both
     #[arg(long, value_name = "SHAPE", value_parser = serve::ids, default_value = "integer", requires = "serve")]
     ids: IdShape,
-    /// Rows per page, unless the request asks for more, at most 100; without this option,
+    /// Rows per page, unless the request states a number, at most 100; without this option,
     /// listings have no pages
     #[arg(long, value_name = "N", requires = "serve", value_parser = clap::value_parser!(u16).range(1..=100))]
     page_size: Option<u16>,

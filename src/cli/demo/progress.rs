@@ -1,6 +1,5 @@
 //! Prints the demo's progress: a line for each event, and a table at the end.
 
-use crate::core::snapshot::ServerId;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,6 +16,8 @@ use crate::audit::Verified;
 use crate::cli::say;
 use crate::clock::Clock;
 use crate::core::policy::Policy;
+use crate::core::sanitize::counted;
+use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::sandbox::Sandbox;
 
@@ -127,8 +128,8 @@ pub(super) fn opening(
     colour: bool,
 ) -> Result<(), CommandError> {
     let text = format!(
-        "{} servers on a stand-in for the API on loopback; one second is {hours} hours. Times are UTC.",
-        policies.len()
+        "{} on a stand-in for the API on loopback; one second is {hours} hours. Times are UTC.",
+        counted(policies.len(), "server")
     );
     say(&format!("{}\n", bold(&text, colour)))
 }

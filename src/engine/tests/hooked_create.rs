@@ -17,7 +17,7 @@ fn last_end(scene: &Scene) -> serde_json::Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_stands_before_the_create_and_after_behind_its_completion() {
+async fn before_runs_before_the_create_and_after_runs_after_its_completion() {
     let stage = Stage::new([1]);
     let running = stage.scene.run();
     stage.scene.pass(5 * MINUTE).await;
@@ -37,7 +37,7 @@ async fn before_stands_before_the_create_and_after_behind_its_completion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_before_means_no_snapshot_but_after_and_an_alert() {
+async fn a_failed_before_means_no_snapshot_but_after_runs_and_an_alert_is_raised() {
     let stage = Stage::new([1]);
     stage.script(|hook| match hook {
         "before" => (SECOND, HookOutcome::Failed),
@@ -69,7 +69,7 @@ async fn a_failed_before_means_no_snapshot_but_after_and_an_alert() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i18_after_a_crash_in_a_hold_after_is_the_first_thing_that_is_done() {
+async fn i18_after_a_crash_in_a_hold_the_after_hook_runs_first() {
     let mut stage = Stage::new([1]);
     stage.scene.provider.script(|what| match what {
         What::Create(_) => Reply::Slowly(20 * SECOND, 200),
@@ -142,7 +142,7 @@ async fn a_pause_that_comes_during_before_releases_the_server_without_a_create()
     assert_eq!(
         last_end(&stage.scene).get("later"),
         None,
-        "a pause is no try"
+        "a pause doesn't count as a try"
     );
     stage.scene.engine.resume(None, "root").await.unwrap();
     stage.scene.pass(5 * MINUTE).await;
@@ -151,7 +151,7 @@ async fn a_pause_that_comes_during_before_releases_the_server_without_a_create()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_goes_while_its_server_is_held_releases_it() {
+async fn removing_a_policy_while_its_server_is_held_releases_the_server() {
     let stage = Stage::new([1]);
     stage.scene.provider.script(|what| match what {
         What::List(_) => Reply::Lacks(101),
@@ -185,7 +185,7 @@ async fn the_provider_keeps_no_server_held_for_longer_than_max_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i18_a_failed_after_is_run_again_until_it_does_well_and_nothing_is_held_anew_before() {
+async fn i18_a_failed_after_is_retried_until_it_succeeds_and_no_new_hold_begins_before_that() {
     let stage = Stage::new([1]);
     let mut tries = 0;
     stage.script(move |hook| {
@@ -207,7 +207,7 @@ async fn i18_a_failed_after_is_run_again_until_it_does_well_and_nothing_is_held_
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_servers_few_stand_still_at_once() {
+async fn of_many_servers_only_a_few_are_held_at_once() {
     let stage = Stage::new(1..=40);
     let (held, most) = (Arc::clone(&stage.hands), Arc::new(Mutex::new(0)));
     let seen = Arc::clone(&most);
@@ -220,14 +220,14 @@ async fn of_many_servers_few_stand_still_at_once() {
     stage.scene.pass(HOUR).await;
     assert_eq!(stage.scene.made().len(), 40);
     assert_eq!((stage.ran("before"), stage.held()), (40, 0));
-    // Servers before their answered create, and servers whose release is under way.
+    // Servers whose create has not been answered yet, and servers whose release is under way.
     let most = *lock(&most);
     assert!((2..=32).contains(&most), "{most}");
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_token_s_changes_are_refused_no_server_is_held() {
+async fn while_the_provider_rejects_the_token_for_changes_no_server_is_held() {
     let stage = Stage::new([1, 2]);
     stage.scene.provider.script(|what| match what {
         What::Create(_) => Reply::Says(401),
@@ -248,7 +248,7 @@ async fn while_the_token_s_changes_are_refused_no_server_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_waits_until_the_server_is_released_and_is_told_so() {
+async fn an_order_for_a_held_server_is_refused_and_the_reason_names_the_hold() {
     let stage = Stage::new([1]);
     stage
         .scene
@@ -275,7 +275,7 @@ async fn an_order_waits_until_the_server_is_released_and_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_runner_that_is_gone_is_made_up_for_at_once_and_no_create_follows() {
+async fn if_the_hook_runner_is_gone_after_runs_again_at_once_and_no_create_follows() {
     let stage = Stage::new([1]);
     stage.hands.lost.store(true, Relaxed);
     let running = stage.scene.run();
@@ -289,7 +289,7 @@ async fn a_runner_that_is_gone_is_made_up_for_at_once_and_no_create_follows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_its_runner_released_too_early_is_an_alert() {
+async fn a_server_that_its_runner_released_too_early_raises_an_alert() {
     let stage = Stage::new([1]);
     stage.hands.early.store(true, Relaxed);
     let running = stage.scene.run();
@@ -300,7 +300,7 @@ async fn a_server_that_its_runner_released_too_early_is_an_alert() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_before_that_can_t_be_started_keeps_nothing_back_where_it_goes_on() {
+async fn a_before_that_can_t_be_started_prevents_the_create_unless_on_failure_is_continue() {
     for (go_on, creates) in [(true, 1), (false, 0)] {
         let stage = Stage::with([1], |hooks| hooks.go_on = go_on);
         stage.script(|_| (SECOND, HookOutcome::NotStarted));
@@ -319,14 +319,14 @@ async fn a_before_that_can_t_be_started_keeps_nothing_back_where_it_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_create_that_finds_no_place_in_time_is_tried_again_after_a_pause() {
+async fn a_create_that_gets_no_permit_in_time_is_retried_later() {
     for before in [HookOutcome::Done, HookOutcome::Failed] {
         let stage = Stage::with([1], |hooks| hooks.go_on = true);
         stage.script(move |hook| match hook {
             "before" => (SECOND, before),
             _ => (SECOND, HookOutcome::Done),
         });
-        // Its row tells the server's name.
+        // Its row gives the server's name.
         stage
             .scene
             .provider

@@ -12,8 +12,8 @@ use crate::core::snapshot::ServerId;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// Gives each server the two snapshots that its rotation keeps, ids in that order, so that a create
-/// makes one surplus.
+/// Gives each server the two snapshots that its rotation keeps, with ids in the order of servers
+/// and dates, so that a create makes one of them surplus.
 fn hold_two(scene: &Scene, servers: u64) {
     for server in 1..=servers {
         for day in ["2026-11-23", "2026-11-24"] {
@@ -62,7 +62,7 @@ async fn i16_a_server_whose_listings_always_fail_is_blocked_after_the_third_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn listings_that_all_fail_are_one_alert_of_the_account_and_no_servers() {
+async fn listings_that_all_fail_raise_one_alert_for_the_account_and_none_for_a_server() {
     let scene = Scene::new([1, 2]);
     scene.provider.script(|_| Reply::Says(500));
     let running = scene.run();
@@ -76,7 +76,7 @@ async fn listings_that_all_fail_are_one_alert_of_the_account_and_no_servers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_is_told_of_when_the_first_whole_listing_failed() {
+async fn a_provider_that_hangs_raises_an_alert_when_the_first_account_wide_listing_has_failed() {
     let scene = Scene::new([1]);
     let tries = SignedDuration::from_secs(95);
     scene.provider.script(move |_| Reply::Slowly(tries, 504));
@@ -88,7 +88,7 @@ async fn a_provider_that_hangs_is_told_of_when_the_first_whole_listing_failed() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_took_is_recorded_and_what_we_deleted_is_not() {
+async fn what_somebody_else_deleted_is_recorded_as_gone_and_what_we_deleted_is_not() {
     let scene = Scene::new([1]);
     let running = scene.run();
     scene.pass(3 * DAY).await;
@@ -108,7 +108,7 @@ async fn what_somebody_else_took_is_recorded_and_what_we_deleted_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_took_while_no_process_looked_is_recorded_after_the_start() {
+async fn what_somebody_deleted_while_no_process_ran_is_recorded_after_the_start() {
     let mut scene = Scene::new([1]);
     let running = scene.run();
     scene.pass(3 * DAY).await;
@@ -127,7 +127,7 @@ async fn what_somebody_took_while_no_process_looked_is_recorded_after_the_start(
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_failed_listings_are_no_alert() {
+async fn two_failed_listings_raise_no_alert() {
     let scene = Scene::new([1]);
     scene.provider.script(|_| Reply::Says(500));
     let running = scene.run();
@@ -185,12 +185,16 @@ async fn many_servers_share_one_listing_of_the_account() {
         .times(|what| matches!(what, What::List(Some(_))));
     assert!(whole.len() + single.len() <= 12, "{whole:?} {single:?}");
     let first = scene.provider.asked().into_iter().next().unwrap();
-    assert_eq!(first.what, What::List(None), "one for all who begin");
+    assert_eq!(
+        first.what,
+        What::List(None),
+        "one for all servers that begin"
+    );
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn i16_listings_that_fail_now_and_then_are_no_alert() {
+async fn i16_listings_that_fail_now_and_then_raise_no_alert() {
     let scene = Scene::new([1, 2]);
     let mut turn = 0;
     scene.provider.script(move |what| match what {
@@ -223,7 +227,7 @@ async fn few_servers_are_listed_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i4_who_asks_while_a_listing_is_under_way_gets_the_next_one() {
+async fn i4_a_request_during_a_listing_gets_the_next_one() {
     for working in [1, 8] {
         let scene = Scene::new(1..=8);
         scene.engine.working.store(working, Ordering::Relaxed);
@@ -306,9 +310,9 @@ async fn i1_a_snapshot_that_is_listed_as_another_servers_is_not_deleted_there() 
     // That server has recorded it as gone meanwhile.
     assert_eq!(scene.events("snapshot_gone").len(), 1);
     assert_eq!(scene.events("recovered").len(), 0);
-    // A resume of that server gives up only the one that it has no more.
+    // A resume of that server gives up only the one that it no longer has.
     let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
-    resumed.expect("nothing stands against it");
+    resumed.expect("nothing prevents it");
     let left = (105..110).find(|id| scene.provider.owner(*id) == Some(2));
     let left = left.expect("one that server 2 has made");
     scene.provider.move_to(1, left);

@@ -12,8 +12,8 @@
   let running = null;
   let timer = 0;
 
-  // Makes `old` as `fresh` is, changing as little as it can: what has the focus keeps it,
-  // what is selected stays so, and nothing jumps.
+  // Makes `old` equal to `fresh` with as few changes as possible: the focus and the selection
+  // stay, and nothing jumps.
   function renew(old, fresh) {
     if (old.isEqualNode(fresh)) return;
     const before = [...old.childNodes];

@@ -75,7 +75,7 @@ fn told(server: &ServerView, empty: usize) -> String {
         ("foreign", "foreign"),
         ("in_progress", "in progress"),
         ("failed", "failed"),
-        ("odd", "with an odd status"),
+        ("odd", "with an odd status or date"),
     ] {
         parts.push((of(kind).count(), words.to_owned()));
     }
