@@ -366,7 +366,10 @@ fn i13_a_base_url_that_would_show_the_token_is_refused() {
         ("http://0.0.0.0/", "unencrypted: write https://"),
         ("ftp://admin.vps.org/", "not a web address"),
         ("admin.vps.org", "write base_url ="),
-        ("https://me:secret@admin.vps.org/", "user or a password"),
+        (
+            "https://me:secret@admin.vps.org/",
+            "user name or a password",
+        ),
         ("https://admin.vps.org/?a=b", "end with its path"),
     ] {
         let error = HttpApi::new(&settings(url.into()), Clock::system()).unwrap_err();

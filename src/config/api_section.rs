@@ -169,22 +169,16 @@ fn check_secret(
     let shown = path.display();
     let bytes = match file_source::bytes(path, LONGEST) {
         Ok(bytes) => bytes,
-        Err(why) => {
-            let denied = file_source::is_denied(&why);
-            let message = format!("the {what} file {shown} can't be read: {why}");
-            if denied && wanted == SecretChecks::There {
+        Err(error) => {
+            let message = format!("the {what} file {shown} can't be read: {error}");
+            if error.denied && wanted == SecretChecks::There {
                 log.warn(at, message, file_source::DENIED);
                 return true;
             }
             let usual = format!(
                 "write the {what} into it, and make it readable by the service's user only"
             );
-            let remedy = if denied {
-                file_source::DENIED.to_owned()
-            } else {
-                usual
-            };
-            log.error(at, message, remedy);
+            log.error(at, message, error.remedy(&usual));
             return false;
         }
     };
@@ -235,7 +229,7 @@ pub(super) fn ca(file: &Located<PathBuf>, folder: &Path, log: &mut Diagnostics) 
             return Some(path);
         }
         Ok(_) => "it holds no PEM certificate".to_owned(),
-        Err(why) => why,
+        Err(error) => error.to_string(),
     };
     let message = format!("ca_file {} can't be used: {why}", path.display());
     log.error(

@@ -1,7 +1,7 @@
 //! The configuration's files: finds the policies, reads texts and parses them as TOML.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,18 +18,43 @@ pub(super) const DENIED: &str = "only root and the service's user may read it: r
 const USUAL: &str =
     "write key = value, strings in double quotes, tables as [name] on a line of their own";
 
-/// Returns true if a file can't be read because of its permissions.
-pub(super) fn is_denied(why: &str) -> bool {
-    why.starts_with("permission denied")
+/// Why a file or folder can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub(super) struct Unreadable {
+    /// The reason, in words.
+    why: String,
+    /// True if this user has no permission.
+    pub(super) denied: bool,
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        Self {
+            why: error.to_string().to_lowercase(),
+            denied: error.kind() == io::ErrorKind::PermissionDenied,
+        }
+    }
+}
+
+impl Unreadable {
+    fn of(why: String) -> Self {
+        Self { why, denied: false }
+    }
+
+    /// Returns the remedy: `usual`, unless permission is denied.
+    pub(super) fn remedy<'a>(&self, usual: &'a str) -> &'a str {
+        if self.denied { DENIED } else { usual }
+    }
 }
 
 /// Reads a file's text. Reports a failure, with `remedy` if the file can't be read.
 pub(super) fn read(path: &Path, remedy: &str, log: &mut Diagnostics) -> Option<Arc<Source>> {
     let bytes = match bytes(path, LARGEST_FILE) {
         Ok(bytes) => bytes,
-        Err(why) => {
-            let remedy = if is_denied(&why) { DENIED } else { remedy };
-            log.unread(path, format!("the file can't be read: {why}"), remedy);
+        Err(error) => {
+            let remedy = error.remedy(remedy);
+            log.unread(path, format!("the file can't be read: {error}"), remedy);
             return None;
         }
     };
@@ -55,19 +80,16 @@ pub(super) fn read(path: &Path, remedy: &str, log: &mut Diagnostics) -> Option<A
 }
 
 /// Reads a regular file of at most `most` bytes.
-pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let said = |error: std::io::Error| error.to_string().to_lowercase();
+pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Unreadable> {
     // Opening a pipe would block forever.
-    if !fs::metadata(path).map_err(said)?.is_file() {
-        return Err("it is not a regular file".to_owned());
+    if !fs::metadata(path)?.is_file() {
+        return Err(Unreadable::of("it is not a regular file".to_owned()));
     }
     let mut content = Vec::new();
-    let file = File::open(path).map_err(said)?;
-    file.take(most + 1)
-        .read_to_end(&mut content)
-        .map_err(said)?;
+    let file = File::open(path)?;
+    file.take(most + 1).read_to_end(&mut content)?;
     if content.len() as u64 > most {
-        return Err(format!("it is larger than {most} bytes"));
+        return Err(Unreadable::of(format!("it is larger than {most} bytes")));
     }
     Ok(content)
 }
@@ -111,11 +133,10 @@ pub(super) fn parse_what_can_be<'s>(
 
 /// Lists the policy files of a folder, sorted. Any other file or folder is reported, since it may
 /// be meant as a policy; hidden files and `.example` files are skipped.
-pub(super) fn policies(folder: &Path, log: &mut Diagnostics) -> Result<Vec<PathBuf>, String> {
-    let said = |error: std::io::Error| error.to_string().to_lowercase();
+pub(super) fn policies(folder: &Path, log: &mut Diagnostics) -> Result<Vec<PathBuf>, Unreadable> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(said)? {
-        let path = entry.map_err(said)?.path();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
         let hidden = path
             .file_name()
             .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));

@@ -212,15 +212,13 @@ fn read(
     };
     let files = match found {
         Ok(files) => files,
-        Err(why) => {
+        Err(error) => {
             let message = format!(
-                "the policies folder {} can't be read: {why}",
+                "the policies folder {} can't be read: {error}",
                 policies.display()
             );
             let usual = "create the folder, or name another with policies = \"…\" below [daemon]";
-            let denied = file_source::is_denied(&why);
-            let remedy = if denied { file_source::DENIED } else { usual };
-            main_log.error(&at, message, remedy);
+            main_log.error(&at, message, error.remedy(usual));
             Vec::new()
         }
     };

@@ -87,6 +87,24 @@ pub enum Step {
     Idle { until: Option<Timestamp> },
 }
 
+impl Step {
+    /// Returns what the step does, without the text that explains it.
+    #[must_use]
+    pub fn without_reason(mut self) -> Self {
+        match &mut self {
+            Self::Create { reason, .. }
+            | Self::Delete { reason, .. }
+            | Self::After { reason, .. }
+            | Self::Stop { reason, .. }
+            | Self::Start { reason, .. }
+            | Self::Wait { reason, .. }
+            | Self::Blocked { reason } => reason.clear(),
+            Self::Record(_) | Self::AskState | Self::Idle { .. } => {}
+        }
+        self
+    }
+}
+
 /// Decides the next step on one server.
 pub fn decide(
     policy: &Policy,

@@ -39,9 +39,6 @@ impl<A: SnapshotApi> Engine<A> {
         step: Step,
         (rotation, hooks): (&Rotation, &Hooks),
     ) -> Result<(), ShuttingDown> {
-        let (Step::Create { name, .. } | Step::Stop { name, .. }) = &step else {
-            return Ok(());
-        };
         let Some(runner) = self.runner.get() else {
             tracing::error!(policy = policy.file, "no hook runner is available");
             return self.rest(self.wanted().rules.retry_after).await;
@@ -49,9 +46,12 @@ impl<A: SnapshotApi> Engine<A> {
         let Some(place) = self.standstill().await? else {
             return self.rest(self.wanted().rules.retry_after).await;
         };
-        if !self.is_still_wanted(policy, runtime, inventory, &step, false) {
+        let Some(step) = self.still_wanted(policy, runtime, inventory, step, false) else {
             return Ok(());
-        }
+        };
+        let (Step::Create { name, .. } | Step::Stop { name, .. }) = &step else {
+            return Ok(());
+        };
         let job = job(policy, &rotation.name, name);
         let begun = ServerEvent::HookStarted {
             hook: HookKind::Before,

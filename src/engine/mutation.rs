@@ -78,18 +78,20 @@ impl<A: SnapshotApi> Engine<A> {
             return self.rest(self.wanted().rules.retry_after).await;
         };
         self.wait_for_policy_swap().await?;
-        if !self.is_still_wanted(policy, runtime, inventory, &step, held) {
+        let wanted = |step| self.still_wanted(policy, runtime, inventory, step, held);
+        let Some(mut step) = wanted(step) else {
             return Ok(());
-        }
+        };
         let is_stop = matches!(step, Step::Stop { .. });
         let pass = if is_stop && self.is_stale(inventory) {
             let Some(pass) = self.still_active(pass, &policy.server).await else {
                 return Ok(());
             };
             self.wait_for_policy_swap().await?;
-            if !self.is_still_wanted(policy, runtime, inventory, &step, held) {
+            let Some(again) = wanted(step) else {
                 return Ok(());
-            }
+            };
+            step = again;
             pass
         } else {
             pass
@@ -201,31 +203,30 @@ impl<A: SnapshotApi> Engine<A> {
         runtime.history.slot(rotation, name).is_none() || runtime.history.intents(name) >= attempts
     }
 
-    /// Returns true if the policy in force still asks for this step and no pause was requested. The
-    /// wait for a permit may have been long.
-    pub(super) fn is_still_wanted(
+    /// Returns the step as decided now, if the policy in force still asks for it and no pause was
+    /// requested. The wait for a permit may have been long.
+    pub(super) fn still_wanted(
         &self,
         policy: &Policy,
         runtime: &Mutex<ServerRuntime>,
         inventory: &Inventory,
-        step: &Step,
+        step: Step,
         held: bool,
-    ) -> bool {
+    ) -> Option<Step> {
         let wanted = self.wanted();
-        let in_force = wanted.policies.get(&policy.server);
-        let in_force = in_force.filter(|in_force| same_hooks(policy, in_force, step));
+        let in_force = wanted.policies.get(&policy.server)?;
         let runtime = lock(runtime);
-        if runtime.pausing || lock(&self.all_paused).asked {
-            return false;
+        if runtime.pausing || lock(&self.all_paused).asked || !same_hooks(policy, in_force, &step) {
+            return None;
         }
         if held && runtime.held.as_ref().is_some_and(|held| held.is_over()) {
-            return false;
+            return None;
         }
-        let history = &runtime.history;
-        let now = self.clock.now();
         let decide = if held { decide_in_hold } else { decide };
-        in_force
-            .is_some_and(|policy| decide(policy, inventory, history, &wanted.rules, now) == *step)
+        let now = self.clock.now();
+        let decided = decide(in_force, inventory, &runtime.history, &wanted.rules, now);
+        let same = decided.clone().without_reason() == step.without_reason();
+        same.then_some(decided)
     }
 
     /// Sends a create. Returns `None` if the intent can't be recorded; then nothing was sent.

@@ -103,7 +103,7 @@ fn i19_a_resume_after_a_wrong_name_is_no_leave_to_prune_another_one() {
     assert_eq!(count(&home, "delete_intent"), 1);
     assert_eq!(left(&provider, 5), 4);
     assert!(
-        blocked(&home).contains("no snapshot was made since"),
+        blocked(&home).contains("no snapshot has been made since"),
         "{}",
         blocked(&home)
     );

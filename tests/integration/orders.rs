@@ -286,7 +286,7 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spa
             .iter()
             .find(|name| name.starts_with("before-restore-"));
         let safety = safety.expect("one");
-        let remedy = format!("is no longer left alone: snaprotate delete 12345 {safety}\n");
+        let remedy = format!("is no longer left alone, run snaprotate delete 12345 {safety}\n");
         assert!(said.ends_with(&remedy), "{said}");
         let trail = place.home.trail();
         let made = |event: &str| trail.iter().position(|record| record["event"] == event);
