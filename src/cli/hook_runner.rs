@@ -11,8 +11,9 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::{Cli, Exit, block_on};
 use crate::daemon::{self, CommandError, Signal};
+use crate::hooks::LOCKS;
 use crate::hooks::authorize;
-use crate::hooks::runner::{self, UnitEnvironment};
+use crate::hooks::runner::{self, RunnerEnvironment};
 
 /// Runs the hooks until the hold ends.
 pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
@@ -23,7 +24,7 @@ pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
         let served = if let Some(stream) = socket(&input)? {
             authorize::admit(&stream).map_err(CommandError::System)?;
             let (input, output) = stream.into_split();
-            let unit = UnitEnvironment {
+            let unit = RunnerEnvironment {
                 credentials: std::env::var("CREDENTIALS_DIRECTORY").ok(),
                 locks: std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from),
             };
@@ -33,14 +34,11 @@ pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
             let input = Receiver::from_owned_fd(input).map_err(odd)?;
             let output = Sender::from_owned_fd(output).map_err(odd)?;
             // A child inherits the service's environment, but hooks must not get its credentials.
-            runner::serve(
-                &cli.config,
-                UnitEnvironment::default(),
-                input,
-                output,
-                ended,
-            )
-            .await
+            let child = RunnerEnvironment {
+                credentials: None,
+                locks: std::env::var_os(LOCKS).map(PathBuf::from),
+            };
+            runner::serve(&cli.config, child, input, output, ended).await
         };
         served.map_err(CommandError::System)?;
         Ok(Exit::Good)

@@ -30,7 +30,6 @@ impl ServerHistory {
                 notes.since = Some(at.wall);
                 if let Some(terms) = terms {
                     notes.begin_care(terms.key(), shrinks, at);
-                    self.foreign.clear();
                 }
                 self.removed = false;
             }
@@ -40,13 +39,8 @@ impl ServerHistory {
                 since,
                 shrinks,
             } => {
-                // A foreign snapshot may be own under the new names.
-                if self
-                    .notes(rotation)
-                    .change_terms(terms.key(), *since, shrinks, at)
-                {
-                    self.foreign.clear();
-                }
+                self.notes(rotation)
+                    .change_terms(terms.key(), *since, shrinks, at);
             }
             ServerEvent::RotationRemoved { rotation } => self.notes(rotation).leave(),
             // The record names the policy, and so the history does.
@@ -325,8 +319,16 @@ impl ServerHistory {
                 shrink.announced.extend(shrinks.iter().cloned());
                 shrink.taken = 0;
             }
-            ServerEvent::SnapshotRenamed { reason, .. } => {
+            ServerEvent::SnapshotRenamed {
+                id,
+                foreign,
+                reason,
+                ..
+            } => {
                 self.mismatch = Some(reason.as_str().into());
+                if *foreign {
+                    self.saw_foreign_renamed(id.clone());
+                }
             }
             ServerEvent::CreateMismatch {
                 snapshot, reason, ..

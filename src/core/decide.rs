@@ -332,7 +332,8 @@ impl DecisionContext<'_> {
 
     pub(super) fn own(&self) -> impl Iterator<Item = (&Snapshot, OwnSlot)> {
         let rows = self.inventory.snapshots.iter();
-        rows.filter_map(|s| self.policy.place(&s.name).map(|place| (s, place)))
+        let own = rows.filter(|s| !self.history.stays_foreign(s));
+        own.filter_map(|s| self.policy.place(&s.name).map(|place| (s, place)))
     }
 
     pub(super) fn poll(&self, reason: &str) -> Step {

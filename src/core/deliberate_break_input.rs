@@ -161,7 +161,10 @@ fn altered_memory(
     mut history: ServerHistory,
 ) -> ServerHistory {
     match broken {
-        Break::ForeignAsOwn => history.foreign.clear(),
+        Break::ForeignAsOwn => {
+            history.foreign.clear();
+            history.foreign_renamed.clear();
+        }
         // What is stuck is not waited for.
         Break::PruneBeforeCompletion => {
             let rows = own_rows(policy, inventory);
@@ -237,6 +240,7 @@ fn altered_trust(
             history
                 .foreign
                 .retain(|(id, _)| there(id.clone()).is_none());
+            history.foreign_renamed.clear();
             if broken == Break::MismatchForgotten {
                 history.mismatch = None;
                 for (id, name) in &mut history.completed {

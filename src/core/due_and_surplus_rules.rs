@@ -186,13 +186,21 @@ impl DecisionContext<'_> {
             let reason = format!("{} is stuck", stuck.name);
             return RotationDemand::Step(ended(rotation, note, SlotOutcome::GivenUp, reason));
         }
-        if note.attempts >= rotation.attempts
-            || self.history.intents(&name) >= rotation.attempts
+        let sent = note
+            .attempts
+            .min(note.tries)
+            .max(self.history.intents(&name));
+        if note.attempts.max(sent) >= rotation.attempts
             || (self.rules.count_all
                 && note.own_tries >= rotation.attempts
                 && !self.waits_for_rate(note))
         {
-            let reason = format!("given up after {}", attempts(note.tries));
+            let made = if self.rules.count_all {
+                sent.max(note.own_tries)
+            } else {
+                sent
+            };
+            let reason = format!("given up after {}", attempts(made));
             return RotationDemand::Step(ended(rotation, note, SlotOutcome::GivenUp, reason));
         }
         if !rotation.within_catch_up(slot, self.now.wall) {

@@ -179,9 +179,12 @@ pub enum ServerEvent {
     /// An own snapshot that was completed is listed as failed (I19).
     SnapshotRegressed { snapshot: String, id: SnapshotId },
     /// A known snapshot is listed under a rotation's name. Nothing is changed until `resume` (I19).
+    /// `foreign` if it had a foreign name before: it stays foreign under any later name.
     SnapshotRenamed {
         snapshot: String,
         id: SnapshotId,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        foreign: bool,
         reason: String,
     },
     /// The provider stores something other than what a create asked for. Nothing is changed on the

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::tests::*;
 use crate::core::decide::Step;
 use crate::core::event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
+use crate::core::snapshot::Status;
 use crate::core::test_provider::{DONE, MINUTE, rotation};
 
 #[test]
@@ -222,4 +223,48 @@ fn the_alert_ends_when_the_hooks_went_well_once() {
     world.record(&finished(HookKind::After, HookOutcome::Done));
     world.recorded();
     assert_eq!(alert(&world), None);
+}
+
+#[test]
+fn i18_an_after_that_waits_for_another_runner_is_no_failure_and_is_tried_at_each_look() {
+    let mut world = world();
+    hold(&mut world);
+    if let Some(hold) = &mut world.history.hold {
+        hold.since.mono = None;
+    }
+    assert!(released(&world.step()).is_some());
+    world.record(&started(HookKind::After));
+    world.record(&finished(HookKind::After, HookOutcome::NotStarted));
+    assert!(released(&world.step()).is_none());
+    world.pass(world.rules.poll_interval);
+    assert!(released(&world.step()).is_some());
+    assert_eq!(alert(&world), None);
+}
+
+#[test]
+fn i18_hooks_that_an_edit_removes_release_the_server_and_the_reason_says_so() {
+    let mut world = world();
+    hold(&mut world);
+    create(&mut world, Status::InProgress);
+    assert!(released(&world.step()).is_none());
+    world.policy.rotations[0].hooks = None;
+    let step = world.step();
+    assert!(
+        matches!(&step, Step::After { reason, early: true, .. } if reason.contains("hooks were removed")),
+        "{step:?}"
+    );
+}
+
+#[test]
+fn i18_a_held_server_without_a_policy_has_an_alert_once_after_has_failed() {
+    let mut world = world();
+    hold(&mut world);
+    let server = world.policy.server.clone();
+    assert_eq!(world.history.orphaned_hold(&server), None);
+    world.record(&finished(HookKind::After, HookOutcome::Failed));
+    let ((kind, about), reason) = world.history.orphaned_hold(&server).expect("an alert");
+    assert_eq!((kind, about.as_str()), (AlertKind::HookFailed, "weekly"));
+    assert!(reason.contains("release the server by hand"), "{reason}");
+    world.record(&ServerEvent::Resumed { by: None });
+    assert_eq!(world.history.orphaned_hold(&server), None);
 }

@@ -9,9 +9,10 @@ use jiff::SignedDuration;
 
 use super::apply_create_outcome::FailedTry;
 use super::decide::{DecisionContext, Step};
-use super::event::{HookKind, HookOutcome, RecordedAt, ServerEvent};
+use super::event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
 use super::policy::{Hooks, ReleaseWhen, Rotation};
 use super::server_history::{HookLease, PendingOp, ServerHistory};
+use super::snapshot::ServerId;
 
 impl ServerHistory {
     /// Applies the start or end of a hook.
@@ -75,6 +76,16 @@ impl ServerHistory {
                     );
                 }
             }
+            // The runner of an earlier process is still at work: `after` follows when it has ended.
+            ServerEvent::HookFinished {
+                hook: HookKind::After,
+                outcome: HookOutcome::NotStarted,
+                ..
+            } => {
+                if let Some(hold) = &mut self.hold {
+                    hold.last = Some(at);
+                }
+            }
             ServerEvent::HookFinished {
                 hook: HookKind::After,
                 rotation,
@@ -129,6 +140,20 @@ impl ServerHistory {
     }
 }
 
+impl ServerHistory {
+    /// Returns the alert of a server without a policy that its hooks hold and `after` could not
+    /// release.
+    pub fn orphaned_hold(&self, server: &ServerId) -> Option<((AlertKind, String), String)> {
+        let hold = self.hold.as_deref().filter(|hold| hold.failures > 0)?;
+        let fault = self.hook_fault(&hold.rotation)?;
+        let reason = format!(
+            "the policy was removed while its hooks held the server for {}, and after could not release it: {fault}; release the server by hand, then run snaprotate resume --server {server}; or restore the policy: then after is run again",
+            hold.snapshot
+        );
+        Some(((AlertKind::HookFailed, hold.rotation.clone()), reason))
+    }
+}
+
 impl DecisionContext<'_> {
     /// Returns `after` if it is due. It takes precedence over every other rule and needs no
     /// listing.
@@ -159,7 +184,11 @@ impl DecisionContext<'_> {
     /// over.
     fn until_next_try(&self, hold: &HookLease) -> Option<SignedDuration> {
         let elapsed = hold.last?.elapsed(self.now);
-        let left = self.backoff(&hold.snapshot, hold.failures) - elapsed;
+        let pause = match hold.failures {
+            0 => self.rules.poll_interval,
+            failures => self.backoff(&hold.snapshot, failures),
+        };
+        let left = pause - elapsed;
         left.is_positive().then_some(left)
     }
 
@@ -177,6 +206,9 @@ impl DecisionContext<'_> {
         if !self.making(hold) {
             return Some(format!("{name} is finished"));
         }
+        if self.hooks(hold).is_none() {
+            return Some(format!("its hooks were removed before {name} was finished"));
+        }
         let (max_hold, _) = self.bounds(hold);
         if hold.since.elapsed(self.now) >= max_hold {
             return Some(format!("max_hold expired before {name} was finished"));
@@ -187,9 +219,13 @@ impl DecisionContext<'_> {
 
     /// Returns true if `after` releases the server before its snapshot has ended.
     fn early(&self, hold: &HookLease) -> bool {
-        let hooks = self.policy.rotation(&hold.rotation);
-        let hooks = hooks.and_then(|rotation| rotation.hooks.as_deref());
-        hold.created && self.making(hold) && !self.accepted(hold) && releases(hooks)
+        let releases = releases(self.hooks(hold));
+        hold.created && self.making(hold) && !self.accepted(hold) && releases
+    }
+
+    /// Returns the hooks of the hold's rotation by the policy in force.
+    fn hooks(&self, hold: &HookLease) -> Option<&Hooks> {
+        self.policy.rotation(&hold.rotation)?.hooks.as_deref()
     }
 
     /// Returns true while the create for this hold is open.
@@ -209,9 +245,7 @@ impl DecisionContext<'_> {
     /// Returns the longest hold and the release time by the policy in force. If the policy no
     /// longer has the hooks, nothing is waited for.
     fn bounds(&self, hold: &HookLease) -> (SignedDuration, ReleaseWhen) {
-        let rotation = self.policy.rotation(&hold.rotation);
-        let hooks = rotation.and_then(|r| r.hooks.as_deref());
-        match hooks {
+        match self.hooks(hold) {
             // Without an `after` nothing is held.
             Some(hooks) if hooks.after.is_none() => (hooks.max_hold, ReleaseWhen::Accepted),
             Some(hooks) => (hooks.max_hold, hooks.release),

@@ -26,7 +26,6 @@ impl ServerHistory {
         }
         if self.mismatch.take().is_some() {
             self.completed.clear();
-            self.foreign.clear();
         } else {
             self.prune_first = None;
             for notes in &mut self.rotations {

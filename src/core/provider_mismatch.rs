@@ -54,16 +54,20 @@ impl DecisionContext<'_> {
         rows.find(|s| {
             let known = self.history.name_of(&s.id);
             let own = || self.policy.place(&s.name).is_some();
+            let settled = self.history.stays_foreign(s);
             known.is_some_and(|known| known != Fnv::of(&s.name))
-                || (self.was_foreign(s).is_some() && own())
+                || (!settled && self.was_foreign(s).is_some() && own())
         })
     }
 
-    /// Returns the foreign name under which the snapshot was listed.
+    /// Returns the foreign name under which the snapshot was listed. `None` if it still has that
+    /// name: an edit of the policy may make it own.
     fn was_foreign(&self, row: &Snapshot) -> Option<&str> {
         let other = row.uuid.as_ref();
-        self.foreign_name(&row.id)
-            .or_else(|| self.foreign_name(other?))
+        let name = self
+            .foreign_name(&row.id)
+            .or_else(|| self.foreign_name(other?));
+        name.filter(|name| **name != printable(&row.name, NAME_SHOWN))
     }
 
     /// Returns the name of the foreign snapshot that was listed under this id.
@@ -76,13 +80,13 @@ impl DecisionContext<'_> {
     /// Returns the record of a known snapshot that is listed under another name.
     fn renaming(&self) -> Option<Step> {
         let row = self.renamed().filter(|_| self.history.mismatch.is_none())?;
-        let before = self
-            .was_foreign(row)
-            .or(self.history.completed_snapshot_name(&row.id));
+        let foreign = self.was_foreign(row);
+        let before = foreign.or(self.history.completed_snapshot_name(&row.id));
         let before = before.filter(|name| !name.is_empty());
         Some(Step::Record(ServerEvent::SnapshotRenamed {
             snapshot: row.name.clone(),
             id: row.id.clone(),
+            foreign: foreign.is_some(),
             reason: format!(
                 "the provider lists the snapshot with id {} as {}, and listed it as {} before",
                 row.id,

@@ -172,15 +172,15 @@ fn i19_one_that_was_completed_and_is_listed_as_in_progress_is_not_deleted_as_stu
 #[test]
 fn i19_a_resume_after_a_renaming_agrees_to_nothing_else() {
     let mut world = TestProvider::grown(2, 2);
-    let foreign = world.make("golden", Status::Completed);
+    let own = world.make("weekly-2026-10-25", Status::Completed);
     world.settle(&Status::Completed);
-    let row = world.snapshots.iter_mut().find(|s| s.id == foreign);
+    let row = world.snapshots.iter_mut().find(|s| s.id == own);
     let row = row.expect("a row");
     row.name = "weekly-2026-11-01".to_owned();
     row.created_at = Some(time("2026-11-01T03:00:00Z"));
     let step = world.recorded();
     assert!(
-        matches!(&step, Step::Blocked { reason } if reason.contains("as golden before")),
+        matches!(&step, Step::Blocked { reason } if reason.contains("as weekly-2026-11-01")),
         "{step:?}"
     );
     world.log.clear();

@@ -148,6 +148,19 @@ impl ServerHistory {
         keep_last(&mut self.foreign, MOST_FOREIGN, (id, name.into()));
     }
 
+    /// Records that a foreign snapshot is listed under an own name.
+    pub(super) fn saw_foreign_renamed(&mut self, id: SnapshotId) {
+        self.foreign_renamed.retain(|known| *known != id);
+        keep_last(&mut self.foreign_renamed, MOST_FOREIGN, id);
+    }
+
+    /// Returns true if the snapshot is foreign under any name: it had a foreign name before, and no
+    /// edit of the policy gave it an own one.
+    pub fn stays_foreign(&self, snapshot: &Snapshot) -> bool {
+        let mut ids = std::iter::once(&snapshot.id).chain(&snapshot.uuid);
+        ids.any(|id| self.foreign_renamed.contains(id))
+    }
+
     /// Returns true if an earlier create of the rotation made the snapshot, and removes that
     /// create.
     pub(super) fn takes_made(&mut self, id: &SnapshotId, name: &str) -> bool {
@@ -204,7 +217,11 @@ impl ServerHistory {
     pub(super) fn forget(&mut self, id: &SnapshotId) {
         self.completed.retain(|(known, _)| *known != *id);
         self.regressed.retain(|(known, _)| *known != *id);
-        self.foreign.retain(|(known, _)| *known != *id);
+        // The last few foreign ones stay known: a provider may list one again.
+        if self.foreign.len() > MOST_VANISHED {
+            self.foreign.retain(|(known, _)| *known != *id);
+            self.foreign_renamed.retain(|known| *known != *id);
+        }
         self.beside.retain(|known| *known != *id);
         self.last_delete.take_if(|last| *last == *id);
         self.made.retain(|made| made.id != *id);

@@ -202,3 +202,70 @@ fn i15_a_slot_that_an_odd_clock_kept_from_its_run_is_told_of_though_care_began_b
     let told = (AlertKind::SlotFailed, "weekly".to_owned());
     assert!(world.history.alerts.contains_key(&told));
 }
+
+/// Lists the foreign snapshot under an own name that is older than the others.
+fn renamed_by_the_provider(world: &mut TestProvider, foreign: &SnapshotId) {
+    let row = world.snapshots.iter_mut().find(|s| s.id == *foreign);
+    let row = row.expect("a row");
+    row.name = "weekly-2026-11-01".to_owned();
+    row.created_at = Some(time("2026-11-01T03:00:00Z"));
+}
+
+fn is_blocked_by_the_name(world: &mut TestProvider) -> bool {
+    matches!(world.recorded(), Step::Blocked { reason } if reason.contains("as golden before"))
+}
+
+#[test]
+fn i1_a_foreign_snapshot_that_is_listed_under_an_own_name_stays_foreign_after_any_edit() {
+    let edits: [fn(&mut TestProvider); 4] = [
+        |world| world.policy.rotations[0].former = vec![former("zz-%Y-%m-%d", false)],
+        |world| world.policy.rotations[0].keep = 1,
+        |world| world.policy.rotations[0].schedule = rotation("weekly", "0 4 * * Sun", 2).schedule,
+        |world| {
+            world.record(&ServerEvent::ServerRemoved);
+            world.policy.rotations[0].schedule = rotation("weekly", "0 5 * * Sun", 2).schedule;
+        },
+    ];
+    for edit in edits {
+        let mut world = TestProvider::grown(2, 2);
+        let foreign = world.make("golden", Status::Completed);
+        world.settle(&Status::Completed);
+        renamed_by_the_provider(&mut world, &foreign);
+        edit(&mut world);
+        assert!(is_blocked_by_the_name(&mut world));
+    }
+}
+
+#[test]
+fn i1_a_resume_makes_no_foreign_snapshot_own() {
+    let mut world = TestProvider::grown(2, 2);
+    let foreign = world.make("golden", Status::Completed);
+    world.settle(&Status::Completed);
+    renamed_by_the_provider(&mut world, &foreign);
+    assert!(is_blocked_by_the_name(&mut world));
+    for _ in 0..2 {
+        world.record(&ServerEvent::Resumed { by: None });
+        world.pass(WEEK);
+        world.settle(&Status::Completed);
+    }
+    assert!(world.snapshots.iter().any(|s| s.id == foreign));
+    assert!(world.log.iter().any(|line| line.starts_with("create")));
+}
+
+#[test]
+fn i1_a_foreign_snapshot_that_was_gone_for_a_while_stays_foreign_under_an_own_name() {
+    let mut world = TestProvider::grown(2, 2);
+    let foreign = world.make("golden", Status::Completed);
+    world.settle(&Status::Completed);
+    let at = world.snapshots.iter().position(|s| s.id == foreign);
+    let row = world.snapshots.remove(at.expect("a row"));
+    world.record(&ServerEvent::SnapshotGone {
+        snapshot: row.name.clone(),
+        id: foreign.clone(),
+        reason: String::new(),
+    });
+    world.settle(&Status::Completed);
+    world.snapshots.push(row);
+    renamed_by_the_provider(&mut world, &foreign);
+    assert!(is_blocked_by_the_name(&mut world));
+}

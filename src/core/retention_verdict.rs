@@ -107,7 +107,11 @@ pub fn verdicts(
         let (fate, reason) = match own {
             None => (
                 RetentionVerdict::Foreign,
-                "its name matches no rotation of the policy: it is never touched".to_owned(),
+                if history.stays_foreign(snapshot) {
+                    "it had a foreign name before: it is never touched".to_owned()
+                } else {
+                    "its name matches no rotation of the policy: it is never touched".to_owned()
+                },
             ),
             Some(own) if own.protected => (
                 RetentionVerdict::Protected,

@@ -104,15 +104,15 @@ impl RotationRecord {
         self.announce(shrinks, at);
     }
 
-    /// Replaces the terms. Returns true if other names may be own now. After a change of schedule,
-    /// zone or pattern, slots count from `since`, or from now on.
+    /// Replaces the terms. After a change of schedule, zone or pattern, slots count from `since`, or
+    /// from now on.
     pub(super) fn change_terms(
         &mut self,
         key: TermsHash,
         since: Option<Timestamp>,
         shrinks: &BTreeSet<SnapshotId>,
         at: RecordedAt,
-    ) -> bool {
+    ) {
         let before = self.terms.replace(key);
         // Earlier versions recorded no terms, so a difference can't be detected.
         if before.is_some_and(|before| before.timing != key.timing) {
@@ -126,8 +126,6 @@ impl RotationRecord {
         if !before.is_some_and(same) {
             self.announce(shrinks, at);
         }
-        let named = |before: TermsHash| (before.timing, before.owns);
-        before.is_none_or(|before| named(before) != named(key))
     }
 
     /// Announces the ids that new terms delete. They replace the previous announcement and the

@@ -200,6 +200,9 @@ pub struct ServerHistory {
     /// The last few snapshots that were listed under foreign names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<(SnapshotId, Box<str>)>,
+    /// The last few of these that were listed under an own name later.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub foreign_renamed: Vec<SnapshotId>,
     /// Snapshots that the policy protects by the other of their ids, with that id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<(SnapshotId, SnapshotId)>,

@@ -136,19 +136,20 @@ impl DecisionContext<'_> {
     }
 
     /// Returns the ids that new terms of a rotation delete, that no new snapshot has replaced, and
-    /// that the previous terms kept.
+    /// that the previous terms kept or had announced.
     pub(super) fn ids_to_announce(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
         let notes = self.history.rotation(&rotation.name);
         let notes = notes.filter(|notes| notes.since.is_some());
         let wanted = TermsHash::of(self.policy, rotation);
-        if let Some(before) = notes.and_then(|notes| notes.terms)
-            && wanted.keep >= before.keep
-            && wanted.owns == before.owns
-        {
+        let before = notes.and_then(|notes| notes.terms);
+        let before = before.filter(|before| wanted.owns == before.owns);
+        if before.is_some_and(|before| wanted.keep == before.keep) {
             return BTreeSet::new();
         }
-        let found = notes.and_then(|notes| notes.shrink.as_deref());
-        let found = found.map_or(&[][..], |shrink| &shrink.found);
+        let keeps_more = before.is_some_and(|before| wanted.keep > before.keep);
+        let shrink = notes.and_then(|notes| notes.shrink.as_deref());
+        let found = shrink.map_or(&[][..], |shrink| &shrink.found);
+        let announced = shrink.map_or(&[][..], |shrink| &shrink.announced);
         let index = self
             .policy
             .rotations
@@ -176,9 +177,10 @@ impl DecisionContext<'_> {
             .filter(|(own, _)| Some(own.place.rotation) == index);
         let payments = notes.map_or(&[][..], |notes| &notes.payments);
         let uncovered = self.uncovered(spares, payments, &owned, |id| found.contains(id));
-        uncovered
-            .iter()
-            .map(|own| own.snapshot.id.clone())
+        let ids = uncovered.iter().map(|own| &own.snapshot.id);
+        // An edit that keeps more than before announces nothing new.
+        ids.filter(|id| !keeps_more || announced.contains(id))
+            .cloned()
             .collect()
     }
 }

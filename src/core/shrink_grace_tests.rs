@@ -211,3 +211,22 @@ fn i19_a_clock_that_is_ahead_after_a_restart_ends_no_grace() {
     world.settle(&Status::Completed);
     assert_eq!(world.log.len(), 2, "{:?}", world.log);
 }
+
+#[test]
+fn i19_an_edit_that_is_undone_in_part_and_made_again_announces_all_that_it_deletes() {
+    let mut world = TestProvider::grown(4, 4);
+    for (keep, announced) in [(2, 2), (3, 1), (2, 2)] {
+        world.policy.rotations[0].keep = keep;
+        world.settle(&Status::Completed);
+        let said = world.shrink().expect("an alert");
+        let words = format!("{announced} snapshot");
+        assert!(
+            said.starts_with(&words) && said.contains("deleted from"),
+            "{keep}: {said}"
+        );
+    }
+    world.pass(world.rules.shrink_grace);
+    world.settle(&Status::Completed);
+    assert_eq!(world.snapshots.len(), 2);
+    assert_eq!(world.shrink(), None);
+}

@@ -103,6 +103,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
     engine.run_hooks_by(Arc::new(RunnerLauncher::new(
         config.file.clone(),
         socket,
+        config.state_dir.clone(),
         logging::options(),
     )));
     standing.extend(engine.standing());

@@ -17,7 +17,6 @@ use crate::core::newest_slot_completion::all_settled;
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
-use crate::logged;
 
 /// Records that one listing may lead to, at most. More is a bug in this program.
 const MOST_RECORDS: usize = 500;
@@ -161,6 +160,25 @@ impl<A: SnapshotApi> Engine<A> {
             if waits {
                 return Err(Requeue::After(SignedDuration::ZERO));
             }
+            let held = lock(runtime).history.orphaned_hold(server);
+            if let Some((key, reason)) = held {
+                let stands = lock(runtime).history.alerts.get(&key).cloned();
+                if stands.is_none_or(|stands| stands.reason != reason) {
+                    let (alert, about) = key;
+                    let raised = ServerEvent::AlertRaised {
+                        alert,
+                        about,
+                        reason,
+                    };
+                    let record = self.record(server, runtime, raised, Details::default());
+                    let _retried = Box::pin(record).await;
+                }
+                return Err(if rules.count_all {
+                    Requeue::Blocked(rules.retry_after)
+                } else {
+                    Requeue::After(rules.retry_after)
+                });
+            }
             let gone = ServerEvent::ServerRemoved;
             let record = self.record(server, runtime, gone, Details::default());
             let written = Box::pin(record).await;
@@ -272,15 +290,12 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> bool {
         let release = async {
             let Some(policy) = policy else {
-                let why = "its policy was removed".to_owned();
-                let released = self.release(None, server, runtime, true, why).await;
-                if lock(runtime).history.hold.is_some() {
-                    tracing::error!(
-                        server = logged::id(server),
-                        "the policy was removed while its hooks held the server: release the server by hand"
-                    );
+                // Only the runner of the hold knows its programs now, so there is one try.
+                if lock(runtime).history.orphaned_hold(server).is_some() {
+                    return true;
                 }
-                return released;
+                let why = "its policy was removed".to_owned();
+                return self.release(None, server, runtime, true, why).await;
             };
             self.release_if_due(policy, runtime).await
         };

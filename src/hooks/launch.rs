@@ -26,6 +26,9 @@ const AFTERS: usize = 8;
 /// The command that makes this program a runner.
 pub const RUNNER: &str = "hook-runner";
 
+/// Environment variable with the folder of the locks, for a runner that is a child process.
+pub const LOCKS: &str = "SNAPROTATE_HOOK_LOCKS";
+
 /// Socket of the shipped unit for hooks.
 const UNIT_SOCKET: &str = "/run/snaprotate-hook.sock";
 
@@ -46,17 +49,24 @@ fn socket_for(config: &Path, of_unit: &Path, socket: &Path) -> Option<PathBuf> {
 pub struct RunnerLauncher {
     config: PathBuf,
     socket: Option<PathBuf>,
+    locks: PathBuf,
     options: Vec<String>,
     afters: Semaphore,
 }
 
 impl RunnerLauncher {
     /// Returns a launcher for this main file. If there is a socket it is the only way used; else
-    /// runners are child processes, which also get these `options`.
-    pub fn new(config: PathBuf, socket: Option<PathBuf>, options: Vec<String>) -> Self {
+    /// runners are child processes, which share the folder `locks` and get these `options`.
+    pub fn new(
+        config: PathBuf,
+        socket: Option<PathBuf>,
+        locks: PathBuf,
+        options: Vec<String>,
+    ) -> Self {
         Self {
             config,
             socket,
+            locks,
             options,
             afters: Semaphore::new(AFTERS),
         }
@@ -83,6 +93,7 @@ impl RunnerLauncher {
             .arg("--config")
             .arg(&self.config)
             .args(&self.options)
+            .env(LOCKS, &self.locks)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Otherwise a signal for the service's process group would end the runner too.

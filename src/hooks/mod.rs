@@ -12,7 +12,7 @@ mod launch;
 mod protocol;
 pub mod runner;
 
-pub use launch::{RunnerLauncher, unit_socket};
+pub use launch::{LOCKS, RunnerLauncher, unit_socket};
 
 use std::future::Future;
 use std::pin::Pin;

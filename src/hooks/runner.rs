@@ -1,12 +1,14 @@
 //! The runner of one hold: a process of its own. It reads the programs to run from the policy's
 //! file, and accepts no command from a peer.
 
+use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -20,13 +22,14 @@ use crate::core::name_pattern::is_accepted;
 use crate::core::policy::Hooks;
 use crate::core::snapshot::ServerId;
 use crate::logged;
+use crate::safe_fs::OpenFolder;
 
-/// Environment of the runner's unit.
+/// What a runner gets from its unit, or from the service that starts it.
 #[derive(Debug, Default)]
-pub struct UnitEnvironment {
+pub struct RunnerEnvironment {
     /// Folder of the credentials for hooks.
     pub credentials: Option<String>,
-    /// Folder of the locks that all runners of the unit share.
+    /// Folder of the locks that all runners share.
     pub locks: Option<PathBuf>,
 }
 
@@ -39,7 +42,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Serves one hold to its end; `ended` completes when the runner is asked to end.
 pub async fn serve(
     config: &Path,
-    unit: UnitEnvironment,
+    environment: RunnerEnvironment,
     input: impl AsyncRead + Unpin,
     mut output: impl AsyncWrite + Unpin,
     ended: impl Future<Output = ()>,
@@ -63,7 +66,7 @@ pub async fn serve(
             job,
             server,
             called,
-            credentials: unit.credentials,
+            credentials: environment.credentials,
         },
         // Nothing was started.
         Err(why) if after.is_none() => {
@@ -71,13 +74,22 @@ pub async fn serve(
         }
         Err(why) => return say(&mut output, &HookReport::bad(HookOutcome::Failed, why)).await,
     };
+    let only = alone(environment.locks.as_deref(), &run.server).await;
     if let Some(why) = after {
-        let report = run.run(HookKind::After, &why).await;
+        // The runner of the lost hold may still run its `before`, which must not hold the server
+        // after this `after`.
+        let report = match only {
+            Err(Occupied::ByAnother(why)) => HookReport::bad(HookOutcome::NotStarted, why),
+            // Without a lock too: a server that may be held must be released.
+            Ok(_) | Err(Occupied::Unknown(_)) => run.run(HookKind::After, &why).await,
+        };
         return say(&mut output, &report).await;
     }
-    let _only = match alone(unit.locks.as_deref(), &run.server).await {
+    let _only = match only {
         Ok(lock) => lock,
-        Err(why) => return say(&mut output, &HookReport::bad(HookOutcome::NotStarted, why)).await,
+        Err(Occupied::ByAnother(why) | Occupied::Unknown(why)) => {
+            return say(&mut output, &HookReport::bad(HookOutcome::NotStarted, why)).await;
+        }
     };
     if say(&mut output, &BeforeStarted { begun: true })
         .await
@@ -108,15 +120,26 @@ pub async fn serve(
     run.release(why, true, &mut output).await
 }
 
-/// Makes this the only hold of the server until the returned file is closed. The release of a lost
-/// hold skips this: a server that may be held must be released.
-async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, String> {
+/// Why this is not the only runner of a server.
+enum Occupied {
+    /// Another runner holds the server, or is still releasing it.
+    ByAnother(String),
+    /// The lock can't be used.
+    Unknown(String),
+}
+
+/// Makes this the only runner of the server until the returned file is closed.
+async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, Occupied> {
     let Some(locks) = locks else { return Ok(None) };
-    let path = locks.join(format!("server-{}.lock", server.component()));
-    let failed = |why: std::io::Error| format!("{}: can't be locked: {why}", path.display());
-    let mut options = File::options();
-    let options = options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(&path).map_err(failed)?;
+    let name = format!("hooks-{}.lock", server.component());
+    let failed = |why: std::io::Error| {
+        let folder = locks.display();
+        Occupied::Unknown(format!("{folder}/{name}: can't be locked: {why}"))
+    };
+    let flags = OFlags::RDWR | OFlags::CREATE;
+    let opened = OpenFolder::open(locks);
+    let opened = opened.and_then(|folder| folder.file(OsStr::new(&name), flags, 0o600));
+    let file = opened.map_err(failed)?;
     let latest = Instant::now() + PREVIOUS;
     loop {
         match file.try_lock() {
@@ -124,9 +147,9 @@ async fn alone(locks: Option<&Path>, server: &ServerId) -> Result<Option<File>, 
             Err(TryLockError::Error(why)) => return Err(failed(why)),
             Err(TryLockError::WouldBlock) if Instant::now() < latest => sleep(LOOK).await,
             Err(TryLockError::WouldBlock) => {
-                return Err(format!(
+                return Err(Occupied::ByAnother(format!(
                     "another runner holds server {server}: only one may hold it at a time"
-                ));
+                )));
             }
         }
     }

@@ -203,20 +203,14 @@ impl World {
     }
 
     /// Returns true if the trail says that the snapshot of this delete intent was listed under a
-    /// foreign name, and no edit of the rotation and no `resume` followed.
+    /// name that no pattern of any policy gives.
     fn was_foreign(&self, server: u64, intent: &str) -> bool {
         let intent: Value = serde_json::from_str(intent).unwrap_or_default();
-        let mut foreign = false;
-        for record in self.records_of(server, "\"event\":\"") {
-            match record["event"].as_str() {
-                Some("snapshot_found") if record["foreign"] == true => {
-                    foreign |= record["id"] == intent["id"];
-                }
-                Some("rotation_added" | "rotation_changed" | "resumed") => foreign = false,
-                _ => {}
-            }
-        }
-        foreign
+        let found = self.records_of(server, "\"event\":\"snapshot_found\"");
+        found.iter().any(|record| {
+            let name = record["snapshot"].as_str().unwrap_or_default();
+            record["foreign"] == true && record["id"] == intent["id"] && !name.contains(OWN)
+        })
     }
 
     fn records_of(&self, server: u64, with: &str) -> Vec<Value> {

@@ -14,7 +14,7 @@ use crate::core::event::{AlertKind, RaisedAlert, SlotOutcome};
 use crate::core::newest_slot_completion::unrecorded_due_slot;
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
-use crate::core::retention_verdict::verdicts;
+use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::schedule::Slot;
 use crate::core::server_history::PendingOp;
 use crate::core::slot_record::SlotRecord;
@@ -110,7 +110,10 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
             id: row.id.clone(),
             status: row.status.word().to_owned(),
             created_at: row.created_at,
-            rotation: policy.rotation_of(&row.name).map(str::to_owned),
+            rotation: policy
+                .rotation_of(&row.name)
+                .filter(|_| verdict.fate != RetentionVerdict::Foreign)
+                .map(str::to_owned),
             verdict: verdict.fate.word().to_owned(),
             reason: match deleted.clone() {
                 Some(id) if id == row.id => {

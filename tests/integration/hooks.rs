@@ -1,5 +1,4 @@
-//! Hooks with the real binary: as children of the service, behind a socket, and after the service
-//! is killed while they hold a server.
+//! Hooks with the real binary, as children of the service and behind a socket.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
@@ -11,13 +10,13 @@ use crate::support::{self, Home, Provider, QUICK, daily_name, stdout, until, ver
 use jiff::SignedDuration;
 use serde_json::Value;
 
-struct Place {
-    provider: Provider,
-    home: Home,
+pub(super) struct Place {
+    pub(super) provider: Provider,
+    pub(super) home: Home,
 }
 
 /// Returns a server whose daily slot is due. Its hooks write down their input, then run `more`.
-fn place(completes_after: SignedDuration, more: &str, hooks: &str) -> Place {
+pub(super) fn place(completes_after: SignedDuration, more: &str, hooks: &str) -> Place {
     let provider = Provider::start(completes_after, Duration::from_millis(1));
     provider.sandbox.add_server(12345, "web");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -49,14 +48,14 @@ impl Place {
         lines.collect()
     }
 
-    fn hooks(&self) -> Vec<String> {
+    pub(super) fn hooks(&self) -> Vec<String> {
         let said = self.said().into_iter();
         said.map(|(words, _)| words.split(' ').rev().nth(2).expect("a word").to_owned())
             .collect()
     }
 }
 
-fn finished(home: &Home, hook: &str) -> Vec<Value> {
+pub(super) fn finished(home: &Home, hook: &str) -> Vec<Value> {
     let mut all = home.events("hook_finished");
     all.retain(|record| record["hook"] == hook);
     all
@@ -180,43 +179,6 @@ fn where_it_is_wanted_a_failed_before_keeps_no_snapshot_from_being_made() {
     let _ended = daemon.0.kill();
 }
 
-#[test]
-fn a_service_that_is_killed_leaves_no_server_held() {
-    let place = place(SignedDuration::from_secs(3600), "", "");
-    let mut daemon = place.home.start(&["run"]);
-    until("the snapshot is being made", || {
-        !place.home.events("create_result").is_empty()
-    });
-    assert_eq!(place.hooks(), ["before"]);
-    daemon.0.kill().expect("killed");
-    daemon.0.wait().expect("reaped");
-    until("the runner has released it", || {
-        place.hooks() == ["before", "after"]
-    });
-    // The next start runs `after` again, and records it.
-    let _daemon = place.home.start(&["run"]);
-    until("after is recorded", || {
-        !finished(&place.home, "after").is_empty()
-    });
-    assert_eq!(finished(&place.home, "after")[0]["early"], true);
-    assert_eq!(place.hooks(), ["before", "after", "after"]);
-    verified(&place.home);
-}
-
-#[test]
-fn a_service_that_is_stopped_releases_its_servers_first() {
-    let place = place(SignedDuration::from_secs(3600), "", "");
-    let daemon = place.home.start(&["run"]);
-    until("the snapshot is being made", || {
-        !place.home.events("create_result").is_empty()
-    });
-    assert_eq!(daemon.stop(), Some(0));
-    assert_eq!(place.hooks(), ["before", "after"]);
-    let after = finished(&place.home, "after");
-    assert_eq!(after[0]["reason"], "the service is stopping");
-    verified(&place.home);
-}
-
 /// Does what systemd does for a socket with `Accept=yes`: starts a process for each connection.
 fn activate(home: &Home) -> PathBuf {
     let path = home.path("hooks.sock");
@@ -300,7 +262,7 @@ fn check_names_a_hook_that_can_not_be_run_and_its_key() {
 }
 
 #[test]
-fn a_second_hold_of_a_server_is_refused_while_one_lasts_and_a_release_never_is() {
+fn a_second_runner_of_a_server_does_nothing_while_the_first_one_holds_it() {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::os::unix::net::UnixStream;
 
@@ -322,10 +284,13 @@ fn a_second_hold_of_a_server_is_refused_while_one_lasts_and_a_release_never_is()
     let why = support::ids::numbered(&why);
     assert!(why.contains("another runner holds server 12345"), "{why}");
     let (_third, mut released) = ask(Some("it was lost"));
-    assert!(released.next().expect("told").contains("done"));
-    assert_eq!(place.hooks(), ["before", "after"]);
+    assert!(released.next().expect("told").contains("not_started"));
+    assert_eq!(place.hooks(), ["before"]);
     // A client that leaves releases the server, and the next one is accepted.
     first.shutdown(std::net::Shutdown::Write).expect("gone");
     assert!(told.next().expect("told").contains("\"after\""));
+    let (_fourth, mut released) = ask(Some("it was lost"));
+    assert!(released.next().expect("told").contains("done"));
+    assert_eq!(place.hooks(), ["before", "after", "after"]);
     assert_eq!(ask(None).1.next().expect("begun"), "{\"begun\":true}");
 }

@@ -17,6 +17,7 @@ mod faults;
 mod first_steps;
 mod forecast;
 mod front;
+mod hook_releases;
 mod hooks;
 mod hostile;
 mod identity;
