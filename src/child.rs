@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::core::sanitize::printable;
 
-/// Bytes of each output stream that are read, and characters of them that the log repeats.
+/// Maximum number of bytes read of each output stream, and of characters that the log repeats.
 const OUTPUT: u64 = 4096;
 const SHOWN: usize = 500;
 
@@ -123,7 +123,7 @@ pub async fn run(program: Program<'_>) -> Result<ProgramResult, String> {
     let fault = match ended {
         None => Some(format!("did not end within {:?}", program.limit)),
         Some(ended) => {
-            // A process that the program left behind on purpose goes on.
+            // A process that the program left behind on purpose keeps running.
             group.0 = None;
             fault(ended)
         }
@@ -183,20 +183,20 @@ mod tests {
     const LONG: Duration = Duration::from_mins(1);
 
     #[tokio::test]
-    async fn it_reads_its_input_and_environment_and_says_how_it_ended() {
+    async fn a_program_gets_its_input_and_environment_and_its_exit_status_is_reported() {
         let ended = shell("read line; echo $line $SNAPROTATE_TEST; exit 3", LONG).await;
         assert_eq!(ended.output, "heard spoken");
         assert_eq!(ended.fault.as_deref(), Some("ended with exit status: 3"));
     }
 
     #[tokio::test]
-    async fn no_more_of_our_environment_is_handed_on_than_it_needs() {
+    async fn a_program_inherits_no_environment_variable_outside_the_list() {
         let ended = shell("env | grep -c '^CARGO'", LONG).await;
         assert_eq!(ended.output, "0");
     }
 
     #[tokio::test]
-    async fn megabytes_of_output_hold_nothing_up_and_are_cut() {
+    async fn megabytes_of_output_do_not_block_the_program_and_are_cut() {
         let ended = shell("head -c 5000000 /dev/zero | tr '\\0' x", LONG).await;
         assert!(ended.output.starts_with("xxx"));
         assert!(ended.output.len() < 4096);
@@ -204,13 +204,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_of_output_stand_in_one() {
+    async fn lines_of_output_are_joined_into_one() {
         let ended = shell("echo frozen; echo; echo '  /srv'", LONG).await;
         assert_eq!(ended.output, "frozen | /srv");
     }
 
     #[tokio::test]
-    async fn what_it_left_behind_doesnt_keep_it_from_having_ended() {
+    async fn a_process_that_a_program_leaves_behind_does_not_delay_its_result() {
         let began = std::time::Instant::now();
         let ended = shell("sleep 50 & echo begun", LONG).await;
         assert_eq!(ended.output, "begun");
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_its_limit_it_is_asked_to_end_and_may_tidy_up() {
+    async fn a_program_at_its_time_limit_is_asked_to_end_and_may_clean_up() {
         let script = "trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done";
         let ended = shell(script, Duration::from_millis(300)).await;
         assert_eq!(ended.fault.as_deref(), Some("did not end within 300ms"));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_isnt_there_is_named() {
+    async fn a_missing_program_is_named_in_the_error() {
         let argv = ["/nowhere/freeze".to_owned()];
         let program = Program {
             argv: &argv,

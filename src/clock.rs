@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_step_moves_the_wall_clock_of_every_copy_and_never_the_time_that_passes() {
+    async fn a_step_moves_the_wall_clock_of_every_clone_but_not_the_elapsed_time() {
         let base: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         let (clock, stepper) = Clock::stepped(base);
         let copy = clock.clone();

@@ -5,8 +5,8 @@ use super::*;
 
 const SERVICE: u32 = 65534;
 
-/// Returns a folder of the service's user beside a file that only root may read; `None` if this is
-/// no process of root.
+/// Returns a folder of the service's user beside a file that only root may read; `None` if the
+/// process does not run as root.
 fn scene() -> Option<(tempfile::TempDir, PathBuf, PathBuf)> {
     let home = tempfile::tempdir().expect("a folder");
     let (theirs, secret) = (home.path().join("theirs"), home.path().join("secret"));
@@ -23,13 +23,13 @@ fn scene() -> Option<(tempfile::TempDir, PathBuf, PathBuf)> {
 }
 
 #[test]
-fn root_works_in_a_folder_of_another_user_as_that_user_and_is_root_again_afterwards() {
+fn root_acts_as_the_owner_in_another_users_folder_and_is_root_again_afterwards() {
     let Some((home, theirs, secret)) = scene() else {
         return;
     };
     let folder = OpenFolder::open(&theirs).expect("opened");
     let read = || fs::read_to_string(&secret);
-    let refused = folder.as_owner(read).expect_err("not for that user");
+    let refused = folder.as_owner(read).expect_err("only root may read it");
     let (why, user) = (refused.to_string(), format!("user {SERVICE}"));
     assert!(why.contains(&user) && why.contains("chown -h"), "{why}");
     assert!(getegid().is_root() && read().is_ok(), "root again");
@@ -38,7 +38,7 @@ fn root_works_in_a_folder_of_another_user_as_that_user_and_is_root_again_afterwa
 }
 
 #[test]
-fn a_folder_that_its_owner_cannot_reach_from_the_root_folder_is_worked_in_all_the_same() {
+fn a_folder_is_usable_even_if_its_owner_cannot_reach_it_from_the_root_folder() {
     let Some((home, theirs, _)) = scene() else {
         return;
     };
@@ -61,16 +61,16 @@ fn a_folder_that_its_owner_cannot_reach_from_the_root_folder_is_worked_in_all_th
 }
 
 #[test]
-fn root_follows_a_link_to_a_folder_only_if_root_or_the_folders_owner_laid_it() {
+fn root_follows_a_link_to_a_folder_only_if_root_or_the_folders_owner_created_it() {
     let Some((home, theirs, _)) = scene() else {
         return;
     };
     let link = home.path().join("link");
-    symlink(&theirs, &link).expect("laid");
-    OpenFolder::open(&link).expect("root's own");
+    symlink(&theirs, &link).expect("linked");
+    OpenFolder::open(&link).expect("root's own link");
     std::os::unix::fs::lchown(&link, Some(1), Some(1)).expect("given away");
     let why = OpenFolder::open(&link)
-        .expect_err("a third one's")
+        .expect_err("a third user's link")
         .to_string();
     assert!(why.contains("symbolic link of user 1"), "{why}");
 }

@@ -1,5 +1,5 @@
-//! The small cases that every test run plays: the short set whole, and a few inventories of some
-//! larger ones. `cargo run --release --example small_cases` plays them all.
+//! The small cases that every test run plays: the whole short set, and a few inventories of some
+//! larger sets. `cargo run --release --example small_cases` plays them all.
 
 mod small;
 

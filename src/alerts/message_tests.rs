@@ -1,4 +1,4 @@
-//! The messages for programs and for people.
+//! Tests of messages as JSON for programs and as text for people.
 
 use super::*;
 use crate::alerts::ServerLabel;
@@ -28,7 +28,7 @@ fn message(event: AlertChange, alerts: Vec<Alert>) -> Message {
 }
 
 #[test]
-fn one_alert_s_json_has_its_fields_at_the_top_and_in_the_list() {
+fn the_json_of_a_single_alert_has_its_fields_at_the_top_level_and_in_the_list() {
     let json = message(AlertChange::Raised, vec![alert(7, "blocked")]).json();
     let row = json!({
         "alert": "blocked",
@@ -53,7 +53,7 @@ fn one_alert_s_json_has_its_fields_at_the_top_and_in_the_list() {
 }
 
 #[test]
-fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
+fn ten_thousand_alerts_make_one_message_that_names_the_first_servers_and_the_total() {
     let mut alerts: Vec<_> = (1..10_000).map(|id| alert(id, "blocked")).collect();
     alerts.push(alert(7, "slot_failed"));
     let message = message(AlertChange::Raised, alerts);
@@ -70,12 +70,12 @@ fn ten_thousand_alerts_are_one_message_that_names_the_first_and_the_number() {
     assert_eq!(json["alerts"].as_array().map(Vec::len), Some(ROWS));
     assert!(
         json.get("server").is_none(),
-        "only one alert stands at the top"
+        "only a single alert has its fields at the top level"
     );
 }
 
 #[test]
-fn the_subject_of_a_few_alerts_names_each_server_once_and_none_where_there_is_none() {
+fn the_subject_names_each_server_once_and_no_server_for_global_alerts() {
     let subject = |alerts| message(AlertChange::Raised, alerts).subject();
     assert_eq!(
         subject(vec![
@@ -96,7 +96,7 @@ fn the_subject_of_a_few_alerts_names_each_server_once_and_none_where_there_is_no
 }
 
 #[test]
-fn foreign_text_can_neither_break_a_line_nor_steer_a_terminal() {
+fn untrusted_text_can_neither_break_a_line_nor_control_a_terminal() {
     let mut alert = alert(7, "stuck");
     alert.reason = "a\r\nBcc: x\u{1b}[31m".to_owned();
     if let Some(place) = &mut alert.server {
@@ -127,7 +127,7 @@ fn a_header_is_ascii_whatever_the_text() {
 }
 
 #[test]
-fn a_checkpoint_is_said_whole_to_people_and_programs() {
+fn text_and_json_messages_contain_the_whole_checkpoint() {
     let note = "snaprotate/admin-01\n12\nroot\n\n\u{2014} snaprotate/admin-01 signature\n";
     let message = Message {
         signed: Some(SignedCheckpoint {

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::News;
 
-/// More than ten thousand servers send at once.
+/// Maximum number of queued items: more than ten thousand servers may send at once.
 const MOST: usize = 20_000;
 
 /// The queue of news.
@@ -39,7 +39,7 @@ impl NewsQueue {
         (queue.0.drain(..).collect(), dropped)
     }
 
-    /// Waits until an item was added since the last call.
+    /// Waits until an item has been added since the last call.
     pub async fn came(&self) {
         self.came.notified().await;
     }
@@ -55,7 +55,7 @@ mod tests {
     use crate::alerts::AlertKey;
 
     #[test]
-    fn a_full_queue_drops_the_oldest_and_counts_them() {
+    fn a_full_queue_drops_the_oldest_items_and_counts_them() {
         let tap = NewsQueue::default();
         let cleared = |n: usize| {
             News::Cleared(AlertKey {

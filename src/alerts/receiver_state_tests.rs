@@ -28,7 +28,7 @@ fn desk() -> ReceiverState {
     ReceiverState::new(Some(DAY))
 }
 
-/// Delivers what is due, and returns it as words.
+/// Delivers the due notices, and returns their events and reasons.
 fn hears(desk: &mut ReceiverState, now: Timestamp) -> Vec<(&'static str, String)> {
     let due = desk.due(now);
     desk.told(&due, now);
@@ -42,7 +42,7 @@ fn one(event: &'static str, reason: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn an_alert_is_told_once_repeated_after_a_day_and_recovers_once() {
+fn an_alert_is_sent_once_repeated_after_a_day_and_its_recovery_is_sent_once() {
     let mut desk = desk();
     desk.raised(blocked("full", at(0)), at(0));
     assert_eq!(hears(&mut desk, at(0)), one("raised", "full"));
@@ -62,7 +62,7 @@ fn an_alert_is_told_once_repeated_after_a_day_and_recovers_once() {
 }
 
 #[test]
-fn another_reason_waits_for_an_hour_but_what_is_deleted_soon_is_named_at_once() {
+fn a_new_reason_is_sent_after_an_hour_but_that_of_a_shrink_alert_at_once() {
     for (kind, heard) in [("blocked", 0), ("shrink", 1)] {
         let alert = |reason: &str| Alert {
             kind: kind.to_owned(),
@@ -79,7 +79,7 @@ fn another_reason_waits_for_an_hour_but_what_is_deleted_soon_is_named_at_once() 
 }
 
 #[test]
-fn what_is_deleted_soon_is_told_however_often_it_came_and_went() {
+fn a_shrink_alert_that_flaps_is_sent_each_time_it_is_raised() {
     for (kind, heard) in [("blocked", 4), ("shrink", 5)] {
         let alert = |at: Timestamp| Alert {
             kind: kind.to_owned(),
@@ -98,7 +98,7 @@ fn what_is_deleted_soon_is_told_however_often_it_came_and_went() {
 }
 
 #[test]
-fn without_a_repeat_it_is_told_once_however_long_it_stands() {
+fn without_repeat_an_alert_is_sent_once_however_long_it_is_active() {
     let mut desk = ReceiverState::new(None);
     desk.raised(blocked("full", at(0)), at(0));
     assert_eq!(hears(&mut desk, at(0)).len(), 1);
@@ -106,12 +106,12 @@ fn without_a_repeat_it_is_told_once_however_long_it_stands() {
 }
 
 #[test]
-fn what_came_and_went_before_it_was_told_is_not_told() {
+fn a_raise_or_a_recovery_that_is_undone_before_delivery_is_not_sent() {
     let mut desk = desk();
     desk.raised(blocked("full", at(0)), at(0));
     desk.cleared(&blocked("", at(0)).key(), at(1));
     assert_eq!(hears(&mut desk, at(2)), []);
-    // An alert that went and came back before its recovery was delivered sends nothing.
+    // An alert that is cleared and raised again before its recovery is delivered sends nothing.
     desk.raised(blocked("full", at(3)), at(3));
     assert_eq!(hears(&mut desk, at(3)).len(), 1);
     desk.cleared(&blocked("", at(0)).key(), at(100));
@@ -120,18 +120,18 @@ fn what_came_and_went_before_it_was_told_is_not_told() {
 }
 
 #[test]
-fn another_reason_is_told_as_a_repeat_an_hour_after_the_last_message_at_the_earliest() {
+fn a_new_reason_is_sent_as_a_repeat_at_least_an_hour_after_the_last_message() {
     let mut desk = desk();
     desk.raised(blocked("full", at(0)), at(0));
     hears(&mut desk, at(0));
     desk.raised(blocked("another name", at(10)), at(10));
     assert_eq!(hears(&mut desk, at(59)), []);
     assert_eq!(hears(&mut desk, at(60)), one("repeated", "another name"));
-    // A reason that is back before the other one was delivered sends nothing.
+    // A reason that returns before its replacement is delivered sends nothing.
     desk.raised(blocked("full", at(70)), at(70));
     desk.raised(blocked("another name", at(80)), at(80));
     assert_eq!(hears(&mut desk, at(200)), []);
-    // The alert counts from when it was first raised.
+    // `since` remains the time at which the alert was first raised.
     assert!(
         desk.entries
             .values()
@@ -140,7 +140,7 @@ fn another_reason_is_told_as_a_repeat_an_hour_after_the_last_message_at_the_earl
 }
 
 #[test]
-fn an_alert_that_comes_and_goes_each_minute_gives_four_messages_an_hour() {
+fn an_alert_that_flaps_each_minute_sends_at_most_four_messages_an_hour() {
     let mut desk = desk();
     let mut heard = Vec::new();
     for minute in 0..180 {
@@ -171,7 +171,7 @@ fn an_alert_that_comes_and_goes_each_minute_gives_four_messages_an_hour() {
 }
 
 #[test]
-fn one_alert_holds_up_no_other() {
+fn a_flapping_alert_does_not_delay_another_alert() {
     let mut desk = desk();
     for minute in 0..20 {
         desk.raised(blocked("full", at(minute)), at(minute));
@@ -188,7 +188,7 @@ fn one_alert_holds_up_no_other() {
 }
 
 #[test]
-fn after_a_restart_what_stands_is_not_told_again_before_its_repeat() {
+fn an_active_alert_is_not_sent_again_after_a_restart_until_its_repeat_is_due() {
     let mut desk = desk();
     // Raised two days and an hour before; the old process was alive for most of that.
     desk.stood(blocked("full", at(0)), at(49 * 60));
@@ -203,19 +203,20 @@ fn after_a_restart_what_stands_is_not_told_again_before_its_repeat() {
 }
 
 #[test]
-fn a_repeat_that_fell_due_while_no_process_ran_is_told_by_the_next() {
+fn a_repeat_that_fell_due_while_no_process_ran_is_sent_by_the_next_process() {
     let mut desk = desk();
     desk.stood(blocked("full", at(0)), at(120));
     assert_eq!(hears(&mut desk, at(30 * 60)), one("repeated", "full"));
 }
 
 #[test]
-fn what_was_raised_just_before_the_end_is_told_by_the_next_process() {
+fn an_alert_raised_just_before_a_process_ended_is_sent_by_the_next_process() {
     let mut desk = desk();
     let raised = at(10) - SignedDuration::from_secs(29);
     desk.stood(blocked("full", raised), at(10));
     assert_eq!(hears(&mut desk, at(11)), one("raised", "full"));
-    // If it is over by then, its end is delivered: the old process may have delivered the rest.
+    // If it is cleared before that, only its recovery is sent: the old process may have sent the
+    // alert.
     let mut desk = ReceiverState::new(Some(DAY));
     desk.stood(blocked("full", raised), at(10));
     desk.cleared(&blocked("", raised).key(), at(11));
@@ -230,7 +231,7 @@ fn what_was_raised_just_before_the_end_is_told_by_the_next_process() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_breaks_nothing() {
+fn alerts_and_recoveries_are_sent_even_after_the_clock_was_set_back() {
     let mut desk = desk();
     desk.stood(blocked("full", at(1000)), at(0));
     assert_eq!(hears(&mut desk, at(1000)), one("raised", "full"));
@@ -243,7 +244,7 @@ fn a_clock_that_was_set_back_breaks_nothing() {
 }
 
 #[test]
-fn more_alerts_than_can_be_are_refused_and_counted() {
+fn alerts_beyond_the_limit_are_refused_and_counted() {
     let mut desk = desk();
     for n in 0..MOST + 2 {
         let alert = Alert {
@@ -256,7 +257,7 @@ fn more_alerts_than_can_be_are_refused_and_counted() {
 }
 
 #[test]
-fn an_alert_that_goes_with_its_policy_is_told_as_unwatched_and_by_the_name_that_it_had() {
+fn an_alert_whose_policy_was_removed_is_sent_as_unwatched_and_keeps_its_server_label() {
     let mut desk = ReceiverState::new(None);
     let alert = blocked("full", at(0));
     desk.raised(alert.clone(), at(0));

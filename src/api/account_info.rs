@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_permissions_say_which_changes_of_snapshots_the_token_may_not_make() {
+    fn create_and_delete_are_reported_missing_unless_a_snapshot_permission_covers_them() {
         for (permissions, lacks) in [
             (&["*:*"][..], &[][..]),
             (&["snapshots:*"], &[]),

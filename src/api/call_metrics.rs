@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_call_and_ending_has_a_count_of_its_own_and_bounds_belong_to_their_bucket() {
+    fn each_call_and_result_is_counted_separately_and_bucket_bounds_are_inclusive() {
         let tally = CallMetrics::default();
         for (nth, call) in CALLS.into_iter().enumerate() {
             for (kth, kind) in KINDS.into_iter().enumerate() {

@@ -6,16 +6,16 @@ use super::printable;
 
 /// Maximum number of characters of the provider's or system's text that an error repeats.
 pub(super) const BODY_SHOWN: usize = 300;
-/// Characters of a message, at most; leaves room for the body and the request.
+/// Maximum number of characters of a message; leaves room for the body and the request.
 const MESSAGE_SHOWN: usize = 800;
 
 /// The remedy for a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Certainly without effect, and may work later: not reached, 409, 423, 429, a redirect.
+    /// Certainly had no effect, and may work later: not reached, 409, 423, 429, a redirect.
     Later,
-    /// May have had its effect, or may still have it: a time-out, a cut connection, 408, 5xx, an
-    /// answer that can't be read.
+    /// May have taken effect, or may still do so: a time-out, a cut connection, 408, 5xx, an answer
+    /// that can't be read.
     Unknown,
     /// The token is rejected: 401, or 403 on a GET. Affects the whole account.
     Account,
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_status_says_what_can_be_done() {
+    fn each_status_maps_to_its_error_kind() {
         use Call::{Create, Delete, List, Power, Restore};
         use ErrorKind::{Account, Later, Missing, Refused, Unknown};
         for call in [List, Create, Delete, Restore, Power] {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_one_printable_line_however_foreign_the_text() {
+    fn a_message_is_one_printable_line_of_limited_length_whatever_the_text() {
         let error = ApiError::new(ErrorKind::Later, None, "a\nb\u{1b}[31m\u{202e}c");
         assert_eq!(error.to_string(), "a\\nb\\u{1b}[31m\\u{202e}c");
         let long = ApiError::new(ErrorKind::Later, None, &"x".repeat(5_000));

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_s_words_are_told_with_the_field_that_they_are_about() {
+    fn the_words_of_an_error_body_are_returned_with_the_field_that_they_concern() {
         for (body, said) in [
             (r#"{"detail": "Not found."}"#, Some("Not found.")),
             (

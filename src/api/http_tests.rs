@@ -134,7 +134,7 @@ async fn the_four_calls_are_sent_as_documented() {
 }
 
 #[tokio::test]
-async fn a_status_becomes_what_can_be_done_about_it() {
+async fn each_error_status_is_mapped_to_its_error_kind() {
     for (status, kind) in [
         ("400 Bad Request", ErrorKind::Refused),
         ("401 Unauthorized", ErrorKind::Account),
@@ -162,7 +162,7 @@ async fn a_status_becomes_what_can_be_done_about_it() {
     ] {
         let server = ScriptedServer::answers(&[response(status, "", "")]).await;
         assert_eq!(client(&server).list(None).await.unwrap_err().kind, kind);
-        assert_eq!(server.requests().len(), 1, "{status} is not asked again");
+        assert_eq!(server.requests().len(), 1, "{status} is not retried");
     }
 }
 
@@ -189,7 +189,7 @@ async fn i9_a_create_is_sent_once_whatever_comes_back() {
 }
 
 #[tokio::test]
-async fn i9_i12_deletes_and_restores_are_sent_once_too() {
+async fn i9_i12_a_delete_or_restore_without_an_answer_is_sent_once() {
     let server = ScriptedServer::new(vec![vec![]]).await;
     let api = client(&server);
     let pass = api.admit().await;
@@ -221,7 +221,7 @@ async fn an_answer_about_another_server_leaves_the_create_unknown() {
 }
 
 #[tokio::test]
-async fn what_was_never_connected_surely_had_no_effect() {
+async fn a_call_that_never_connected_is_known_to_have_had_no_effect() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -253,13 +253,13 @@ async fn i13_a_redirect_is_refused_and_its_target_receives_no_byte() {
             let origin = format!("the redirect to http://{} is not followed", other.address);
             assert!(error.message.ends_with(&origin), "{error}");
         }
-        assert_eq!(server.requests().len(), 2, "a redirect is not asked again");
+        assert_eq!(server.requests().len(), 2, "a redirect is not retried");
     }
     assert_eq!(other.requests(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_limit_is_not_read_on() {
+async fn a_body_beyond_the_limit_is_not_read_to_its_end() {
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
     let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     let endless = vec![
@@ -275,7 +275,7 @@ async fn a_body_beyond_the_limit_is_not_read_on() {
 }
 
 #[tokio::test]
-async fn a_dripping_body_ends_with_the_deadline() {
+async fn a_dripping_body_is_aborted_at_the_deadline() {
     let head = b"HTTP/1.1 201 Created\r\nContent-Length: 100000\r\n\r\n".to_vec();
     let server = ScriptedServer::new(vec![vec![ScriptStep::Send(head), ScriptStep::Drip]]).await;
     let began = Instant::now();
@@ -285,7 +285,7 @@ async fn a_dripping_body_ends_with_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_status_counts_even_where_its_body_drips() {
+async fn a_status_counts_even_if_its_body_drips() {
     let head = b"HTTP/1.1 409 Conflict\r\nContent-Length: 100000\r\n\r\nbusy".to_vec();
     let server = ScriptedServer::new(vec![vec![ScriptStep::Send(head), ScriptStep::Drip]]).await;
     let error = create(&hasty(&server)).await.unwrap_err();
@@ -294,7 +294,7 @@ async fn a_status_counts_even_where_its_body_drips() {
 }
 
 #[tokio::test]
-async fn a_pass_is_back_once_the_call_is_over() {
+async fn a_permit_is_returned_when_its_call_ends() {
     let server = ScriptedServer::answers(&[response("409 Conflict", "", "")]).await;
     let settings = ApiSettings {
         rate: RateSettings {
@@ -312,7 +312,7 @@ async fn a_pass_is_back_once_the_call_is_over() {
 }
 
 #[tokio::test]
-async fn i13_the_token_shows_in_no_error_and_no_debug() {
+async fn i13_the_token_appears_in_no_error_and_no_debug_output() {
     let echo = format!("bad token {TOKEN}");
     let server = ScriptedServer::answers(&[
         response("400 Bad Request", "", &echo),
@@ -329,7 +329,7 @@ async fn i13_the_token_shows_in_no_error_and_no_debug() {
 }
 
 #[tokio::test]
-async fn a_new_token_is_used_after_renew_and_a_bad_one_leaves_the_former() {
+async fn a_new_token_is_used_after_renew_and_an_empty_token_file_keeps_the_former_token() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "first").unwrap();
     let server = ScriptedServer::answers(&[ok(&json!({"count": 0, "results": []}))]).await;
@@ -344,7 +344,7 @@ async fn a_new_token_is_used_after_renew_and_a_bad_one_leaves_the_former() {
     api.renew().unwrap();
     assert_eq!(api.token(), 1);
     api.renew().unwrap();
-    assert_eq!(api.token(), 1, "the same token read anew is no other");
+    assert_eq!(api.token(), 1, "rereading the same token is not a change");
     api.list(None).await.unwrap();
     std::fs::write(file.path(), "").unwrap();
     assert!(api.renew().unwrap_err().contains("empty"));
@@ -358,7 +358,7 @@ async fn a_new_token_is_used_after_renew_and_a_bad_one_leaves_the_former() {
 }
 
 #[test]
-fn i13_a_base_url_that_would_show_the_token_is_refused() {
+fn i13_a_base_url_that_would_expose_the_token_is_refused() {
     for (url, word) in [
         ("http://admin.vps.org/api/v1", "unencrypted: write https://"),
         ("http://127.0.0.1.vps.org/", "unencrypted: write https://"),
@@ -388,7 +388,7 @@ fn i13_a_base_url_that_would_show_the_token_is_refused() {
 }
 
 #[tokio::test]
-async fn i13_a_token_that_an_answer_repeats_in_escapes_is_in_no_words_of_it() {
+async fn i13_a_token_that_an_answer_repeats_in_json_escapes_is_removed_from_the_error() {
     let escaped = TOKEN.replace('f', "\\u0066");
     let body = format!(r#"{{"detail": "bad token {escaped}"}}"#);
     let server = ScriptedServer::answers(&[response("400 Bad", "", &body)]).await;

@@ -5,7 +5,7 @@ use crate::sandbox::request_log::LoggedRequest;
 use crate::sandbox::{Pagination, Sandbox, SandboxConfig};
 
 #[tokio::test]
-async fn the_pages_of_a_listing_share_one_limit() {
+async fn the_pages_of_a_listing_share_one_size_limit() {
     let padding = " ".repeat(600_000);
     let page = |next: &str, id| {
         let body = json!({"count": 2, "next": next, "results": [row(id, 1)]});
@@ -92,7 +92,7 @@ async fn i13_a_next_page_elsewhere_is_doubted_and_not_followed() {
 }
 
 #[tokio::test]
-async fn i11_pages_in_a_circle_are_doubted() {
+async fn i11_next_pages_that_form_a_loop_are_doubted() {
     let page = ok(&json!({"count": 9, "next": "?cursor=b", "results": [row(1, 1)]}));
     let server = ScriptedServer::answers(&[page]).await;
     let listing = client(&server).list(None).await.unwrap();
@@ -101,7 +101,7 @@ async fn i11_pages_in_a_circle_are_doubted() {
 }
 
 #[tokio::test]
-async fn i11_rows_of_another_server_under_a_filter_are_doubted() {
+async fn i11_rows_of_another_server_in_a_filtered_listing_are_doubted() {
     let page = ok(&json!({"count": 2, "results": [row(1, 1), row(2, 2)]}));
     let server = ScriptedServer::answers(&[page]).await;
     let listing = client(&server).list(Some(SERVER)).await.unwrap();
@@ -140,7 +140,7 @@ async fn retry_after_in_either_form_holds_back_every_later_call() {
 }
 
 #[tokio::test]
-async fn a_short_retry_after_is_waited_out_by_a_listing() {
+async fn a_listing_waits_out_a_short_retry_after() {
     let server = ScriptedServer::answers(&[
         response("429 Slow", "Retry-After: 1\r\n", ""),
         ok(&json!({"count": 0, "results": []})),

@@ -13,7 +13,7 @@ use crate::core::snapshot::ServerId;
 /// Maximum number of characters of an error that are shown with a server's state.
 const ERROR_SHOWN: usize = 160;
 
-/// The action of a power call. There is none that cuts a running server's power.
+/// The action of a power call. No action cuts the power of a running server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PowerAction {
@@ -29,7 +29,7 @@ struct PowerBody {
 }
 
 impl HttpApi {
-    /// Asks once for the server's state. A failure also returns a state, one in which nothing is
+    /// Requests the server's state once. A failure is also returned as a state, in which nothing is
     /// certain.
     pub(super) async fn ask_state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
         let what = format!("get the state of server {server}");
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_state_is_believed_of_the_server_that_was_asked_for_alone() {
+    fn a_state_is_accepted_only_from_an_answer_about_the_requested_server() {
         let of = |body: &str, id: &str| {
             let detail = detail(body.as_bytes(), &id.parse().unwrap());
             detail.map(|detail| detail.state)

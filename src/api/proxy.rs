@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_env_or_the_address_of_one_without_a_password() {
+    fn the_proxy_setting_is_env_or_an_http_address_without_a_password() {
         assert_eq!(Proxy::parse("env"), Ok(Proxy::Env));
         let there = Proxy::parse("http://proxy.example.org:3128");
         assert!(matches!(&there, Ok(Proxy::At(url)) if url.port() == Some(3128)));

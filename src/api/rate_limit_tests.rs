@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Limiter, RateSettings};
 
 fn limiter(max_in_flight: usize, per_second: f64) -> Limiter {
-    // A second's worth may begin at once, up to five.
+    // The burst is one second's worth of requests, at most five.
     let burst = (1..=5).rev().find(|burst| f64::from(*burst) <= per_second);
     let burst = burst.unwrap_or(1);
     Limiter::new(RateSettings {
@@ -22,7 +22,7 @@ const fn secs(n: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_worth_of_requests_goes_at_once_then_the_rate_holds() {
+async fn a_seconds_worth_of_requests_is_granted_at_once_then_the_rate_applies() {
     let limiter = limiter(100, 5.0);
     let start = Instant::now();
     for _ in 0..5 {
@@ -37,7 +37,7 @@ async fn a_second_worth_of_requests_goes_at_once_then_the_rate_holds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_time_saves_up_one_burst_at_most() {
+async fn idle_time_accumulates_at_most_one_burst() {
     let limiter = limiter(100, 2.0);
     tokio::time::sleep(secs(3_600)).await;
     let start = Instant::now();
@@ -49,7 +49,7 @@ async fn idle_time_saves_up_one_burst_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_below_one_lets_one_through_at_a_time() {
+async fn a_rate_below_one_per_second_grants_one_request_at_a_time() {
     let limiter = limiter(100, 0.5);
     let start = Instant::now();
     for _ in 0..3 {
@@ -60,7 +60,7 @@ async fn a_rate_below_one_lets_one_through_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_rate_is_no_wait_and_odd_rates_never_panic() {
+async fn without_a_rate_requests_do_not_wait_and_odd_rates_never_panic() {
     for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
         let limiter = limiter(1, rate);
         let start = Instant::now();
@@ -75,7 +75,7 @@ async fn no_rate_is_no_wait_and_odd_rates_never_panic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_are_in_flight_than_there_are_places_and_a_dropped_pass_frees_one() {
+async fn requests_in_flight_are_limited_and_dropping_a_permit_frees_its_place() {
     let limiter = limiter(2, 0.0);
     let first = limiter.admit().await;
     let _second = limiter.admit().await;
@@ -87,7 +87,7 @@ async fn no_more_are_in_flight_than_there_are_places_and_a_dropped_pass_frees_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_first_is_served_first() {
+async fn requests_are_granted_in_order_of_arrival() {
     let limiter = Arc::new(limiter(1, 3.0));
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
     let mut tasks = Vec::new();
@@ -106,7 +106,7 @@ async fn who_asks_first_is_served_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_holds_back_all_even_who_waited_for_a_place_already() {
+async fn retry_after_holds_back_all_requests_even_one_that_already_waits_for_a_place() {
     let limiter = Arc::new(limiter(1, 0.0));
     let start = Instant::now();
     let busy = limiter.admit().await;
@@ -126,7 +126,7 @@ async fn retry_after_holds_back_all_even_who_waited_for_a_place_already() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shorter_retry_after_never_opens_the_gate_earlier_and_a_longer_one_extends_it() {
+async fn a_shorter_retry_after_does_not_end_the_wait_earlier_and_a_longer_one_extends_it() {
     let limiter = Arc::new(limiter(1, 0.0));
     let start = Instant::now();
     limiter.hold(secs(60));
@@ -161,7 +161,7 @@ async fn after_a_long_retry_after_requests_do_not_burst() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_gives_up_waiting_stops_nobody() {
+async fn a_request_that_gives_up_waiting_holds_up_no_other() {
     let limiter = limiter(1, 1.0);
     drop(limiter.admit().await);
     let gone = tokio::time::timeout(Duration::from_millis(10), limiter.admit()).await;
@@ -171,8 +171,8 @@ async fn one_who_gives_up_waiting_stops_nobody() {
     assert!(start.elapsed() <= secs(1));
 }
 
-/// Returns the times at which this many requests are granted. `good` decides if each is answered or
-/// refused.
+/// Returns the times, in milliseconds, at which `N` requests are granted. `good` decides whether
+/// each is answered or refused.
 async fn times<const N: usize>(limiter: &Limiter, good: impl Fn(usize) -> bool) -> [u64; N] {
     let start = Instant::now();
     let mut times = [0; N];
@@ -189,7 +189,7 @@ async fn times<const N: usize>(limiter: &Limiter, good: impl Fn(usize) -> bool) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_refusals_that_tell_no_rest_all_requests_keep_a_distance_that_doubles_to_a_minute() {
+async fn refusals_without_retry_after_double_the_spacing_of_all_requests_up_to_a_minute() {
     let limiter = limiter(8, 0.0);
     let refused = times(&limiter, |_| false).await;
     assert_eq!(
@@ -203,7 +203,7 @@ async fn after_refusals_that_tell_no_rest_all_requests_keep_a_distance_that_doub
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_distance_shrinks_as_requests_are_answered_and_is_none_in_the_end() {
+async fn the_spacing_shrinks_as_requests_are_answered_and_finally_disappears() {
     let limiter = limiter(8, 0.0);
     limiter.refused(Instant::now());
     let answered: [_; 50] = times(&limiter, |_| true).await;
@@ -217,7 +217,7 @@ async fn the_distance_shrinks_as_requests_are_answered_and_is_none_in_the_end() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_are_refused_together_count_once() {
+async fn refusals_of_requests_in_flight_together_count_as_one() {
     let limiter = limiter(8, 0.0);
     let began = Instant::now();
     tokio::time::advance(secs(1)).await;
@@ -228,7 +228,7 @@ async fn requests_that_are_refused_together_count_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mutation_keeps_the_rate_s_distance_whatever_may_begin_at_once() {
+async fn a_mutation_waits_for_the_interval_of_the_rate_whatever_the_burst() {
     let limiter = limiter(8, 5.0);
     let start = Instant::now();
     drop(limiter.admit().await);
@@ -239,7 +239,7 @@ async fn a_mutation_keeps_the_rate_s_distance_whatever_may_begin_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_outage_of_a_few_minutes_the_distance_is_gone_within_a_quarter_of_an_hour() {
+async fn the_spacing_is_gone_within_15_minutes_after_an_outage_of_a_few_minutes() {
     let limiter = limiter(8, 0.0);
     let _refused: [_; 8] = times(&limiter, |_| false).await;
     let start = Instant::now();

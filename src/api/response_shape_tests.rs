@@ -14,13 +14,13 @@ fn learnt(from: &str) -> ResponseShape {
     assert_eq!(
         known.learn(&of(from)),
         [""; 0],
-        "the first one is news of nothing"
+        "the first shape reports nothing new"
     );
     known
 }
 
 #[test]
-fn what_was_seen_before_is_no_news() {
+fn a_shape_that_was_seen_before_is_not_reported() {
     let mut known = learnt(PAGE);
     assert_eq!(known.learn(&of(PAGE)), [""; 0]);
     assert_eq!(known.page, Some(2));
@@ -31,7 +31,7 @@ fn what_was_seen_before_is_no_news() {
 }
 
 #[test]
-fn a_field_a_type_a_word_a_page_and_a_code_that_are_new_are_told_once() {
+fn new_fields_types_statuses_page_sizes_and_codes_are_reported_once() {
     let mut known = learnt(PAGE);
     let other = PAGE
         .replace("\"size_mb\": 5", "\"size_mb\": \"5 GB\", \"label\": \"x\"")
@@ -57,7 +57,7 @@ fn a_field_a_type_a_word_a_page_and_a_code_that_are_new_are_told_once() {
 }
 
 #[test]
-fn a_listing_without_rows_takes_nothing_back() {
+fn a_listing_without_rows_reports_no_missing_fields() {
     let mut known = learnt(PAGE);
     let empty = r#"{"count": 0, "next": null, "previous": null, "results": []}"#;
     assert_eq!(known.learn(&of(empty)), ["next can also be null"]);
@@ -65,7 +65,7 @@ fn a_listing_without_rows_takes_nothing_back() {
 }
 
 #[test]
-fn what_rotation_rests_on_is_missed_by_name() {
+fn missing_fields_that_rotation_needs_are_named() {
     for (from, to, lacking) in [
         ("\"created_at\"", "\"created\"", "created_at"),
         ("\"status\": \"completed\"", "\"status\": 3", "status"),
@@ -94,7 +94,7 @@ fn what_rotation_rests_on_is_missed_by_name() {
 }
 
 #[test]
-fn a_page_of_any_size_is_looked_at_without_being_kept() {
+fn a_page_of_any_size_yields_a_shape_of_bounded_size() {
     let rows = vec!["{\"id\": 1}"; 5000].join(",");
     let shape = of(&format!("{{\"next\": \"x\", \"results\": [{rows}]}}"));
     assert_eq!(shape.page, Some(5000));
@@ -105,7 +105,7 @@ fn a_page_of_any_size_is_looked_at_without_being_kept() {
 }
 
 #[test]
-fn a_shape_is_taken_of_the_next_listing_alone_when_it_is_wanted() {
+fn a_shape_is_sampled_only_on_request_and_only_from_the_next_listing() {
     let sampler = ShapeSampler::default();
     sampler.look(PAGE.as_bytes());
     assert_eq!(sampler.take(), None);

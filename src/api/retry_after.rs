@@ -12,23 +12,23 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 /// rotation either.
 const LONGEST_SPENT: SignedDuration = SignedDuration::from_mins(1);
 
-/// A longer pause is an instant, in seconds since 1970.
+/// A larger reset value is an instant in seconds since 1970, not a pause.
 const EPOCH: SignedDuration = SignedDuration::from_secs(1_000_000_000);
 
-/// Returns true if this status refuses a request for its rate or its time.
+/// Returns true if this status refuses a request only for now: 429 or 503.
 pub(super) fn is_refusal(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE
 }
 
 /// Returns the pause that an answer asks for: a 429 or 503 by its `Retry-After`, and any answer
-/// whose rate-limit fields say that no request is left. `None` if it asks for none, or not
-/// readably.
+/// whose rate-limit fields say that no request is left. `None` if it asks for none or
+/// can't be read.
 pub(super) fn asked(
     status: StatusCode,
     headers: &HeaderMap,
     now: Timestamp,
 ) -> Option<SignedDuration> {
-    // Measured by the provider's own clock if it gives it, since the local clock may be wrong.
+    // Measured by the provider's clock if the answer has a date: the local clock may be wrong.
     let now = date(headers, &DATE).unwrap_or(now);
     let refused = is_refusal(status);
     let rest = refused.then(|| retry_after(headers, now)).flatten();
@@ -45,7 +45,7 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     Some(date(headers, &RETRY_AFTER)?.duration_since(now))
 }
 
-/// Reads a number of seconds. More digits than a number can have count as the longest pause.
+/// Reads a number of seconds. A number that overflows counts as the longest pause.
 fn seconds(text: &str) -> Option<SignedDuration> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().map_or(LONGEST, SignedDuration::from_secs))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_measured_by_the_providers_clock_where_it_tells_it() {
+    fn a_retry_date_is_measured_from_the_answers_own_date_if_readable() {
         let date = Some("Sun, 01 Mar 2026 13:00:00 GMT");
         assert_eq!(rest(429, "Sun, 01 Mar 2026 13:00:30 GMT", date), Some(30));
         assert_eq!(
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rest_is_longer_than_an_hour_or_shorter_than_none() {
+    fn no_pause_is_longer_than_an_hour_or_negative() {
         assert_eq!(rest(429, "86400", None), Some(3_600));
         assert_eq!(rest(429, "99999999999999999999999", None), Some(3_600));
         assert_eq!(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_says_that_no_request_is_left_asks_for_a_rest_until_some_are() {
+    fn an_answer_with_no_requests_left_asks_for_a_pause_until_the_reset() {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let epoch = (now.as_second() + 30).to_string();
         for (fields, rest) in [
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn other_answers_and_unreadable_headers_ask_for_nothing() {
+    fn other_answers_and_unreadable_headers_ask_for_no_pause() {
         assert_eq!(rest(500, "120", None), None);
         for text in ["", "soon", "-5", "1.5", "Sun, 99 Mar 2026 12:02:00 GMT"] {
             assert_eq!(rest(429, text, None), None, "{text:?}");

@@ -15,7 +15,8 @@ use super::{
 use crate::clock::Clock;
 use crate::core::snapshot::SnapshotId;
 
-/// Starts a server with a self-signed certificate for `name`. Returns that certificate in a file.
+/// Starts a server with a self-signed certificate for `name`. Returns the server, and a file that
+/// holds the certificate.
 async fn server(name: &str) -> (ScriptedServer, tempfile::NamedTempFile) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let key = KeyPair::generate().unwrap();
@@ -73,7 +74,7 @@ async fn a_certificate_from_the_ca_file_is_trusted() {
 }
 
 #[tokio::test]
-async fn i13_an_unknown_ca_is_refused_before_a_byte_of_the_request() {
+async fn i13_a_certificate_of_an_unknown_ca_is_refused_before_any_byte_of_the_request_is_sent() {
     let (server, _own) = self::server("localhost").await;
     let (_, foreign) = self::server("localhost").await;
     let error = delete(&settings(server.address.port(), foreign.path()))
@@ -96,7 +97,7 @@ async fn i13_another_hosts_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_never_ends_is_a_connection_that_never_was() {
+async fn a_tls_handshake_that_times_out_counts_as_a_failed_connection() {
     let (_, trusted) = server("localhost").await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -109,7 +110,7 @@ async fn a_handshake_that_never_ends_is_a_connection_that_never_was() {
 }
 
 #[test]
-fn a_ca_file_without_certificates_is_named() {
+fn a_ca_file_that_is_missing_or_holds_no_certificate_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for (path, word) in [
         (file.path(), "holds no certificate"),

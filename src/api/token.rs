@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub const LONGEST: u64 = 8 * 1024;
 /// Replaces the token in texts.
 const SCRUBBED: &str = "[token]";
-/// Shortest beginning of the token that is scrubbed; fewer characters reveal nothing.
+/// Minimum length of a prefix of the token that is scrubbed; fewer characters reveal nothing.
 const SHORTEST_PART: usize = 4;
 
 /// Where the token is read from.
@@ -104,7 +104,7 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
         ));
     }
     let file = File::open(path).map_err(failed)?;
-    // Taken from the open file, so that it can't be exchanged in between.
+    // Taken from the open file, so that the file can't be swapped in between.
     let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
     if is_open(mode, is_credential(path, credentials)) {
         return Err(format!(
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_a_token_is_refused_without_repeating_it() {
+    fn content_that_cannot_be_a_token_is_refused_and_not_repeated_in_the_error() {
         for content in [
             "",
             "\n",
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_can_read_is_refused() {
+    fn a_token_file_that_other_users_can_access_is_refused() {
         for mode in [0o640, 0o604, 0o620, 0o644, 0o601] {
             let (_dir, path) = file(SECRET, mode);
             assert!(
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_and_a_folder_are_named() {
+    fn a_missing_token_file_and_a_folder_are_refused_with_the_reason() {
         let dir = tempfile::tempdir().unwrap();
         let error = load(&dir.path().join("absent"), None).unwrap_err();
         assert!(
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn i13_the_token_shows_neither_in_debug_nor_in_scrubbed_text() {
+    fn i13_the_token_appears_neither_in_debug_output_nor_in_scrubbed_text() {
         let given = TokenSource::Given(SecretString::from(SECRET));
         let token = Token::load(&given, None).unwrap();
         assert!(!format!("{given:?} {token:?}").contains(SECRET));

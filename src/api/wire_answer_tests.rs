@@ -23,7 +23,7 @@ fn an_answer_to_a_create_must_be_about_what_was_requested() {
             name: asked.name.clone()
         })
     );
-    // The caller judges another name: the id tells which row to look at.
+    // A different name is left to the caller: the id identifies the row to look at.
     let other = with(good.clone(), "name", json!("weekly-snapshot-8"));
     assert_eq!(read(&other).unwrap().name, "weekly-snapshot-8");
     let bare = without(good.clone(), "server");
@@ -42,7 +42,7 @@ fn an_answer_to_a_create_must_be_about_what_was_requested() {
 }
 
 #[test]
-fn an_answer_to_a_restore_may_only_contradict_its_status_code() {
+fn an_answer_to_a_restore_is_rejected_only_if_its_body_contradicts_success() {
     let read = |body: &str| restored(body.as_bytes(), &SnapshotId::from(801));
     for fine in [
         r#"{"status":"success","snapshot":{"id":801,"name":"x"}}"#,
@@ -59,7 +59,7 @@ fn an_answer_to_a_restore_may_only_contradict_its_status_code() {
 }
 
 #[test]
-fn a_create_without_description_sends_none() {
+fn a_create_without_a_description_sends_no_description_field() {
     let asked = NewSnapshot {
         server: ServerId::from(1),
         name: "n".into(),

@@ -14,7 +14,7 @@ fn uuid_row(id: &str, server: &str) -> Value {
 }
 
 #[test]
-fn a_row_that_has_a_uuid_and_no_id_is_known_by_that_and_its_server_by_its_host_name() {
+fn a_row_without_an_id_is_identified_by_its_uuid_and_its_server_is_named_by_its_host_name() {
     let listing = listing(None, &[uuid_row("5A-1", "6F-1"), uuid_row("5A-2", "6F-1")]);
     assert_eq!(listing.doubt, None);
     let rows = listing.rows(&id("6F-1")).expect("rows");
@@ -31,12 +31,12 @@ fn a_row_that_has_a_uuid_and_no_id_is_known_by_that_and_its_server_by_its_host_n
 }
 
 #[test]
-fn a_server_and_a_snapshot_that_have_both_ids_are_known_by_both() {
+fn a_server_with_an_id_and_a_uuid_is_found_by_either_and_its_snapshot_keeps_both() {
     let server = json!({"id": 7, "uuid": "6f", "name": "web", "hostname": "web.example.org"});
     let both = with(with(row(801, 7), "uuid", json!("5a")), "server", server);
     for filter in [None, Some("7"), Some("6f")] {
         let mut gathering = ListingBuilder::new(filter.map(id));
-        // Rows may give the UUID only, before and after one that gives both.
+        // Rows may have only the UUID, before and after a row that has both.
         let rows = [uuid_row("5b", "6f"), both.clone(), uuid_row("5c", "6f")];
         let rows = rows.map(|row| {
             let mut server = row["server"].clone();
@@ -88,7 +88,7 @@ fn i11_ids_that_contradict_each_other_put_the_listing_or_the_server_in_doubt() {
 }
 
 #[test]
-fn a_listing_without_a_count_is_whole_when_its_last_page_has_no_next() {
+fn a_listing_without_a_count_is_complete_if_the_next_of_its_last_page_is_null() {
     let page = |next: Value, id| json!({"next": next, "previous": null, "results": [row(id, 1)]});
     let whole = gather(None, &[page(json!("?cursor=b"), 1), page(Value::Null, 2)]);
     assert_eq!(whole.doubt, None);
@@ -107,7 +107,7 @@ fn a_listing_without_a_count_is_whole_when_its_last_page_has_no_next() {
 }
 
 #[test]
-fn the_answer_to_a_create_may_bear_either_id_of_its_server() {
+fn the_answer_to_a_create_matches_either_id_of_its_server() {
     let mut asked = NewSnapshot {
         server: id("7"),
         name: "n".into(),

@@ -78,13 +78,13 @@ fn the_documented_listing_is_read_in_full() {
 }
 
 #[test]
-fn an_empty_listing_is_believed_and_names_no_server() {
+fn an_empty_listing_is_accepted_and_has_no_servers() {
     let listing = listing(Some(1), &[]);
     assert_eq!(listing, on_one_page());
 }
 
 #[test]
-fn i11_a_count_that_is_not_the_number_of_rows_is_doubted() {
+fn i11_a_listing_whose_count_is_missing_unreadable_or_wrong_is_in_doubt() {
     for count in [
         json!(1),
         json!(3),
@@ -104,14 +104,14 @@ fn i11_a_count_that_is_not_the_number_of_rows_is_doubted() {
 }
 
 #[test]
-fn i11_an_id_twice_is_doubted() {
+fn i11_a_listing_that_holds_an_id_twice_is_in_doubt() {
     let listing = listing(None, &[row(1, 1), row(1, 1)]);
     assert_eq!(doubt(&listing), "the listing holds snapshot 1 twice");
     assert!(!listing.shifted);
 }
 
 #[test]
-fn i11_rows_of_another_server_under_a_filter_are_doubted_and_left_out() {
+fn i11_rows_of_another_server_put_a_filtered_listing_in_doubt_and_are_left_out() {
     let listing = listing(Some(1), &[row(1, 1), row(2, 2)]);
     assert!(doubt(&listing).contains("server 2") && doubt(&listing).contains("server 1"));
     assert_eq!(
@@ -121,7 +121,7 @@ fn i11_rows_of_another_server_under_a_filter_are_doubted_and_left_out() {
 }
 
 #[test]
-fn i11_an_unreadable_row_spoils_only_the_server_that_it_names() {
+fn i11_an_unreadable_row_puts_only_the_server_that_it_names_in_doubt() {
     let good = row(1, 1);
     for bad in [
         without(row(2, 2), "id"),
@@ -144,7 +144,7 @@ fn i11_an_unreadable_row_spoils_only_the_server_that_it_names() {
 }
 
 #[test]
-fn i11_an_unreadable_row_that_names_no_server_spoils_the_whole_listing() {
+fn i11_an_unreadable_row_that_names_no_server_puts_the_whole_listing_in_doubt() {
     for bad in [
         without(row(2, 2), "server"),
         with(row(2, 2), "server", json!(null)),
@@ -189,7 +189,7 @@ fn a_date_that_is_missing_or_unreadable_leaves_the_row_valid() {
 }
 
 #[test]
-fn i11_two_names_for_one_server_are_doubted_in_printable_words() {
+fn i11_a_server_with_two_names_is_in_doubt_and_the_reason_is_printable() {
     let other = with(
         row(2, 1),
         "server",
@@ -222,14 +222,14 @@ fn fields_that_are_not_needed_may_hold_anything() {
 }
 
 #[test]
-fn names_are_kept_as_they_are_escapes_and_all() {
+fn snapshot_names_with_escaped_characters_are_kept_unchanged() {
     let name = "a\"\n\\ü\u{202e}";
     let listing = listing(None, &[with(row(1, 1), "name", json!(name))]);
     assert_eq!(listing.servers[&ServerId::from(1)].snapshots[0].name, name);
 }
 
 #[test]
-fn pages_that_agree_are_one_listing() {
+fn pages_that_agree_form_one_listing() {
     let listing = gather(
         None,
         &[
@@ -256,7 +256,7 @@ fn i11_pages_that_shift_are_noticed() {
 }
 
 #[test]
-fn i11_a_next_link_that_is_no_link_cuts_the_listing() {
+fn i11_an_invalid_next_link_or_an_empty_page_with_a_next_link_puts_the_listing_in_doubt() {
     for next in [json!(2), json!({}), json!(false)] {
         let listing = gather(
             None,
@@ -269,7 +269,7 @@ fn i11_a_next_link_that_is_no_link_cuts_the_listing() {
 }
 
 #[test]
-fn what_is_no_listing_is_an_error_and_leaves_the_former_pages_alone() {
+fn a_body_that_is_not_a_listing_is_an_error_and_adds_nothing_to_the_listing() {
     let mut gathering = ListingBuilder::new(None);
     for body in [
         &b""[..],
@@ -295,7 +295,7 @@ fn what_is_no_listing_is_an_error_and_leaves_the_former_pages_alone() {
 }
 
 #[test]
-fn i11_a_list_of_a_pages_values_is_no_page() {
+fn i11_a_json_array_in_place_of_a_page_object_is_refused() {
     for body in ["[0, null, []]", " \n[0, null, []]"] {
         let mut gathering = ListingBuilder::new(None);
         assert!(gathering.page(body.as_bytes()).is_err(), "{body}");
@@ -326,7 +326,7 @@ fn beside_a_good_row(bad: &str) -> Listing {
 }
 
 #[test]
-fn i11_a_row_that_has_a_key_twice_puts_its_server_in_doubt() {
+fn i11_a_row_with_a_duplicate_key_puts_its_server_in_doubt() {
     let text = row(2, 2).to_string();
     for more in [
         "\"status\": \"completed\"",
@@ -353,7 +353,7 @@ fn i11_a_row_that_has_a_key_twice_puts_its_server_in_doubt() {
 }
 
 #[test]
-fn i11_a_row_that_may_be_of_either_of_two_servers_puts_the_listing_in_doubt() {
+fn i11_a_row_that_may_belong_to_either_of_two_servers_puts_the_listing_in_doubt() {
     let text = row(2, 2).to_string();
     let server = text.replacen('{', "{\"server\": {\"id\": 1, \"name\": \"web-1\"},", 1);
     let within = text.replace("\"server\":{", "\"server\":{\"id\":1,");

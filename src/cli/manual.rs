@@ -1,5 +1,5 @@
-//! `man`: makes the manual pages from the texts of `--help`, and those of the two files from their
-//! schemas (`file_manuals`).
+//! `man`: generates the manual pages of the commands from the `--help` texts, and those of the two
+//! files from their schemas (`file_manuals`).
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -74,7 +74,7 @@ fn man(text: &[u8]) -> bool {
         return false;
     };
     if let Some(mut stdin) = man.stdin.take() {
-        // The reader may leave the page before its end.
+        // The reader may quit before the end of the page.
         let _left = stdin.write_all(text);
     }
     man.wait().is_ok_and(|status| status.success())
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_are_read_back_as_sections_with_entries() {
+    fn help_texts_are_split_into_sections_with_entries() {
         let notes = "Before\nall.\n\nExit codes:\n  0  good, and\n      more\n  1  bad\n\nExamples:\n  do it  now\n  a --long\n      its text";
         let (before, sections) = split(notes);
         assert_eq!(before.trim(), "Before\nall.");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn each_command_has_a_page_and_each_page_but_that_of_a_group_has_exit_codes_and_examples() {
+    fn each_command_has_a_page_with_examples_and_all_but_groups_have_exit_codes() {
         let pages = all();
         let mut files: Vec<_> = pages.iter().map(|(file, _)| file.as_str()).collect();
         assert_eq!(files.first(), Some(&"snaprotate.1"));
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_of_the_files_tell_every_key_with_its_default() {
+    fn the_pages_of_the_files_list_every_key_with_its_default() {
         let pages = all();
         let page = |name: &str| &pages.iter().find(|(file, _)| file == name).expect(name).1;
         for (file, schema) in [
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_tell_files_environment_and_signals() {
+    fn the_pages_describe_files_environment_variables_and_signals() {
         let pages = all();
         let page = |name: &str| &pages.iter().find(|(file, _)| file == name).expect(name).1;
         let top = page("snaprotate.1");

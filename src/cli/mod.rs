@@ -276,8 +276,8 @@ fn caller() -> String {
     }
 }
 
-/// Runs `work` on a single thread, since commands wait nearly always; the trail's disk has its own
-/// thread. Each further thread would have a heap that keeps its largest size.
+/// Runs `work` on a single thread, since commands spend nearly all their time waiting; the trail's
+/// disk has its own thread. Each further thread would have a heap that never shrinks.
 fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn config_stands_before_or_after_a_command_and_only_the_demo_s_help_leaves_it_out() {
+    fn the_config_option_may_precede_or_follow_a_command_and_only_the_help_of_demo_omits_it() {
         let parse = |line: &str| Cli::try_parse_from(line.split(' '));
         for command in ["check", "demo", "audit verify"] {
             for line in [

@@ -32,7 +32,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
     written(json.and_then(|()| writeln!(out)).and_then(|()| out.flush()))
 }
 
-/// Ignores a closed pipe, since a reader such as `head` may leave. Every other error is returned.
+/// Ignores a closed pipe, since a reader such as `head` may exit. Every other error is returned.
 pub(super) fn written(result: io::Result<()>) -> Result<(), CommandError> {
     match result {
         Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::System(format!(
@@ -59,11 +59,11 @@ pub(super) fn printable_path(path: &Path) -> String {
 
 /// A JSON writer that escapes DEL and U+0080 to U+009F for a terminal. JSON allows these control
 /// characters in strings, but terminals interpret them as commands. They occur only in strings, so
-/// the JSON stays equal. Without `escape` it changes nothing.
+/// the parsed JSON stays the same. Without `escape` it changes nothing.
 pub(super) struct SafeJson<W> {
     to: W,
     escape: bool,
-    /// True if the first byte of U+0080 to U+00BF was given but not written yet.
+    /// True if the first byte of U+0080 to U+00BF was received but not written yet.
     begun: bool,
 }
 
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_for_a_terminal_steers_none_and_says_the_same() {
+    fn json_for_a_terminal_has_no_control_characters_and_parses_to_the_same_value() {
         let text = "a\u{80}\u{85}\u{9b}31m\u{9f}\u{7f}\u{a0}\u{c2}ü\u{2c2}\u{1b}z";
         let written = |escape| {
             let mut out = Vec::new();
@@ -115,7 +115,7 @@ mod tests {
             String::from_utf8(out).expect("text")
         };
         let (raw, shown) = (written(false), written(true));
-        assert!(raw.contains('\u{9b}'), "a pipe gets it as it is");
+        assert!(raw.contains('\u{9b}'), "a pipe receives the text unchanged");
         let steers = |c: char| c.is_control() && c != '\n';
         assert!(!shown.contains(steers), "{shown:?}");
         assert!(shown.contains("\\u0085\\u009b31m\\u009f\\u007f\u{a0}"));

@@ -68,7 +68,7 @@ mod tests {
     use crate::status::FleetView;
 
     #[test]
-    fn the_schema_of_each_output_is_that_of_the_type_that_is_printed() {
+    fn the_schema_of_each_output_matches_the_type_that_is_printed() {
         let all = [
             ("audit-verify", audit::verify_schema()),
             ("check", check::output_schema()),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn each_schema_is_one_of_draft_2020_12_and_its_file_lies_beside_the_examples() {
+    fn each_schema_conforms_to_draft_2020_12_and_config_schema_holds_no_other_file() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/schema");
         let files = std::fs::read_dir(folder).expect("listed").count();
         assert_eq!(
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trail_s_schema_has_every_event_and_no_other() {
+    fn the_schema_of_the_trail_lists_exactly_the_known_events() {
         let schema: serde_json::Value = serde_json::from_str(text("audit-show")).expect("JSON");
         let events = serde_json::json!(crate::cli::audit::EVENTS.as_slice());
         let said = "write the events that differ into config/schema/audit-show.json, in the order of EVENTS in src/cli/audit/filter.rs";

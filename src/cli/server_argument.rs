@@ -22,7 +22,7 @@ pub struct ServerArgument {
 }
 
 impl ServerArgument {
-    /// Returns the server that was asked for, if any.
+    /// Returns the requested server, if any.
     pub(super) fn one(&self) -> Option<&str> {
         self.bare.as_deref().or(self.named.as_deref())
     }
@@ -36,7 +36,7 @@ pub(super) fn find<'s, S: NamedServer>(
     server_lookup::find(servers, server).map_err(CommandError::Settings)
 }
 
-/// Returns the policy of the server that was asked for.
+/// Returns the policy of the requested server.
 pub(super) fn one<'p>(
     policies: &'p [Arc<Policy>],
     server: &str,
@@ -44,7 +44,7 @@ pub(super) fn one<'p>(
     find(policies, server)?.ok_or_else(|| unknown(policies, server))
 }
 
-/// Returns the policy of the server that was asked for, or all policies.
+/// Returns the policy of the requested server, or all policies if none was requested.
 pub(super) fn chosen(
     policies: &[Arc<Policy>],
     server: Option<&str>,
@@ -93,7 +93,7 @@ mod tests {
     use crate::cli::Cli;
 
     #[test]
-    fn a_server_is_named_bare_or_by_the_option_but_not_by_both() {
+    fn a_server_is_given_as_an_argument_or_as_an_option_but_not_as_both() {
         let commands = [
             "plan",
             "list",
@@ -110,7 +110,7 @@ mod tests {
                 cli.map(|cli| format!("{:?}", cli.command))
             };
             for form in [&["web"][..], &["--server", "web"], &["--server=web"]] {
-                let command = parsed(form).expect("good");
+                let command = parsed(form).expect("a good command line");
                 assert!(command.contains("Some(\"web\")"), "{form:?}: {command}");
             }
             assert!(parsed(&["web", "--server", "web"]).is_err(), "{command}");

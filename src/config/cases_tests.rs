@@ -1,8 +1,8 @@
-//! Invalid files, each with the place, message and remedy that must be reported.
+//! Invalid files, each with the location, message and remedy that must be reported.
 
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 
-/// An invalid text, the place of its problem, and a part of the message and of the remedy.
+/// An invalid text, the location of its problem, and a part of the message and of the remedy.
 pub(super) struct Case {
     text: &'static str,
     at: &'static str,
@@ -24,7 +24,7 @@ pub(super) const fn case(
     }
 }
 
-/// Asserts that each case gives exactly one problem, at exactly that place.
+/// Asserts that each case reports exactly one problem, at exactly that location.
 pub(super) fn prove(name: &str, before: &str, cases: &[Case]) {
     for case in cases {
         let folder = ConfigFolder::new().with(name, format!("{before}{}", case.text));
@@ -44,7 +44,7 @@ pub(super) fn prove(name: &str, before: &str, cases: &[Case]) {
 }
 
 #[test]
-fn wrong_main_files_are_refused_with_place_and_remedy() {
+fn invalid_main_files_are_refused_with_location_and_remedy() {
     // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
     let cases = [
@@ -87,7 +87,7 @@ fn wrong_main_files_are_refused_with_place_and_remedy() {
 }
 
 #[test]
-fn wrong_servers_are_refused_with_place_and_remedy() {
+fn invalid_servers_are_refused_with_location_and_remedy() {
     let rotation = "[[rotation]]\nname = \"weekly\"\nschedule = \"0 3 * * Sun\"\nkeep = 3\n";
     // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
@@ -115,7 +115,7 @@ fn wrong_servers_are_refused_with_place_and_remedy() {
 }
 
 #[test]
-fn wrong_rotations_are_refused_with_place_and_remedy() {
+fn invalid_rotations_are_refused_with_location_and_remedy() {
     let server = "[server]\nid = 7\n";
     // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
@@ -171,7 +171,7 @@ fn wrong_rotations_are_refused_with_place_and_remedy() {
 }
 
 #[test]
-fn a_wrong_token_is_refused_at_the_line_that_names_it() {
+fn an_invalid_token_file_is_refused_at_the_line_that_names_it() {
     let at = "snaprotate.toml:2:14: error: the token file ";
     let cases = [
         (

@@ -1,4 +1,4 @@
-//! The form of a report, and that no content of a file can prevent a report.
+//! The form of a report. No content of a file can prevent a report.
 
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 
@@ -43,7 +43,7 @@ fn all_problems_of_all_files_are_reported_at_once() {
 }
 
 #[test]
-fn warnings_beside_a_problem_are_counted_by_themselves() {
+fn warnings_are_counted_separately_from_problems() {
     let folder = ConfigFolder::new()
         .with("policies.d/a.toml", POLICY.replace("keep = 3", "keep = 0"))
         .with("policies.d/b.txt", "");
@@ -79,7 +79,7 @@ error: keep must be at least 1
 }
 
 #[test]
-fn a_broken_main_file_hides_no_problem_of_the_policies() {
+fn a_broken_main_file_does_not_hide_problems_in_the_policies() {
     let folder = ConfigFolder::new().with("snaprotate.toml", "[api\n").with(
         "policies.d/web.toml",
         POLICY.replace("keep = 3", "keep = 0"),
@@ -101,7 +101,7 @@ fn text_of_the_files_cannot_forge_lines_of_the_report() {
 }
 
 #[test]
-fn deep_nesting_is_an_error_and_no_crash() {
+fn deep_nesting_is_an_error_rather_than_a_crash() {
     let deep = format!("a = {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     let dotted = format!("{}a = 1\n", "a.".repeat(100_000));
     for text in [deep, dotted] {
@@ -111,7 +111,7 @@ fn deep_nesting_is_an_error_and_no_crash() {
 }
 
 #[test]
-fn a_line_that_would_steer_the_terminal_is_named_but_not_shown() {
+fn a_line_with_terminal_control_characters_is_named_but_not_shown() {
     for odd in ["\u{9b}31m", "\u{202e}", "\u{2028}x"] {
         let text = POLICY.replace("keep = 3", &format!("keep = 0 # {odd}"));
         let report = ConfigFolder::new()
@@ -129,7 +129,7 @@ fn a_line_that_would_steer_the_terminal_is_named_but_not_shown() {
 }
 
 #[test]
-fn a_problem_stays_on_one_line_whatever_the_file_says() {
+fn a_problem_stays_on_one_line_whatever_the_file_contains() {
     let text = format!("{MAIN}[daemon]\npolicies = \"a\u{2028}b\"\n");
     let said = ConfigFolder::new().with("snaprotate.toml", text).said();
     assert!(said[0].contains("a\\u{2028}b can't be read"), "{said:?}");

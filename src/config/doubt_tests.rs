@@ -1,10 +1,10 @@
-//! Files that are accepted although they are probably unintended: each gets a warning and a remedy.
+//! Settings that are accepted but are probably a mistake: each gets a warning with a remedy.
 
 use super::cases::{case, prove};
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 
 #[test]
-fn doubtful_values_of_the_main_file_are_warned_of_with_place_and_remedy() {
+fn each_doubtful_value_in_the_main_file_gets_a_warning_with_position_and_remedy() {
     // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
     let cases = [
@@ -19,7 +19,7 @@ fn doubtful_values_of_the_main_file_are_warned_of_with_place_and_remedy() {
 }
 
 #[test]
-fn a_before_that_nothing_releases_is_warned_of_at_its_line() {
+fn a_before_hook_without_an_after_hook_gets_a_warning_at_its_line() {
     let server = "[server]\nid = 7\n[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n";
     // One case per line, so that the list reads as a table.
     #[rustfmt::skip]
@@ -33,7 +33,7 @@ fn a_before_that_nothing_releases_is_warned_of_at_its_line() {
 }
 
 #[test]
-fn values_at_the_edge_of_doubt_are_not_warned_of() {
+fn values_exactly_at_the_limits_get_no_warning() {
     let edge = "snapshot_limit = 5\nrequest_timeout = \"30s\"\n[daemon]\nsettle_window = \"30s\"\n\
         stuck_after = \"10m\"\nretry_after = \"1h\"\n";
     let folder = ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}{edge}"));
@@ -41,7 +41,7 @@ fn values_at_the_edge_of_doubt_are_not_warned_of() {
 }
 
 #[test]
-fn what_lies_unread_in_the_policies_folder_is_warned_of_by_name() {
+fn each_unread_entry_of_the_policies_folder_gets_a_warning_that_names_it() {
     for name in [
         "web",
         "web.toml~",
@@ -70,7 +70,7 @@ fn what_lies_unread_in_the_policies_folder_is_warned_of_by_name() {
     assert_eq!(
         folder.said(),
         Vec::<String>::new(),
-        "hidden ones and examples are left alone"
+        "hidden entries and examples are ignored"
     );
     std::fs::create_dir(folder.path("policies.d/old")).expect("a folder");
     let said = folder.said();
@@ -79,11 +79,15 @@ fn what_lies_unread_in_the_policies_folder_is_warned_of_by_name() {
         said[0].starts_with("policies.d/old:1:1: warning: a folder"),
         "{said:?}"
     );
-    assert_eq!(folder.good().policies.len(), 1, "a warning refuses nothing");
+    assert_eq!(
+        folder.good().policies.len(),
+        1,
+        "a warning does not reject the files"
+    );
 }
 
 #[test]
-fn a_min_completed_that_leaves_nothing_to_prune_is_warned_of() {
+fn a_min_completed_that_leaves_nothing_to_prune_gets_a_warning() {
     let policy = |least: usize, keep: usize| {
         let policy = POLICY
             .replace("id = 7", &format!("id = 7\nmin_completed = {least}"))
@@ -112,15 +116,15 @@ fn a_min_completed_that_leaves_nothing_to_prune_is_warned_of() {
     assert_eq!(
         said.len(),
         2,
-        "that keep takes all room is said besides: {said:?}"
+        "a keep that takes all room gets its own warning: {said:?}"
     );
-    // Kept on purpose: only foreign snapshots could fill this server.
+    // No warning: only foreign snapshots could fill this server.
     assert_eq!(policy(3, 3).said(), Vec::<String>::new());
     assert_eq!(policy(1, 1).said(), Vec::<String>::new());
 }
 
 #[test]
-fn a_misspelt_placeholder_is_told_the_only_one() {
+fn the_error_for_an_unknown_placeholder_names_the_only_valid_one() {
     let policy = |pattern: &str| format!("{POLICY}snapshot_name = \"{pattern}\"\n");
     for (pattern, shown) in [
         ("{nam}-%Y-%m-%d", "{nam}"),
@@ -147,7 +151,7 @@ fn a_misspelt_placeholder_is_told_the_only_one() {
 }
 
 #[test]
-fn a_missing_key_is_shown_at_the_header_of_its_table() {
+fn a_missing_key_is_reported_at_the_header_of_its_table() {
     let policy = "# web\n\n[server]\nname = \"web\"\n\n[[rotation]]\nname = \"w\"\nschedule = \"@daily\"\nkeep = 1\n\n  [[rotation]]\nname = \"v\"\nschedule = \"@daily\"\n";
     let folder = ConfigFolder::new().with("policies.d/web.toml", policy);
     let said = folder.said();
@@ -167,7 +171,7 @@ fn a_missing_key_is_shown_at_the_header_of_its_table() {
 }
 
 #[test]
-fn a_pattern_without_a_word_of_its_own_is_warned_of_at_its_line() {
+fn a_name_pattern_without_a_word_of_its_own_gets_a_warning_at_its_line() {
     for (key, at) in [
         ("snapshot_name = \"%Y-%m-%d\"", 17),
         ("former_names = [\"%Y%m%d\"]", 17),

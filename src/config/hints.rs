@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_list_that_is_advised_is_toml() {
+    fn each_suggested_list_is_valid_toml() {
         for key in [
             "before",
             "after",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_quotes_is_told_by_what_its_key_wants_and_never_repeated() {
+    fn an_unquoted_value_gets_a_remedy_for_its_key_and_is_never_repeated() {
         let advised = |line| unquoted(line).map(|(_, remedy)| remedy);
         for (line, remedy) in [
             (

@@ -102,7 +102,7 @@ mod tests {
     use super::super::fixture::{ConfigFolder, MAIN};
 
     #[test]
-    fn what_is_no_address_with_a_port_is_refused_with_what_to_write() {
+    fn invalid_http_settings_are_refused_with_a_remedy() {
         // One case per line, so that the list reads as a table.
         #[rustfmt::skip]
         let cases = [
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_others_reach_is_warned_of_with_what_they_see() {
+    fn a_non_loopback_address_causes_a_warning_that_names_what_it_exposes() {
         #[rustfmt::skip]
         let cases = [
             case("[http]\nlisten = \"0.0.0.0:9180\"", "4:10: warning", "schedules, alerts and the audit trail, without a password, to everyone who can reach port 9180 on any address of this host", "write listen = \"127.0.0.1:9180\" and view the page through an SSH tunnel"),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_taken_without_a_word_and_no_table_means_no_port() {
+    fn loopback_is_accepted_without_a_warning_and_a_missing_table_means_no_page() {
         let text = "[http]\nlisten = \"[::1]:9180\"\nhosts = [\"Admin.Example.org\"]\n";
         let folder = ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}{text}"));
         assert_eq!(folder.said(), Vec::<String>::new());

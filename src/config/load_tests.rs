@@ -1,4 +1,4 @@
-//! Whole sets of files and the settings that they give.
+//! Complete configurations, and the settings that result from them.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -37,7 +37,7 @@ fn meant(config: &Config) -> String {
 }
 
 #[test]
-fn the_shipped_examples_are_good_and_nothing_is_warned_of() {
+fn the_shipped_examples_load_without_warnings() {
     let (_folder, env) = credential();
     let config = load(&shipped().join("snaprotate.toml"), &env).expect("good");
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
@@ -47,7 +47,7 @@ fn the_shipped_examples_are_good_and_nothing_is_warned_of() {
 }
 
 #[test]
-fn what_the_shipped_examples_call_a_default_is_the_default() {
+fn the_commented_out_values_in_the_shipped_examples_are_the_defaults() {
     let (_folder, env) = credential();
     let plain = load(&shipped().join("snaprotate.toml"), &env).expect("good");
     let copy = tempfile::tempdir().expect("a folder");
@@ -102,7 +102,7 @@ fn what_the_shipped_examples_call_a_default_is_the_default() {
 }
 
 #[test]
-fn what_is_left_out_gets_the_documented_defaults() {
+fn omitted_keys_get_the_documented_defaults() {
     let config = ConfigFolder::new().good();
     let (api, rules) = (&config.api, &config.rules);
     assert_eq!(api.base_url.as_str(), "https://admin.vps.org/api/v1/");
@@ -136,7 +136,7 @@ fn what_is_left_out_gets_the_documented_defaults() {
 }
 
 #[test]
-fn a_former_pattern_is_coarse_where_slots_of_the_schedule_share_a_name_by_it() {
+fn a_former_pattern_is_coarse_if_it_gives_several_slots_of_the_schedule_the_same_name() {
     let policy = "[server]\nid = 7\n[[rotation]]\nname = \"db\"\nschedule = \"0 */6 * * *\"\nkeep = 3\n\
         snapshot_name = \"db-%Y-%m-%d-%H%M\"\nformer_names = [\"db-%Y-%m-%d\", \"old-%Y-%m-%d-%H\"]\n";
     let folder = ConfigFolder::new()
@@ -148,7 +148,7 @@ fn a_former_pattern_is_coarse_where_slots_of_the_schedule_share_a_name_by_it() {
 }
 
 #[test]
-fn every_key_means_what_it_says() {
+fn every_key_that_is_written_takes_effect() {
     let main = "[api]\nbase_url = \"http://127.0.0.1:8080/v1\"\ntoken_file = \"token\"\nsnapshot_limit = 4\n\
         connect_timeout = \"200ms\"\nrequest_timeout = \"90s\"\nmax_in_flight = 2\nrequests_per_second = 0\nmax_body = \"8KiB\"\n\
         [daemon]\nstate_dir = \"state\"\nretry_after = \"1m\"\n[audit]\ndir = \"trail\"\n\
@@ -195,7 +195,7 @@ fn every_key_means_what_it_says() {
 }
 
 #[test]
-fn a_credential_that_every_user_may_read_is_refused_as_every_command_refuses_it() {
+fn a_credential_that_every_user_can_read_is_refused() {
     let (folder, env) = credential();
     let token = folder.path().join("api-token");
     let files = ConfigFolder::new();
@@ -218,7 +218,7 @@ fn the_credential_takes_precedence_over_the_token_file() {
 }
 
 #[test]
-fn hidden_files_and_other_endings_are_no_policies() {
+fn hidden_files_and_files_without_the_toml_extension_are_not_read_as_policies() {
     let folder = ConfigFolder::new()
         .with("policies.d/.web.toml", "x")
         .with("policies.d/web.toml~", "x")
@@ -242,7 +242,7 @@ fn policies_are_sorted_by_server_and_share_their_schedules() {
 }
 
 #[test]
-fn a_splay_gives_each_server_an_offset_of_its_own_that_stays() {
+fn a_splay_spreads_servers_by_stable_offsets() {
     let mut folder = ConfigFolder::new();
     for id in 100..200 {
         let policy = POLICY.replace("id = 7", &format!("id = {id}")) + "splay = \"10m\"\n";

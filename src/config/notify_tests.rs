@@ -1,4 +1,4 @@
-//! `[[notify]]`: its validated settings, and each mistake with its place and remedy.
+//! `[[notify]]`: its validated settings, and each mistake with its location and remedy.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -20,7 +20,7 @@ fn with(text: &str) -> ConfigFolder {
 }
 
 #[test]
-fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
+fn receivers_are_read_as_written_and_other_settings_get_their_defaults() {
     let text = format!(
         "{HOOK}{HOOK}on = [\"blocked\", \"trail_unwritable\"]\nservers = [7]\nrepeat = \"0s\"\ntimeout = \"3s\"\n\
         [[notify]]\ntype = \"ping\"\nurl_file = \"ping-url\"\nrotations = [\"weekly\"]\nservers = [\"web\"]\n\
@@ -44,7 +44,7 @@ fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
         ["webhook", "webhook-2", "ping", "phone", "email", "command"]
     );
     let [first, second, ping, ntfy, email, command] = config.receivers.as_slice() else {
-        panic!("six");
+        panic!("not six receivers");
     };
     assert_eq!((&first.on, &first.servers), (&None, &None));
     assert_eq!(first.repeat, Some(SignedDuration::from_hours(24)));
@@ -84,7 +84,7 @@ fn receivers_mean_what_they_say_and_the_rest_is_by_default() {
 }
 
 #[test]
-fn wrong_receivers_are_refused_with_place_and_remedy() {
+fn invalid_receivers_are_refused_with_location_and_remedy() {
     let main = format!("{MAIN}[[notify]]\n");
     #[rustfmt::skip]
     let cases = [
@@ -126,7 +126,7 @@ fn wrong_receivers_are_refused_with_place_and_remedy() {
 }
 
 #[test]
-fn two_receivers_of_one_name_are_refused_and_a_given_name_is_not_given_again() {
+fn duplicate_receiver_names_are_refused_and_default_names_avoid_configured_names() {
     let hook = |name: &str| format!("{HOOK}name = \"{name}\"\n");
     let said = with(&(hook("a") + &hook("a"))).said();
     assert_eq!(said.len(), 1, "{said:?}");
@@ -140,7 +140,7 @@ fn two_receivers_of_one_name_are_refused_and_a_given_name_is_not_given_again() {
 }
 
 #[test]
-fn a_secret_s_file_that_others_can_read_is_refused_and_no_report_shows_an_address() {
+fn a_secret_file_that_others_can_read_is_refused_and_no_report_shows_an_address() {
     let text = "[[notify]]\ntype = \"slack\"\nurl_file = \"slack\"\n[[notify]]\ntype = \"slack\"\nurl = \"ftp://hooks.example/s3cr3t-part\"\n";
     let folder = with(text)
         .with("slack", "https://hooks.example/s3cr3t-part")
@@ -159,7 +159,7 @@ fn a_secret_s_file_that_others_can_read_is_refused_and_no_report_shows_an_addres
 }
 
 #[test]
-fn a_credential_of_the_same_name_goes_before_the_file() {
+fn a_credential_with_the_same_name_takes_precedence_over_the_file() {
     let credentials = tempfile::tempdir().expect("a folder");
     for (name, secret) in [
         ("slack", "https://x.example/y\n"),
@@ -183,7 +183,7 @@ fn a_credential_of_the_same_name_goes_before_the_file() {
 }
 
 #[test]
-fn the_shipped_example_s_receivers_are_good_when_their_signs_are_taken_away() {
+fn the_receivers_in_the_shipped_example_are_valid_once_uncommented() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/snaprotate.toml");
     let shipped = std::fs::read_to_string(shipped).expect("read");
     let begins = shipped.find("# [[notify]]").expect("an example");

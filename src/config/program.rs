@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_can_not_be_run_is_told_with_what_to_do() {
+    fn a_program_that_cannot_be_run_is_reported_with_a_remedy() {
         let home = tempfile::tempdir().expect("a folder");
         let (file, program) = (home.path().join("file"), home.path().join("program"));
         for (path, mode) in [(&file, 0o644), (&program, 0o755)] {
@@ -74,16 +74,16 @@ mod tests {
         let executable = format!("is not executable: run chmod +x {}", file.display());
         assert_eq!(told(&file), Some(executable));
         assert_eq!(
-            told(home.path()).expect("told"),
+            told(home.path()).expect("a fault"),
             "is a folder: name a program in it"
         );
         assert_eq!(
-            told(Path::new("/dev/null")).expect("told"),
+            told(Path::new("/dev/null")).expect("a fault"),
             "is not a program: name a program"
         );
         assert!(
             told(&home.path().join("none"))
-                .expect("told")
+                .expect("a fault")
                 .starts_with("does not exist")
         );
         assert_eq!(told(&program), None);

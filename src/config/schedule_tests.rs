@@ -1,4 +1,4 @@
-//! Schedules: messages for unreadable ones, and the cost of many.
+//! Schedules: the errors for invalid ones, and the cost of many.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use super::fixture::{ConfigFolder, POLICY};
 use crate::core::schedule::Schedule;
 
 #[test]
-fn a_bad_schedule_is_told_by_field_value_range_and_example() {
+fn the_error_for_an_invalid_schedule_names_field_value_range_and_an_example() {
     // The schedule; what is wrong in it; the remedy.
     let cases = [
         ("60 3 * * *", "the minute \"60\"", "0 to 59"),
@@ -50,9 +50,13 @@ fn a_bad_schedule_is_told_by_field_value_range_and_example() {
             .said();
         assert_eq!(said.len(), 1, "{said:?}");
         let start = format!("policies.d/web.toml:6:12: error: schedule {schedule:?}: {message}");
-        assert!(said[0].starts_with(&start), "{start} but {}", said[0]);
+        assert!(
+            said[0].starts_with(&start),
+            "expected {start}, got {}",
+            said[0]
+        );
         let (_, told) = said[0].split_once("; ").expect("a remedy");
-        assert!(told.contains(remedy), "{remedy} but {told}");
+        assert!(told.contains(remedy), "expected {remedy}, got {told}");
         let example = told.split('"').nth(1);
         let example = example.or_else(|| told.rsplit_once("or ").map(|(_, word)| word));
         let example = Schedule::new(example.expect("an example"), TimeZone::UTC);
@@ -66,7 +70,7 @@ fn a_bad_schedule_is_told_by_field_value_range_and_example() {
 }
 
 #[test]
-fn every_word_for_a_schedule_fires_as_cron_has_it() {
+fn every_schedule_word_fires_at_the_times_that_cron_defines() {
     let words = [
         ("@hourly", "2026-11-24T13:00:00Z"),
         ("@daily", "2026-11-25T00:00:00Z"),
@@ -90,7 +94,7 @@ fn every_word_for_a_schedule_fires_as_cron_has_it() {
     }
 }
 
-/// A folder of policies, each with its own server; the nth one has the nth expression.
+/// Returns a folder of policies for different servers; the nth policy has the nth expression.
 fn many(expression: impl Fn(usize) -> String) -> ConfigFolder {
     let name = "snapshot_name = \"{name}-%Y%m%d-%H%M\"\n";
     (0..2_000).fold(
@@ -112,7 +116,7 @@ fn on_a_core() -> f64 {
 }
 
 #[test]
-fn thousands_of_schedules_take_at_most_a_few_times_as_long_as_one() {
+fn thousands_of_different_schedules_load_at_most_a_few_times_slower_than_a_shared_one() {
     let time = |folder: &ConfigFolder| {
         let runs = (0..2).map(|_| {
             let start = on_a_core();
@@ -144,8 +148,8 @@ fn thousands_of_schedules_take_at_most_a_few_times_as_long_as_one() {
 }
 
 #[test]
-fn slots_are_as_close_as_a_walk_over_all_of_them_finds() {
-    // The schedule, and the distance of its closest slots if that is below ten minutes.
+fn slots_less_than_ten_minutes_apart_get_a_warning_with_their_distance() {
+    // The schedule, and the distance between its closest slots if it is below ten minutes.
     let cases = [
         ("0,55 0,23 * * *", Some("5m")),
         ("0,55 0,23 * * Mon", None),
@@ -177,7 +181,7 @@ fn slots_are_as_close_as_a_walk_over_all_of_them_finds() {
 }
 
 #[test]
-fn a_schedule_that_never_fires_is_not_looked_for_again_and_again() {
+fn a_schedule_that_never_fires_is_searched_only_once() {
     let zone = TimeZone::get("Europe/Paris").expect("zone");
     let began = Instant::now();
     let schedule = Schedule::new("45 */2 1,7 3,10 +", TimeZone::UTC).expect("schedule");
@@ -187,5 +191,8 @@ fn a_schedule_that_never_fires_is_not_looked_for_again_and_again() {
     for _ in 0..100 {
         assert_eq!(schedule.within(zone.clone()).next(now), None);
     }
-    assert!(began.elapsed() < once, "a hundred looks cost more than one");
+    assert!(
+        began.elapsed() < once,
+        "a hundred lookups took longer than the first search"
+    );
 }

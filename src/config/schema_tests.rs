@@ -68,7 +68,7 @@ impl Kind {
 
 /// A table of a schema: its path and its keys.
 struct Keys {
-    /// Table names from the top; in an array of tables the first one is meant.
+    /// Table names from the top; for an array of tables, its first table.
     way: Vec<String>,
     keys: Vec<(String, Json)>,
 }
@@ -83,7 +83,7 @@ fn tables(schema: &Json) -> Vec<Keys> {
         for (key, value) in properties {
             keys.push((key.clone(), value.clone()));
             let table = value.get("items").unwrap_or(value);
-            // The keys of a receiver depend on its type; a test of its own covers them.
+            // The keys of a receiver depend on its type; a separate test covers them.
             if table.get("properties").is_some() && key != "notify" {
                 let mut below = way.clone();
                 below.push(key.clone());
@@ -129,7 +129,7 @@ fn said(way: &[String]) -> String {
 }
 
 #[test]
-fn every_key_that_the_reader_knows_is_in_the_schema_and_no_other() {
+fn the_schema_has_exactly_the_keys_that_the_reader_accepts() {
     for kind in KINDS {
         let folder = ConfigFolder::new();
         let schema = kind.schema();
@@ -143,7 +143,7 @@ fn every_key_that_the_reader_knows_is_in_the_schema_and_no_other() {
                 .and_then(|error| error.split_once("use one of "))
                 .unwrap_or_else(|| {
                     panic!(
-                        "{}, {place}: the reader doesn't look for unknown keys: {errors:?}",
+                        "{}, {place}: the reader reported no unknown key: {errors:?}",
                         kind.file
                     )
                 })
@@ -152,13 +152,13 @@ fn every_key_that_the_reader_knows_is_in_the_schema_and_no_other() {
             let listed: BTreeSet<&str> = keys.iter().map(|(key, _)| key.as_str()).collect();
             if let Some(key) = known.difference(&listed).next() {
                 panic!(
-                    "the reader takes {key} in {place} of {}, and the schema lacks it: add {key:?} to \"properties\" of {place} in {path}, as its neighbours are: {{\"$ref\": \"#/$defs/…\", \"description\": what it means, \"default\": …}}; a table: {{\"description\", \"type\": \"object\", \"additionalProperties\": false, \"properties\"}}, an array of tables: {{\"type\": \"array\", \"items\": such a table}}",
+                    "the reader accepts {key} in {place} of {}, but the schema lacks it: add {key:?} to \"properties\" of {place} in {path}, like its neighbours: {{\"$ref\": \"#/$defs/…\", \"description\": what it means, \"default\": …}}; a table: {{\"description\", \"type\": \"object\", \"additionalProperties\": false, \"properties\"}}, an array of tables: {{\"type\": \"array\", \"items\": such a table}}",
                     kind.file
                 );
             }
             if let Some(key) = listed.difference(&known).next() {
                 panic!(
-                    "{path} has {key} in {place}, which the reader of {} doesn't know: take it out of \"properties\"",
+                    "{path} has {key} in {place}, but the reader of {} doesn't accept it: remove it from \"properties\"",
                     kind.file
                 );
             }
@@ -179,7 +179,7 @@ fn receivers() -> impl Iterator<Item = Table> {
 }
 
 #[test]
-fn the_keys_of_a_receiver_in_the_schema_are_those_that_some_type_takes() {
+fn the_receiver_keys_in_the_schema_are_those_that_at_least_one_type_accepts() {
     let [main, _] = KINDS;
     let folder = ConfigFolder::new();
     let schema = main.schema();
@@ -204,7 +204,7 @@ fn the_keys_of_a_receiver_in_the_schema_are_those_that_some_type_takes() {
 }
 
 #[test]
-fn every_key_of_the_schema_is_described_and_unknown_ones_are_refused() {
+fn every_key_of_the_schema_has_a_description_and_unknown_keys_are_refused() {
     for kind in KINDS {
         let schema = kind.schema();
         let validator = kind.validator();
@@ -240,7 +240,7 @@ fn samples() -> Vec<Value> {
 }
 
 #[test]
-fn the_schema_refuses_every_wrong_type_and_nothing_that_the_reader_takes() {
+fn the_schema_refuses_every_wrong_type_and_nothing_that_the_reader_accepts() {
     let mut wrong = 0;
     for kind in KINDS {
         let folder = ConfigFolder::new();
@@ -259,11 +259,11 @@ fn the_schema_refuses_every_wrong_type_and_nothing_that_the_reader_takes() {
                     wrong += usize::from(mistyped);
                     assert!(
                         !(mistyped && valid),
-                        "the reader refuses the type of {what}, and the schema takes it: {errors:?}"
+                        "the reader refuses the type of {what}, but the schema doesn't: {errors:?}"
                     );
                     assert!(
                         valid || !errors.is_empty(),
-                        "the schema refuses {what}, and the reader takes it"
+                        "the schema refuses {what}, but the reader accepts it"
                     );
                 }
             }
@@ -344,7 +344,7 @@ fn hooks_have_the_defaults_of_the_code(
 }
 
 #[test]
-fn the_shipped_examples_are_valid_by_the_schemas_that_they_name() {
+fn the_shipped_examples_are_valid_against_the_schemas_that_they_name() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     for (file, kind) in [
         ("snaprotate.toml", 0),

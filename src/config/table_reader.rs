@@ -212,7 +212,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Ends the reading: reports missing keys, and every key that was not taken as unknown.
+    /// Ends the reading: reports missing keys, and reports the remaining keys as unknown.
     pub(super) fn finish(mut self, log: &mut Diagnostics) {
         self.lacks(log);
         for key in self.table.keys() {
@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_would_be_right_is_advised_without_its_quotes() {
+    fn removing_the_quotes_is_advised_only_if_the_value_is_valid_without_them() {
         let bare = |text: &'static str| bare::<u64>(&DeValue::String(text.into()));
         assert_eq!(bare(" 7 "), Some("7".to_owned()));
         for text in ["", "-7", "seven", "7\ny = 1", "7.5", "true"] {

@@ -152,7 +152,7 @@ mod tests {
     use super::super::fixture::{ConfigFolder, MAIN};
 
     #[test]
-    fn what_is_wrong_with_a_witness_is_said_with_line_and_remedy() {
+    fn each_fault_in_the_witness_table_is_reported_with_position_and_remedy() {
         // One case per line, so that the list reads as a table.
         #[rustfmt::skip]
         let cases = [
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_witness_without_a_word_is_one_a_day_into_the_log() {
+    fn an_empty_witness_table_writes_one_checkpoint_a_day_to_the_log() {
         let folder =
             ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}[audit.witness]\n"));
         let witness = folder.good().witness.expect("a witness");

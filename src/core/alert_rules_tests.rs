@@ -18,7 +18,7 @@ pub(super) fn about(kind: AlertKind, name: &str) -> Vec<(AlertKind, String)> {
     vec![(kind, name.to_owned())]
 }
 
-/// Returns the events that are recorded until a step is left, and that step.
+/// Records events until another step follows; returns the events and that step.
 pub(super) fn facts(world: &mut TestProvider) -> (Vec<ServerEvent>, Step) {
     let mut facts = Vec::new();
     for _ in 0..100 {
@@ -30,11 +30,11 @@ pub(super) fn facts(world: &mut TestProvider) -> (Vec<ServerEvent>, Step) {
             step => return (facts, step),
         }
     }
-    panic!("it records without end: {facts:?}");
+    panic!("recording never ends: {facts:?}");
 }
 
 #[test]
-fn a_block_is_recorded_once_for_each_reason_with_its_alert_and_its_end() {
+fn a_block_and_its_alert_are_recorded_once_for_each_reason_and_cleared_when_the_block_ends() {
     let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     let mut blocked = |name: &str| {
@@ -62,7 +62,7 @@ fn a_block_is_recorded_once_for_each_reason_with_its_alert_and_its_end() {
 }
 
 #[test]
-fn a_block_stands_while_it_only_waits_and_ends_with_the_next_create_or_delete() {
+fn a_block_lasts_while_the_server_only_waits_and_ends_with_the_next_create_or_delete() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     let reason = "a reason".to_owned();
@@ -76,7 +76,7 @@ fn a_block_stands_while_it_only_waits_and_ends_with_the_next_create_or_delete() 
 }
 
 #[test]
-fn a_server_that_the_provider_did_not_know_is_blocked_until_a_create_is_done() {
+fn a_server_that_is_unknown_to_the_provider_is_blocked_until_a_create_succeeds() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
@@ -100,7 +100,7 @@ fn a_server_that_the_provider_did_not_know_is_blocked_until_a_create_is_done() {
 }
 
 #[test]
-fn i11_a_listing_in_doubt_neither_raises_nor_clears_what_is_said_of_its_snapshots() {
+fn i11_a_listing_in_doubt_neither_raises_nor_clears_alerts_about_its_snapshots() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world =
         TestProvider::weekly(3).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
@@ -117,7 +117,7 @@ fn i11_a_listing_in_doubt_neither_raises_nor_clears_what_is_said_of_its_snapshot
 }
 
 #[test]
-fn a_snapshot_in_progress_is_called_stuck_once_it_is_and_until_it_is_completed() {
+fn a_stuck_alert_is_active_from_stuck_after_until_the_snapshot_is_completed() {
     let name = "weekly-2026-11-22";
     let mut world = TestProvider::weekly(3);
     assert!(matches!(
@@ -139,7 +139,7 @@ fn a_snapshot_in_progress_is_called_stuck_once_it_is_and_until_it_is_completed()
 }
 
 #[test]
-fn an_undocumented_status_is_told_with_its_word() {
+fn an_undocumented_status_raises_an_alert_that_quotes_the_word() {
     let odd = Status::Unknown("archiving".to_owned());
     let name = "weekly-2026-11-22";
     let mut world = TestProvider::weekly(3).holding(&[(1, name, odd, "2026-11-22T03:00:00Z")]);
@@ -155,7 +155,7 @@ fn an_undocumented_status_is_told_with_its_word() {
 }
 
 #[test]
-fn i11_a_completed_snapshot_is_told_of_only_where_its_date_can_not_be_relied_on() {
+fn i11_a_completed_snapshot_raises_an_alert_only_if_its_date_is_unreliable() {
     let name = "weekly-2026-11-22";
     for (date, odd) in [
         ("2026-11-22T03:00:00Z", false),
@@ -174,7 +174,7 @@ fn i11_a_completed_snapshot_is_told_of_only_where_its_date_can_not_be_relied_on(
 }
 
 #[test]
-fn i9_two_living_snapshots_of_one_name_are_told_of_and_a_failed_one_beside_one_is_not() {
+fn i9_two_snapshots_of_the_same_name_raise_an_alert_unless_one_of_them_failed() {
     let name = "weekly-2026-11-22";
     for (other, copies) in [
         (DONE, true),

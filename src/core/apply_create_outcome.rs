@@ -89,7 +89,7 @@ impl ServerHistory {
                 }
                 let tried = match outcome {
                     // `Rate` is dropped: the create would be retried without a pause, and each
-                    // retry would hold the server anew.
+                    // retry would hold the server again.
                     Outcome::Later if self.hold.is_some() => FailedTry::ForNow(
                         hindrance.filter(|which| *which != TransientRefusal::Rate),
                     ),
@@ -130,7 +130,7 @@ mod tests {
     const NAME: &str = "weekly-2026-11-22";
 
     #[test]
-    fn the_words_of_an_answer_that_told_nothing_stay_with_the_try() {
+    fn the_providers_words_in_an_answer_with_unknown_outcome_are_kept_for_the_failure() {
         let mut world = TestProvider::weekly(3);
         world.recorded();
         world.intend_create(NAME);

@@ -95,7 +95,7 @@ fn listing(rows: &[Snapshot], now: ClockReading) -> Inventory {
 }
 
 #[test]
-fn i9_an_open_mutation_settles_from_its_answer_on_and_an_unanswered_one_after_its_call() {
+fn i9_the_settle_window_starts_at_the_answer_or_without_one_at_the_end_of_the_call() {
     for (outcome, grace) in [(Outcome::Done, false), (Outcome::Unknown, true)] {
         let history = folded(&[(create(), before(0)), (created(outcome, None), before(2))]);
         let wall = before(2).wall;
@@ -107,7 +107,7 @@ fn i9_an_open_mutation_settles_from_its_answer_on_and_an_unanswered_one_after_it
 }
 
 #[test]
-fn i9_of_an_answered_create_its_id_and_when_it_began_are_remembered() {
+fn i9_an_answered_create_stores_the_id_and_the_start_time_of_its_snapshot() {
     let history = folded(&[(create(), at(0)), (created(Outcome::Done, Some(9)), at(2))]);
     let id = SnapshotId::from(9);
     assert!(matches!(&history.open, Some(PendingOp::Create { id: Some(open), .. }) if *open == id));
@@ -115,7 +115,7 @@ fn i9_of_an_answered_create_its_id_and_when_it_began_are_remembered() {
 }
 
 #[test]
-fn i4_every_answer_of_this_process_outdates_the_listings_before_it() {
+fn i4_every_answer_that_this_process_received_outdates_earlier_listings() {
     let (id, outcome) = (SnapshotId::from(1), Outcome::Done);
     let answers = [
         created(outcome, None),
@@ -129,7 +129,7 @@ fn i4_every_answer_of_this_process_outdates_the_listings_before_it() {
 }
 
 #[test]
-fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_made_as_it_asked() {
+fn i7_and_i19_only_a_snapshot_that_the_rotation_made_as_requested_fulfils_a_prune_first_promise() {
     let pruned = [
         (delete(1, Some(&[1, 2, 3])), at(0)),
         (deleted(1, Outcome::Done), at(0)),
@@ -159,7 +159,7 @@ fn i7_and_i19_the_promise_of_a_prune_first_is_kept_only_by_what_the_rotation_mad
 }
 
 #[test]
-fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_answer() {
+fn i19_a_payment_stays_bound_to_the_snapshot_that_it_paid_for_whatever_the_outcome_of_the_delete() {
     let due = ServerEvent::SlotDue {
         rotation: "weekly".to_owned(),
         slot: time("2026-11-22T03:00:00Z"),
@@ -205,7 +205,7 @@ fn i19_a_payment_is_bound_to_what_it_paid_for_until_that_is_gone_whatever_the_an
 }
 
 #[test]
-fn a_failed_try_counts_for_its_own_slot_alone_and_for_none_that_ended() {
+fn a_failed_create_counts_only_for_its_own_slot_and_not_for_a_slot_that_has_ended() {
     let slot = time("2026-11-22T03:00:00Z");
     let due = |rotation: &str, snapshot: &str| ServerEvent::SlotDue {
         rotation: rotation.to_owned(),
@@ -235,7 +235,7 @@ fn a_failed_try_counts_for_its_own_slot_alone_and_for_none_that_ended() {
 }
 
 #[test]
-fn a_refusal_for_now_is_a_try_but_no_attempt() {
+fn a_temporary_refusal_counts_as_a_try_but_not_as_an_attempt() {
     let due = ServerEvent::SlotDue {
         rotation: "weekly".to_owned(),
         slot: time("2026-11-22T03:00:00Z"),
@@ -262,7 +262,7 @@ fn a_refusal_for_now_is_a_try_but_no_attempt() {
 }
 
 #[test]
-fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
+fn a_failed_delete_by_an_operator_does_not_count_as_a_refused_delete_of_a_rotation() {
     for (by, refused) in [(None, 1), (Some("root".to_owned()), 0)] {
         let mut intent = delete(1, None);
         if let ServerEvent::DeleteIntent { by: order, .. } = &mut intent {
@@ -276,7 +276,7 @@ fn what_an_operator_could_not_delete_is_no_refused_delete_of_a_rotation() {
 }
 
 #[test]
-fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
+fn i8_the_first_sighting_time_of_an_unfinished_own_snapshot_is_kept_until_it_disappears() {
     let policy = TestProvider::weekly(3).policy;
     let row = |id, name: &str, status| Snapshot {
         uuid: None,
@@ -299,14 +299,22 @@ fn i8_since_when_a_snapshot_is_unfinished_is_forgotten_when_it_ends_or_goes() {
     };
     history.observe(&policy, &listing(&rows, now(1)), now(1));
     assert_eq!(seen(&history), [(1, 1), (2, 1), (9, 0)]);
-    assert_eq!(since(&history), at(0), "the created one isn't listed yet");
+    assert_eq!(
+        since(&history),
+        at(0),
+        "the created snapshot isn't listed yet"
+    );
     let rows = [
         row(2, "weekly-2026-11-15", Status::InProgress),
         row(9, NAME, Status::InProgress),
     ];
     history.observe(&policy, &listing(&rows, now(5)), now(5));
     assert_eq!(seen(&history), [(2, 1), (9, 0)]);
-    assert_eq!(since(&history), at(5), "it was still there");
+    assert_eq!(
+        since(&history),
+        at(5),
+        "the created snapshot is still in progress"
+    );
 }
 
 #[test]
@@ -328,7 +336,7 @@ fn a_history_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn an_alert_stands_since_it_was_raised_first_and_one_of_an_older_trail_since_nobody_knows_when() {
+fn an_alert_keeps_the_time_of_its_first_raise_and_an_alert_from_an_older_trail_has_none() {
     let raised = |reason: &str| ServerEvent::AlertRaised {
         alert: AlertKind::Copies,
         about: NAME.to_owned(),
@@ -348,7 +356,7 @@ fn an_alert_stands_since_it_was_raised_first_and_one_of_an_older_trail_since_nob
 }
 
 #[test]
-fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_it() {
+fn a_server_is_forgettable_only_if_its_policy_was_removed_and_no_alert_or_block_is_active() {
     let raised = |alert| ServerEvent::AlertRaised {
         alert,
         about: "7".to_owned(),
@@ -379,7 +387,7 @@ fn a_server_is_gone_only_when_its_policy_went_and_nothing_is_left_to_be_said_of_
 }
 
 #[test]
-fn the_word_of_each_alert_is_that_of_the_trail() {
+fn each_alert_has_the_same_word_as_in_the_trail() {
     for alert in AlertKind::ALL {
         assert_eq!(serde_json::to_value(alert).expect("JSON"), alert.word());
     }

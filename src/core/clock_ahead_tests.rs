@@ -1,4 +1,5 @@
-//! Alerts about slots and pauses that a clock that was ahead recorded, once the clock is right.
+//! Alerts about slots and pauses that were recorded while the clock was ahead, after the clock was
+//! corrected.
 
 use jiff::SignedDuration;
 
@@ -8,7 +9,7 @@ use super::*;
 use crate::core::test_provider::*;
 
 #[test]
-fn i15_a_pause_by_a_clock_that_was_ahead_explains_no_slot_of_the_right_one() {
+fn i15_a_pause_recorded_while_the_clock_was_ahead_excuses_no_slot_after_the_clock_is_corrected() {
     for told_meanwhile in [true, false] {
         let mut world = TestProvider::weekly(3);
         world.policy.rotations[0].catch_up = Some(MINUTE);
@@ -33,7 +34,7 @@ fn i15_a_pause_by_a_clock_that_was_ahead_explains_no_slot_of_the_right_one() {
 }
 
 #[test]
-fn i15_a_pause_counts_whose_end_is_no_more_ahead_than_a_clock_may_be() {
+fn i15_a_pause_counts_if_its_end_is_ahead_by_no_more_than_the_clock_tolerance() {
     let tolerance = CLOCK_TOLERANCE;
     let moment = SignedDuration::from_nanos(1);
     for (back, counts) in [(tolerance, true), (tolerance + moment, false)] {
@@ -60,7 +61,7 @@ fn i15_a_pause_counts_whose_end_is_no_more_ahead_than_a_clock_may_be() {
 }
 
 #[test]
-fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time() {
+fn i15_a_forgotten_slot_that_ended_while_the_clock_was_ahead_raises_an_alert_at_its_time() {
     let ahead = "weekly-2027-01-10";
     for there in [true, false] {
         let mut world = TestProvider::weekly(3);
@@ -84,7 +85,7 @@ fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time()
         let why = world.history.alerts.values().next().map(|s| &*s.reason);
         let said = "the slot of weekly-2027-01-10 has no snapshot: it ended early because the clock was ahead; ";
         assert_eq!(why.is_some_and(|why| why.starts_with(said)), !there);
-        // A record of that very slot under another name gives more detail.
+        // A record of the same slot under another name gives more detail.
         ends(&mut world, "old-2027-01-10", "2027-01-10T03:00:00Z", false);
         world.recorded();
         let why = world.history.alerts.values().next().map(|s| &*s.reason);
@@ -97,7 +98,7 @@ fn i15_a_slot_that_ended_by_a_clock_ahead_and_is_forgotten_is_told_at_its_time()
 }
 
 #[test]
-fn i15_a_slot_that_ended_by_a_clock_ahead_hides_no_failure_before_its_time() {
+fn i15_a_slot_that_ended_while_the_clock_was_ahead_hides_no_earlier_failure() {
     for completed in [true, false] {
         let mut world = TestProvider::weekly(3);
         ends(

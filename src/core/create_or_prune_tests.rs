@@ -1,4 +1,4 @@
-//! Which snapshots may be deleted for room, and which may not.
+//! Which snapshots may be deleted to make room, and which may not.
 
 use jiff::SignedDuration;
 
@@ -18,7 +18,7 @@ fn with_room_the_create_comes_before_the_prune() {
 }
 
 #[test]
-fn a_full_server_is_pruned_first_and_only_its_oldest_own_one_goes() {
+fn on_a_full_server_only_the_oldest_own_snapshot_is_deleted_before_the_create() {
     let mut world = full_of_own();
     world.settle(&DONE);
     assert_eq!(
@@ -28,7 +28,7 @@ fn a_full_server_is_pruned_first_and_only_its_oldest_own_one_goes() {
 }
 
 #[test]
-fn i7_failing_creates_on_a_full_server_cost_one_snapshot_at_most() {
+fn i7_failing_creates_on_a_full_server_cost_at_most_one_snapshot() {
     let mut world = full_of_own();
     for _ in 0..4 {
         world.settle(&Status::Failed);
@@ -57,7 +57,7 @@ fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
     assert_eq!(
         world.log,
         ["create weekly-2026-11-22"],
-        "it goes on by itself when there is room"
+        "it resumes by itself once there is room"
     );
 }
 
@@ -87,7 +87,7 @@ fn i1_a_failed_snapshot_of_the_due_slot_stays_when_it_is_protected_or_has_no_dat
 }
 
 #[test]
-fn a_failed_snapshot_of_the_due_slot_goes_before_the_slot_is_tried_again() {
+fn a_failed_snapshot_of_the_due_slot_is_deleted_before_the_slot_is_retried() {
     let row = (
         1,
         "weekly-2026-11-22",
@@ -104,7 +104,7 @@ fn a_failed_snapshot_of_the_due_slot_goes_before_the_slot_is_tried_again() {
 }
 
 #[test]
-fn i2_and_i3_a_prune_first_leaves_the_newest_and_min_completed() {
+fn i2_and_i3_a_prune_first_leaves_the_newest_snapshot_and_min_completed_snapshots() {
     let foreign = |id| (id, "mine", DONE, "2026-01-01T00:00:00Z");
     let own = (5, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
     let older = (4, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z");
@@ -130,7 +130,7 @@ fn i2_and_i3_a_prune_first_leaves_the_newest_and_min_completed() {
 }
 
 #[test]
-fn with_skip_a_full_server_is_never_pruned_first() {
+fn with_when_full_skip_a_full_server_is_never_pruned_first() {
     let mut world = full_of_own();
     world.policy.rotations[0].when_full = WhenFull::Skip;
     assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
@@ -138,7 +138,7 @@ fn with_skip_a_full_server_is_never_pruned_first() {
 }
 
 #[test]
-fn a_stuck_snapshot_goes_for_room_only_when_told_to_and_long_seen() {
+fn a_stuck_snapshot_is_deleted_for_room_only_with_delete_stuck() {
     for (told, expected) in [(false, "weekly-2026-11-08"), (true, "weekly-2026-11-15")] {
         let mut rows = full_of_own().snapshots;
         rows[0].name = "weekly-2026-11-15".to_owned();
@@ -157,13 +157,13 @@ fn a_stuck_snapshot_goes_for_room_only_when_told_to_and_long_seen() {
 }
 
 #[test]
-fn i7_when_failed_ones_that_may_not_be_deleted_fill_the_room_no_second_own_one_is_given_up() {
+fn i7_no_second_own_snapshot_is_pruned_if_an_undeletable_failed_snapshot_fills_the_room() {
     let mut world = full_of_own();
     assert!(matches!(
         world.settle(&Status::InProgress),
         Step::Wait { .. }
     ));
-    let made = world.snapshots.last_mut().expect("the new one");
+    let made = world.snapshots.last_mut().expect("the new snapshot");
     made.status = Status::Failed;
     made.created_at = None;
     assert!(matches!(world.settle(&DONE), Step::Blocked { .. }));
@@ -174,7 +174,7 @@ fn i7_when_failed_ones_that_may_not_be_deleted_fill_the_room_no_second_own_one_i
 }
 
 #[test]
-fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_next_prune_first() {
+fn i7_and_i19_after_a_foreign_snapshot_took_the_room_the_next_prune_first_needs_a_resume() {
     let mut world = full_of_own();
     while world.log.is_empty() {
         match world.step() {
@@ -214,7 +214,7 @@ fn i7_and_i19_where_a_foreign_snapshot_took_the_room_an_operator_agrees_to_the_n
 /// shows the deleted snapshot again.
 fn shown_once_more(world: &mut TestProvider) -> SnapshotId {
     let Step::Delete { id, name, .. } = world.recorded() else {
-        panic!("a full server gives room");
+        panic!("a full server must be pruned first");
     };
     let before = world.snapshots.clone();
     world.intend_delete(
@@ -247,7 +247,7 @@ fn shown_once_more(world: &mut TestProvider) -> SnapshotId {
 }
 
 #[test]
-fn i7_an_older_listing_that_shows_what_was_given_up_makes_nothing_good() {
+fn i7_an_older_listing_that_shows_the_pruned_snapshot_again_does_not_fulfil_the_promise() {
     let mut daily = rotation("daily", "0 3 * * *", 3);
     daily.attempts = 1;
     let mut world = TestProvider::new(vec![daily, rotation("weekly", "0 3 * * Sun", 3)]);
@@ -272,7 +272,7 @@ fn i7_an_older_listing_that_shows_what_was_given_up_makes_nothing_good() {
 }
 
 #[test]
-fn i2_the_newest_own_completed_one_stays_even_where_keep_lets_everything_go() {
+fn i2_the_newest_own_completed_snapshot_is_kept_even_if_keep_is_zero() {
     let mut world = TestProvider::weekly(0).holding(&old_weeklies());
     world.settle(&DONE);
     let left: Vec<_> = world.snapshots.iter().map(|s| s.name.as_str()).collect();
@@ -280,7 +280,7 @@ fn i2_the_newest_own_completed_one_stays_even_where_keep_lets_everything_go() {
 }
 
 #[test]
-fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
+fn i9_a_stuck_snapshot_of_a_former_pattern_still_counts_for_its_slot() {
     let mut world = TestProvider::weekly(3).holding(&[(
         1,
         "old-2026-11-22",
@@ -298,12 +298,12 @@ fn i9_a_stuck_one_of_a_former_pattern_still_stands_for_its_slot() {
 }
 
 #[test]
-fn an_older_copy_of_a_slot_goes_for_room_before_the_oldest_of_all() {
+fn an_older_copy_of_a_slot_is_deleted_for_room_before_the_oldest_snapshot() {
     let mut rows = old_weeklies().to_vec();
     rows.push((4, "weekly-2026-11-08", DONE, "2026-11-08T03:01:00Z"));
     rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
     let mut world = TestProvider::weekly(4).holding(&rows);
-    // Nothing pays for it, and no shrink has named it.
+    // Nothing pays for the copy, and no shrink has announced it.
     world.rules.shrink_grace = WEEK;
     let step = world.recorded();
     assert!(
@@ -313,7 +313,7 @@ fn an_older_copy_of_a_slot_goes_for_room_before_the_oldest_of_all() {
 }
 
 #[test]
-fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
+fn i7_while_a_delete_is_in_progress_nothing_else_is_deleted_for_room() {
     let mut world = full_of_own();
     let Step::Delete { id, .. } = world.recorded() else {
         panic!("{:?}", world.step());
@@ -338,7 +338,7 @@ fn i7_while_a_delete_is_being_carried_out_nothing_else_goes_for_room() {
 }
 
 #[test]
-fn i1_a_string_in_protect_may_be_a_name_or_an_id_however_it_is_written() {
+fn i1_a_string_in_protect_matches_an_id_or_a_uuid_in_either_case() {
     let uuid = "6F1C2A00-0B1C-4D2E-8F3A-0123456789AB";
     let mut world = TestProvider::grown(1, 3);
     for (text, id) in [("801", "801"), (uuid, uuid), (&uuid.to_lowercase(), uuid)] {
@@ -353,7 +353,7 @@ fn i1_a_string_in_protect_may_be_a_name_or_an_id_however_it_is_written() {
 }
 
 #[test]
-fn i11_a_server_without_snapshots_is_described_before_its_first_create() {
+fn i11_the_name_of_a_server_without_snapshots_is_checked_before_its_first_create() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     for (name, blocked) in [("web", false), ("other", true)] {

@@ -11,7 +11,7 @@ use crate::core::test_provider::*;
 use crate::core::unconfirmed_call_rules::create_result;
 
 #[test]
-fn i8_nothing_is_pruned_before_the_new_one_is_completed() {
+fn i8_nothing_is_pruned_before_the_new_snapshot_is_completed() {
     let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     let end = world.settle(&Status::InProgress);
     assert!(matches!(end, Step::Wait { .. }), "{end:?}");
@@ -35,7 +35,7 @@ fn a_renamed_server_is_blocked() {
 }
 
 #[test]
-fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_completed() {
+fn i11_an_empty_listing_is_checked_by_the_answers_server_name_until_the_snapshot_completes() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
@@ -60,7 +60,7 @@ fn i11_the_name_in_an_answer_stands_for_an_empty_listing_until_its_snapshot_was_
 }
 
 #[test]
-fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
+fn i11_a_server_name_that_a_later_listing_corrected_does_not_block_an_emptied_server() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
@@ -74,7 +74,7 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
         said: None,
     });
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
-    // The server was renamed back, and somebody deleted the snapshot; another one shows the name.
+    // The server was renamed back, and somebody deleted the snapshot; another row shows the name.
     world.make("by-hand", DONE);
     world.pass(11 * MINUTE);
     assert!(!matches!(world.settle(&DONE), Step::Blocked { .. }));
@@ -83,7 +83,7 @@ fn i11_a_name_that_a_listing_has_put_right_blocks_no_emptied_server() {
 }
 
 #[test]
-fn care_that_began_ahead_of_the_clock_began_now_if_it_did_so_beyond_the_tolerance() {
+fn a_rotation_added_in_the_future_is_recorded_again_only_beyond_the_clock_tolerance() {
     let moment = SignedDuration::from_nanos(1);
     for (back, again) in [(CLOCK_TOLERANCE, false), (CLOCK_TOLERANCE + moment, true)] {
         let mut world = TestProvider::weekly(3);
@@ -110,7 +110,7 @@ fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
 }
 
 #[test]
-fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
+fn i8_a_new_snapshot_with_a_stuck_snapshots_name_is_not_stuck() {
     let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     let name = "weekly-2026-11-22";
     let row = |id| Snapshot {
@@ -125,7 +125,7 @@ fn i8_another_snapshot_of_a_stuck_ones_name_is_not_stuck() {
     world.pass(61 * MINUTE);
     world.settle(&Status::InProgress);
     assert!(world.history.stuck.contains(&SnapshotId::from(4)));
-    // A person replaces it before the next look.
+    // A person replaces it before the next listing.
     world.snapshots.pop();
     world.snapshots.push(row(901));
     let log = world.log.len();
@@ -141,7 +141,7 @@ fn world_time() -> jiff::Timestamp {
 }
 
 #[test]
-fn an_undocumented_status_that_an_earlier_process_called_stuck_holds_nothing_up_again() {
+fn an_undocumented_status_recorded_as_stuck_does_not_block_again_after_a_restart() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world =
         TestProvider::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
@@ -156,13 +156,13 @@ fn an_undocumented_status_that_an_earlier_process_called_stuck_holds_nothing_up_
         "{:?}",
         world.log
     );
-    // Another process reads it from the trail.
+    // As after a restart: the new process has only what the trail holds.
     world.history.seen.clear();
     assert!(!matches!(world.settle(&DONE), Step::Wait { .. }));
 }
 
 #[test]
-fn a_stuck_snapshot_keeps_its_room_and_the_rotation_goes_on_beside_it() {
+fn a_stuck_snapshot_keeps_its_place_and_the_rotation_continues() {
     let mut world = TestProvider::weekly(3);
     world.settle(&Status::InProgress);
     world.pass(SignedDuration::from_hours(24 * 7));
@@ -175,7 +175,7 @@ fn a_stuck_snapshot_keeps_its_room_and_the_rotation_goes_on_beside_it() {
 }
 
 #[test]
-fn an_unknown_status_word_is_waited_for_and_never_deleted() {
+fn a_snapshot_with_an_unknown_status_is_waited_for_and_never_deleted() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world =
         TestProvider::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-22T03:30:00Z")]);
@@ -195,9 +195,9 @@ fn a_clock_behind_the_last_intent_blocks_until_it_catches_up() {
     assert!(!matches!(world.settle(&DONE), Step::Blocked { .. }));
 }
 
-/// An operator's snapshot has no rotation's name, so only its id identifies it.
+/// No rotation's pattern gives the name of an operator's snapshot, so only its id identifies it.
 #[test]
-fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
+fn an_operators_snapshot_is_watched_by_its_id_until_it_completes_fails_or_is_stuck() {
     for (status, left) in [
         (DONE, "closed"),
         (Status::Failed, "closed"),
@@ -225,12 +225,12 @@ fn an_operators_snapshot_is_watched_to_its_end_by_its_id() {
         world.recorded();
         assert_eq!(world.history.open, None, "{status:?}: stuck ends the watch");
         let attempts = world.history.slots("weekly").map(|note| note.attempts);
-        assert_eq!(attempts.sum::<u32>(), 0, "no slot pays for it");
+        assert_eq!(attempts.sum::<u32>(), 0, "no slot is charged an attempt");
     }
 }
 
 #[test]
-fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
+fn i6_a_create_whose_rotation_was_removed_from_the_policy_is_watched_until_it_ends() {
     for status in [DONE, Status::Failed] {
         let mut world = TestProvider::weekly(3).holding(&old_weeklies());
         while let Step::Record(event) = world.step() {
@@ -252,7 +252,7 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
 }
 
 #[test]
-fn a_rotation_that_left_the_policy_and_returns_answers_for_no_slot_in_between() {
+fn a_rotation_that_was_removed_and_added_again_has_no_slots_in_between() {
     let daily = || vec![rotation("daily", "0 3 * * *", 3)];
     let mut world = TestProvider::new(daily());
     world.settle(&DONE);
@@ -267,7 +267,7 @@ fn a_rotation_that_left_the_policy_and_returns_answers_for_no_slot_in_between() 
 }
 
 #[test]
-fn the_pause_between_tries_doubles_up_to_an_hour_and_spreads_the_servers_over_a_quarter() {
+fn the_pause_between_tries_doubles_up_to_an_hour_and_varies_by_server_by_up_to_a_quarter() {
     let mut world = TestProvider::weekly(3);
     let inventory = Inventory {
         hostname: None,

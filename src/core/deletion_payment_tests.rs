@@ -6,10 +6,10 @@ use crate::core::event::{Outcome, ServerEvent, SlotOutcome};
 use crate::core::test_provider::*;
 
 #[test]
-fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
+fn i19_a_snapshot_made_while_the_rotation_grew_does_not_pay_for_a_later_delete() {
     let mut world = TestProvider::grown(3, 3);
     assert_eq!(world.snapshots.len(), 3);
-    // Three newer ones are listed that the rotation did not make.
+    // Three newer snapshots are listed that the rotation did not make.
     for day in ["2026-12-13", "2026-12-14", "2026-12-15"] {
         world.make(&format!("weekly-{day}"), Status::Completed);
     }
@@ -27,13 +27,13 @@ fn i19_what_a_growing_rotation_made_pays_for_nothing_later() {
     assert_eq!(world.log, [""; 0]);
     world.record(&ServerEvent::Resumed { by: None });
     world.settle(&Status::Completed);
-    // All except the newest slot that the trail settled.
+    // All except the snapshot of the newest slot that is settled in the trail.
     let deleted = ["delete weekly-2026-11-22", "delete weekly-2026-11-29"];
     assert_eq!(world.log, deleted);
 }
 
 #[test]
-fn i19_one_that_was_made_pays_for_one_that_is_beyond_keep() {
+fn i19_a_newly_made_snapshot_pays_for_one_beyond_keep() {
     let mut world = TestProvider::grown(2, 2);
     world.pass(WEEK);
     let Step::Idle { .. } = world.settle(&Status::Completed) else {
@@ -45,7 +45,7 @@ fn i19_one_that_was_made_pays_for_one_that_is_beyond_keep() {
 }
 
 #[test]
-fn i19_a_snapshot_that_was_deleted_and_is_listed_again_is_not_what_a_later_create_made() {
+fn i19_a_deleted_snapshot_that_is_listed_again_is_not_adopted_by_a_later_create() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
     world.recorded();
     let name = "weekly-2026-11-22";
@@ -69,7 +69,7 @@ fn i19_a_snapshot_that_was_deleted_and_is_listed_again_is_not_what_a_later_creat
 }
 
 #[test]
-fn i9_what_a_create_without_an_answer_made_after_it_was_given_up_is_the_rotation_s_own() {
+fn i9_a_late_snapshot_of_an_unanswered_create_counts_as_made_by_the_rotation() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
     world.settle(&Status::InProgress);
     let name = "weekly-2026-11-22";
@@ -123,7 +123,7 @@ fn i9_no_more_creates_of_one_name_are_sent_than_the_rotation_has_attempts() {
 }
 
 #[test]
-fn the_first_slot_bears_the_name_of_the_day_and_waits_where_the_next_one_has_that_name() {
+fn the_first_snapshot_is_named_for_now_and_not_made_if_the_next_slot_has_the_same_name() {
     let first = |schedule: &str, pattern: &str| {
         let mut world = TestProvider::new(vec![rotation("r", schedule, 3)]);
         world.policy.rotations[0].pattern =
@@ -131,7 +131,7 @@ fn the_first_slot_bears_the_name_of_the_day_and_waits_where_the_next_one_has_tha
         world.settle(&Status::Completed);
         world.log
     };
-    // The present is 2026-11-22 04:00.
+    // The clock shows 2026-11-22 04:00.
     assert_eq!(first("@yearly", "r-%Y-%m-%d"), ["create r-2026-11-22"]);
     assert_eq!(first("0 3 * * *", "r-%Y-%m-%d"), ["create r-2026-11-22"]);
     assert_eq!(first("0 23 * * *", "r-%Y-%m-%d"), [""; 0]);
@@ -142,7 +142,7 @@ fn the_first_slot_bears_the_name_of_the_day_and_waits_where_the_next_one_has_tha
 }
 
 #[test]
-fn a_first_look_finds_its_newest_slot_settled_by_what_is_named_for_it_or_later() {
+fn a_first_look_counts_the_newest_slot_as_settled_by_a_snapshot_named_for_it_or_later() {
     for (name, settled) in [
         ("weekly-2026-11-15", false),
         ("weekly-2026-11-22", true),
@@ -175,7 +175,7 @@ fn i9_creates_of_one_name_are_counted_whichever_rotation_they_were_for() {
 }
 
 #[test]
-fn i19_what_a_refused_create_made_all_the_same_is_the_rotation_s_own() {
+fn i19_a_snapshot_that_a_refused_create_made_anyway_counts_as_made_by_the_rotation() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies()[..1]);
     world.recorded();
     let name = "weekly-2026-11-22";
@@ -213,7 +213,7 @@ fn complete(world: &mut TestProvider) -> SnapshotId {
 }
 
 #[test]
-fn i19_one_listing_that_shows_a_new_snapshot_completed_costs_no_older_one() {
+fn i19_a_single_listing_of_a_new_completed_snapshot_deletes_no_older_one() {
     let mut world = TestProvider::grown(1, 1);
     world.pass(WEEK);
     complete(&mut world);
@@ -222,7 +222,7 @@ fn i19_one_listing_that_shows_a_new_snapshot_completed_costs_no_older_one() {
     let step = world.settle(&Status::Completed);
     assert!(matches!(step, Step::Idle { .. }), "{step:?}");
     assert_eq!(world.log, ["create weekly-2026-11-29"]);
-    // A second listing that agrees lets the older one go.
+    // After a second listing that agrees, the older snapshot is deleted.
     world.snapshots[1].status = Status::Completed;
     world.settle(&Status::Completed);
     assert_eq!(world.log[1..], ["delete weekly-2026-11-22"]);

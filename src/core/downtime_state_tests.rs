@@ -86,7 +86,7 @@ pub(super) fn start(world: &mut TestProvider, outcome: Outcome) {
     });
 }
 
-/// Makes the server run, and lets it be seen so twice.
+/// Sets the server active, and lets it be seen active twice.
 pub(super) fn runs(world: &mut TestProvider) -> Step {
     world.state = Some(PowerState::Active);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
@@ -108,7 +108,7 @@ pub(super) fn alert(world: &TestProvider, kind: AlertKind) -> Option<&str> {
 }
 
 #[test]
-fn a_server_is_stopped_before_its_snapshot_and_started_when_that_is_completed() {
+fn a_server_is_stopped_before_its_snapshot_and_started_when_the_snapshot_is_completed() {
     let mut world = world();
     stop(&mut world);
     let id = create(&mut world, Status::InProgress);
@@ -122,7 +122,7 @@ fn a_server_is_stopped_before_its_snapshot_and_started_when_that_is_completed() 
 }
 
 #[test]
-fn where_the_policy_says_so_it_is_started_as_soon_as_the_provider_has_accepted() {
+fn with_restart_when_accepted_the_server_is_started_as_soon_as_the_create_is_accepted() {
     let mut world = with(StopServer {
         restart: ReleaseWhen::Accepted,
         ..stop_server()
@@ -133,7 +133,7 @@ fn where_the_policy_says_so_it_is_started_as_soon_as_the_provider_has_accepted()
 }
 
 #[test]
-fn a_server_that_was_stopped_before_stays_so() {
+fn a_server_that_was_already_stopped_is_not_started() {
     let mut world = world();
     world.state = Some(PowerState::Stopped);
     assert!(matches!(world.recorded(), Step::Create { .. }));
@@ -143,7 +143,7 @@ fn a_server_that_was_stopped_before_stays_so() {
 }
 
 #[test]
-fn a_server_that_is_neither_active_nor_stopped_gets_no_snapshot_and_is_looked_at_again() {
+fn a_server_that_is_neither_active_nor_stopped_gets_no_snapshot_and_is_checked_again() {
     for state in [
         PowerState::Other("suspended".into()),
         PowerState::Untold("no answer".into()),
@@ -161,7 +161,7 @@ fn a_server_that_is_neither_active_nor_stopped_gets_no_snapshot_and_is_looked_at
 }
 
 #[test]
-fn a_provider_that_knows_no_power_call_gets_no_create_and_the_alert_names_that() {
+fn a_provider_without_power_calls_gets_no_create_and_an_alert_gives_the_reason() {
     let mut silent = world();
     silent.state = Some(PowerState::NotOffered);
     assert!(matches!(silent.recorded(), Step::Idle { .. }));
@@ -181,7 +181,7 @@ fn a_provider_that_knows_no_power_call_gets_no_create_and_the_alert_names_that()
 }
 
 #[test]
-fn room_is_made_before_the_stop_and_not_at_all_for_a_server_that_can_not_be_stopped() {
+fn room_is_made_before_the_stop_but_not_while_the_server_cannot_be_stopped() {
     let mut world = full_of_own();
     world.policy.rotations[0].stop = Some(Box::new(stop_server()));
     assert_eq!(world.recorded(), Step::AskState);
@@ -203,7 +203,7 @@ fn room_is_made_before_the_stop_and_not_at_all_for_a_server_that_can_not_be_stop
 }
 
 #[test]
-fn a_stop_that_is_not_seen_in_time_is_undone_and_tried_again_as_often_as_attempts_allows() {
+fn a_stop_that_is_not_confirmed_in_time_is_undone_and_retried_as_often_as_attempts_allows() {
     let mut world = world();
     for _ in 0..3 {
         assert!(is_stop(&world.recorded()));
@@ -212,7 +212,7 @@ fn a_stop_that_is_not_seen_in_time_is_undone_and_tried_again_as_often_as_attempt
         assert!(matches!(world.recorded(), Step::Wait { .. }));
         world.pass(5 * MINUTE);
         start(&mut world, Outcome::Failed);
-        // A late stop may take effect within the settle window, and takes its time.
+        // A late stop may begin within the settle window, and its own duration comes on top.
         assert!(matches!(runs(&mut world), Step::Wait { .. }));
         world.pass(world.rules.settle_window);
         world.recorded();
@@ -238,7 +238,7 @@ fn a_stop_that_takes_effect_after_it_was_undone_is_undone_again() {
     world.pass(MINUTE);
     start(&mut world, Outcome::Done);
     runs(&mut world);
-    // Either start may still act, so the server is not stopped again before.
+    // Either start may still take effect; until then the server is not stopped again.
     assert!(world.history.downtime.is_some());
     world.pass(world.rules.settle_window);
     world.recorded();
@@ -246,7 +246,7 @@ fn a_stop_that_takes_effect_after_it_was_undone_is_undone_again() {
 }
 
 #[test]
-fn a_server_that_is_active_again_before_its_snapshot_gets_none() {
+fn a_server_that_is_active_again_before_its_create_gets_no_snapshot() {
     let mut world = world();
     stop(&mut world);
     world.state = Some(PowerState::Active);
@@ -260,11 +260,11 @@ fn a_server_that_is_active_again_before_its_snapshot_gets_none() {
 }
 
 #[test]
-fn a_server_that_runs_while_its_snapshot_is_made_raises_an_alert_until_the_next_one() {
+fn a_server_that_runs_during_its_snapshot_raises_an_alert_until_the_next_snapshot() {
     let mut world = world();
     stop(&mut world);
     let id = create(&mut world, Status::InProgress);
-    // A single look may be an old copy.
+    // A single look may show an old state.
     for state in [PowerState::Active, PowerState::Stopped, PowerState::Active] {
         world.state = Some(state);
         world.recorded();
@@ -290,7 +290,7 @@ fn a_server_that_runs_while_its_snapshot_is_made_raises_an_alert_until_the_next_
 }
 
 #[test]
-fn the_next_snapshot_of_a_server_that_a_person_stopped_clears_the_alert_too() {
+fn the_next_snapshot_of_a_server_that_a_person_stopped_also_clears_the_server_ran_alert() {
     let mut world = world();
     world
         .history
@@ -312,7 +312,7 @@ fn the_next_snapshot_of_a_server_that_a_person_stopped_clears_the_alert_too() {
 }
 
 #[test]
-fn a_stop_that_is_refused_is_tried_again_and_leaves_nothing_to_be_started() {
+fn a_refused_stop_is_retried_and_requires_no_start() {
     for outcome in [Outcome::Failed, Outcome::Later] {
         let mut world = world();
         assert!(is_stop(&world.recorded()));
@@ -337,19 +337,19 @@ fn i20_a_server_whose_state_cannot_be_read_after_a_refused_stop_is_started_with_
         intend_stop(&mut world);
         stop_answered(&mut world, Outcome::Failed);
         world.state = Some(PowerState::Untold("503".into()));
-        // `once` doesn't end either.
+        // `once` doesn't end here either.
         assert!(matches!(world.recorded(), Step::Wait { .. }));
         world.pass(15 * MINUTE);
         start(&mut world, Outcome::Done);
         let said = alert(&world, AlertKind::ServerStopped).expect("an alert");
         assert!(said.contains(NAME), "{said}");
         let slot = world.history.slot("weekly", NAME).expect("a slot");
-        assert_eq!(slot.attempts, 1, "the stop has counted");
+        assert_eq!(slot.attempts, 1, "the refused stop counts as an attempt");
     }
 }
 
 #[test]
-fn i20_an_early_start_and_a_late_create_are_told_by_an_alert() {
+fn i20_an_early_start_and_a_late_create_each_raise_an_alert() {
     let mut early = world();
     stop(&mut early);
     create(&mut early, Status::InProgress);
@@ -378,7 +378,7 @@ fn i20_an_early_start_and_a_late_create_are_told_by_an_alert() {
 }
 
 #[test]
-fn i20_a_stop_that_is_refused_and_takes_effect_all_the_same_is_undone() {
+fn i20_a_refused_stop_that_takes_effect_anyway_is_undone() {
     for outcome in [Outcome::Failed, Outcome::Later, Outcome::NoServer] {
         let mut world = world();
         assert!(is_stop(&world.recorded()));

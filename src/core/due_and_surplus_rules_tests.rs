@@ -8,7 +8,7 @@ use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;
 
 #[test]
-fn a_fresh_server_gets_its_newest_slot_at_once_and_then_rests() {
+fn a_new_server_runs_its_newest_slot_at_once_and_is_then_idle() {
     let mut world = TestProvider::weekly(3);
     let end = world.settle(&DONE);
     assert_eq!(world.log, ["create weekly-2026-11-22"]);
@@ -21,7 +21,7 @@ fn a_fresh_server_gets_its_newest_slot_at_once_and_then_rests() {
 }
 
 #[test]
-fn i19_where_dates_and_slots_disagree_on_the_oldest_nothing_goes_and_an_alert_says_so() {
+fn i19_if_dates_and_slots_disagree_on_the_oldest_snapshot_none_is_deleted_and_an_alert_says_so() {
     let mut rows = old_weeklies();
     rows[0].3 = "2026-11-20T00:00:00Z";
     let mut world = TestProvider::weekly(3).holding(&rows);
@@ -33,7 +33,7 @@ fn i19_where_dates_and_slots_disagree_on_the_oldest_nothing_goes_and_an_alert_sa
         said.contains("weekly-2026-11-08 is the oldest by its date, weekly-2026-11-01 by its name"),
         "{said}"
     );
-    // Of equal dates, the older slot goes.
+    // If the dates are equal, the snapshot of the older slot is deleted.
     rows[0].3 = rows[1].3;
     let mut world = TestProvider::weekly(3).holding(&rows);
     world.settle(&DONE);
@@ -44,7 +44,7 @@ fn i19_where_dates_and_slots_disagree_on_the_oldest_nothing_goes_and_an_alert_sa
 }
 
 #[test]
-fn i11_a_future_or_unreadable_date_is_neither_deleted_nor_counted() {
+fn i11_a_snapshot_with_a_future_or_unreadable_date_is_neither_deleted_nor_counted() {
     for date in ["2026-12-24T00:00:00Z", "yesterday"] {
         let mut rows = old_weeklies();
         rows[0].3 = date;
@@ -59,7 +59,7 @@ fn i11_a_future_or_unreadable_date_is_neither_deleted_nor_counted() {
 }
 
 #[test]
-fn the_older_of_two_copies_of_a_slot_goes() {
+fn the_older_of_two_copies_of_a_slot_is_deleted() {
     let mut world = TestProvider::weekly(3).holding(&[
         (1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
         (2, "weekly-2026-11-22", DONE, "2026-11-22T03:05:00Z"),
@@ -70,7 +70,7 @@ fn the_older_of_two_copies_of_a_slot_goes() {
 }
 
 #[test]
-fn a_slot_is_given_up_after_its_attempts_and_the_next_one_runs() {
+fn a_slot_is_given_up_after_its_attempts_and_the_next_slot_runs() {
     let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
     let creates =
@@ -83,12 +83,12 @@ fn a_slot_is_given_up_after_its_attempts_and_the_next_one_runs() {
             .log
             .iter()
             .rfind(|e| e.starts_with("create"))
-            .expect("one"),
+            .expect("a create"),
         "create weekly-2026-11-29"
     );
     assert!(
         world.snapshots.iter().all(|s| s.status == DONE),
-        "failed ones are outlived"
+        "failed snapshots are deleted once a newer one is completed"
     );
 }
 
@@ -105,7 +105,7 @@ fn missed_days_coalesce_into_the_newest_slot() {
 }
 
 #[test]
-fn two_rotations_due_at_once_run_one_after_the_other() {
+fn two_rotations_due_at_the_same_time_run_one_after_the_other() {
     let mut world = TestProvider::new(vec![
         rotation("weekly", "0 3 * * Sun", 2),
         rotation("daily", "0 3 * * *", 2),
@@ -118,7 +118,7 @@ fn two_rotations_due_at_once_run_one_after_the_other() {
 }
 
 #[test]
-fn past_its_catch_up_a_slot_is_not_begun() {
+fn a_slot_is_not_started_once_its_catch_up_time_has_passed() {
     let mut world = TestProvider::weekly(3);
     for (minutes, creates) in [(59, 0), (60, 1), (61, 1)] {
         world.policy.rotations[0].catch_up = Some(minutes * MINUTE);
@@ -128,7 +128,7 @@ fn past_its_catch_up_a_slot_is_not_begun() {
 }
 
 #[test]
-fn a_completed_snapshot_settles_its_slot_without_a_trail() {
+fn a_completed_snapshot_settles_its_slot_even_if_the_trail_has_no_record_of_it() {
     let mut world =
         TestProvider::weekly(3).holding(&[(1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z")]);
     assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
@@ -136,7 +136,7 @@ fn a_completed_snapshot_settles_its_slot_without_a_trail() {
 }
 
 #[test]
-fn a_settled_slot_is_never_made_again_when_a_person_deletes_its_snapshot() {
+fn a_settled_slot_does_not_run_again_when_a_person_deletes_its_snapshot() {
     let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     world.snapshots.clear();
@@ -164,7 +164,7 @@ fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
 }
 
 #[test]
-fn a_slot_that_has_its_snapshot_was_not_missed_though_the_trail_knows_none_of_it() {
+fn a_slot_that_has_a_snapshot_was_not_missed_even_if_the_trail_has_no_record_of_the_snapshot() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(24 * 9));
@@ -176,12 +176,12 @@ fn a_slot_that_has_its_snapshot_was_not_missed_though_the_trail_knows_none_of_it
             step => panic!("{step:?}"),
         }
     };
-    // From the 23rd to the 30th, without the 28th and the 30th, which names the record.
+    // The 23rd to the 30th, except the 28th, and except the 30th, which the record itself names.
     assert_eq!(missed, 6);
 }
 
 #[test]
-fn slots_from_before_the_first_record_and_the_very_next_slot_are_not_missed() {
+fn neither_slots_before_the_first_record_nor_consecutive_slots_count_as_missed() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     for _ in 0..3 {
         while let Step::Record(event) = world.step() {
@@ -198,7 +198,7 @@ fn slots_from_before_the_first_record_and_the_very_next_slot_are_not_missed() {
 }
 
 #[test]
-fn a_slot_that_a_leaping_clock_made_due_too_early_still_runs_when_it_comes() {
+fn a_slot_that_a_clock_jump_made_due_too_early_still_runs_at_its_time() {
     let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     let right = world.now;
@@ -232,7 +232,7 @@ fn full_of_foreign() -> TestProvider {
 }
 
 #[test]
-fn i9_a_clock_that_is_set_back_runs_no_skipped_slot_however_many_there_were() {
+fn i9_after_the_clock_is_set_back_no_skipped_slot_runs_however_many_were_skipped() {
     let mut world = full_of_foreign();
     skip(&mut world, 20);
     world.now.wall -= SignedDuration::from_hours(24 * 19);
@@ -248,7 +248,7 @@ fn i9_a_clock_that_is_set_back_runs_no_skipped_slot_however_many_there_were() {
 }
 
 #[test]
-fn what_a_leap_of_the_clock_passed_over_still_runs_when_it_comes() {
+fn slots_that_a_clock_jump_passed_over_still_run_at_their_time() {
     let mut world = full_of_foreign();
     skip(&mut world, 8);
     let right = world.now.wall;
@@ -261,7 +261,7 @@ fn what_a_leap_of_the_clock_passed_over_still_runs_when_it_comes() {
 }
 
 #[test]
-fn i15_what_a_leap_passed_over_still_runs_however_long_the_last_good_slot_was_remembered() {
+fn i15_slots_passed_over_by_a_clock_jump_still_run_however_long_the_last_good_slot_is_kept() {
     let day = SignedDuration::from_hours(24);
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
@@ -285,7 +285,7 @@ fn i15_what_a_leap_passed_over_still_runs_however_long_the_last_good_slot_was_re
 }
 
 #[test]
-fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
+fn a_slot_that_was_tried_ends_as_given_up_and_an_untried_slot_ends_as_skipped() {
     for tried in [true, false] {
         let mut world = TestProvider::weekly(3);
         while let Step::Record(event) = world.step() {
@@ -315,7 +315,7 @@ fn a_slot_that_was_tried_ends_given_up_and_one_that_was_not_ends_skipped() {
 }
 
 #[test]
-fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_rest() {
+fn a_snapshot_named_by_a_former_pattern_is_own_settles_its_slot_and_is_pruned_like_others() {
     let mut world = TestProvider::weekly(1).holding(&[
         (1, "backup-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
         (2, "backup-2026-11-22", DONE, "2026-11-22T03:00:00Z"),
@@ -326,7 +326,7 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
         match world.step() {
             Step::Record(ServerEvent::SlotSettled { reason: said, .. }) => reason = Some(said),
             Step::Record(event) => world.record(&event),
-            // Surplus of the first look goes first.
+            // The surplus that the first look found is deleted first.
             Step::Delete { id, .. } => world.snapshots.retain(|s| s.id != id),
             step => panic!("{step:?}"),
         }
@@ -336,7 +336,7 @@ fn what_a_former_pattern_named_is_own_settles_its_slot_and_is_pruned_with_the_re
 }
 
 #[test]
-fn what_a_coarser_former_pattern_named_settles_no_slot_and_is_no_copy_of_one() {
+fn a_snapshot_named_by_a_coarser_former_pattern_settles_no_slot_and_is_not_a_copy() {
     let mut rotation = rotation("db", "0 */6 * * *", 3);
     rotation.pattern =
         crate::core::name_pattern::Pattern::new("db-%Y-%m-%d-%H%M", "db").expect("a pattern");
@@ -355,7 +355,7 @@ fn what_a_coarser_former_pattern_named_settles_no_slot_and_is_no_copy_of_one() {
 }
 
 #[test]
-fn i11_one_dated_ahead_is_looked_at_again_when_its_date_has_come() {
+fn i11_a_snapshot_with_a_future_date_is_considered_again_when_that_date_arrives() {
     let ahead = "2026-11-24T12:00:00Z";
     let mut world = TestProvider::weekly(1).holding(&[
         (1, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),

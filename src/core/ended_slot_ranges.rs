@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_that_follow_each_other_are_one_stretch() {
+    fn consecutive_slots_form_one_range() {
         let mut passed = EndedSlotRanges::default();
         assert!(passed.is_empty());
         for second in [10, 11, 12, 11, 10, 13] {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_leap_passed_over_is_in_no_stretch_and_what_comes_after_its_return_begins_another() {
+    fn slots_within_a_leap_are_in_no_range_and_after_the_clock_returns_the_earlier_one_continues() {
         let mut passed = EndedSlotRanges::default();
         for (second, leap) in [
             (10, false),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_kept_longer_joins_no_stretch_over_a_leap() {
+    fn a_slot_that_was_noted_for_longer_joins_no_ranges_across_a_leap() {
         let mut passed = EndedSlotRanges::default();
         for (second, leap) in [
             (2, false),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_leaps_the_newest_stretches_are_kept() {
+    fn after_many_leaps_the_newest_ranges_are_kept() {
         let mut passed = EndedSlotRanges::default();
         for second in [1, 3, 5, 7, 9] {
             passed.add(at(second), true);

@@ -3,9 +3,9 @@
 use super::*;
 
 #[test]
-fn intents_pauses_and_what_comes_under_care_name_their_policy() {
+fn intents_pauses_and_added_rotations_name_their_policy() {
     let named = |json: &str| {
-        let event: ServerEvent = serde_json::from_str(json).expect("a event");
+        let event: ServerEvent = serde_json::from_str(json).expect("an event");
         event.is_by_policy()
     };
     for event in [

@@ -30,13 +30,13 @@ fn event(hour: i8) -> ForecastEvent {
 }
 
 #[test]
-fn of_the_span_is_what_was_there_in_it_and_its_end_belongs_to_the_next() {
+fn a_span_holds_the_snapshots_and_events_within_it_and_its_end_is_exclusive() {
     let lives = [
         life(1, 2, Some(6)),   // Deleted when the span begins.
-        life(3, 4, Some(7)),   // Deleted in it.
-        life(5, 12, Some(12)), // Completed and deleted when it ends.
+        life(3, 4, Some(7)),   // Deleted within the span.
+        life(5, 12, Some(12)), // Completed and deleted when the span ends.
         life(8, 11, None),
-        life(12, 13, None), // Created when it ends.
+        life(12, 13, None), // Created when the span ends.
     ];
     let alive = (0..).map(SnapshotId::from).zip(lives).collect();
     let seen = SimulationResult {

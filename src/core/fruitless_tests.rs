@@ -6,7 +6,7 @@ use crate::core::event::Outcome;
 use crate::core::test_provider::*;
 
 #[test]
-fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled() {
+fn i15_a_slot_given_up_or_skipped_raises_an_alert_until_a_later_slot_gets_its_snapshot() {
     for given_up in [true, false] {
         let mut world = TestProvider::weekly(3);
         if given_up {
@@ -42,7 +42,7 @@ fn i15_a_slot_given_up_or_passed_unrun_is_told_of_until_a_later_one_is_settled()
 }
 
 #[test]
-fn i15_a_slot_that_passed_in_a_pause_is_not_told_of_and_clears_nothing() {
+fn i15_a_slot_that_passed_during_a_pause_raises_no_alert_and_clears_none() {
     for failed in [false, true] {
         let status = if failed { Status::Failed } else { DONE };
         let mut world = TestProvider::weekly(3);
@@ -64,7 +64,7 @@ fn i15_a_slot_that_passed_in_a_pause_is_not_told_of_and_clears_nothing() {
 }
 
 #[test]
-fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_is_settled() {
+fn i15_a_rotation_is_overdue_from_the_second_consecutive_failed_slot_until_a_slot_succeeds() {
     let overdue = |world: &TestProvider| {
         let key = (AlertKind::Overdue, "weekly".to_owned());
         world.history.alerts.get(&key).map(|s| s.reason.clone())
@@ -87,7 +87,7 @@ fn i15_a_rotation_is_overdue_from_its_second_fruitless_slot_in_a_row_until_one_i
 }
 
 #[test]
-fn i15_slots_that_passed_without_a_note_of_their_own_count_and_those_of_a_pause_do_not() {
+fn i15_slots_that_passed_without_their_own_record_count_but_slots_during_a_pause_do_not() {
     let overdue = (AlertKind::Overdue, "weekly".to_owned());
     for (weeks, stands) in [(1, false), (2, true)] {
         let mut world = TestProvider::weekly(3);
@@ -135,7 +135,7 @@ pub(super) fn ends(world: &mut TestProvider, name: &str, slot: &str, completed: 
 }
 
 #[test]
-fn i15_of_two_names_of_one_slot_the_later_record_tells_how_it_ended() {
+fn i15_if_a_slot_has_two_names_the_later_record_determines_how_it_ended() {
     let slot = "2026-11-22T03:00:00Z";
     for completed in [true, false] {
         let mut world = TestProvider::weekly(3);
@@ -163,7 +163,7 @@ fn i15_a_snapshot_that_is_completed_late_settles_its_slot() {
 }
 
 #[test]
-fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_last() {
+fn i15_the_alert_for_a_missing_snapshot_says_how_its_slot_ended_and_what_last_failed() {
     let told = |world: &TestProvider| {
         let key = (AlertKind::SlotFailed, "weekly".to_owned());
         world.history.alerts.get(&key).map(|s| s.reason.clone())
@@ -195,11 +195,11 @@ fn i15_a_missing_snapshot_is_told_with_how_its_slot_ended_and_what_went_wrong_la
     world.policy.name = Some("web".to_owned());
     world.recorded();
     let second = "the slot of weekly-2026-11-29 has no snapshot: superseded by the next slot; the last attempt: the create request was temporarily refused, or not delivered; ";
-    assert!(told(&world).expect("one").starts_with(second));
+    assert!(told(&world).expect("an alert").starts_with(second));
 }
 
 #[test]
-fn i15_a_slot_of_which_the_ending_alone_is_known_is_told_with_that() {
+fn i15_the_alert_for_a_slot_without_a_recorded_failure_says_only_how_it_ended() {
     let mut world = TestProvider::weekly(3);
     ends(
         &mut world,
@@ -218,11 +218,11 @@ fn i15_a_slot_of_which_the_ending_alone_is_known_is_told_with_that() {
     let key = (AlertKind::SlotFailed, "weekly".to_owned());
     let told = world.history.alerts.get(&key).map(|s| s.reason.as_str());
     let said = "the slot of weekly-2026-11-22 has no snapshot: given up; ";
-    assert!(told.expect("one").starts_with(said), "{told:?}");
+    assert!(told.expect("an alert").starts_with(said), "{told:?}");
 }
 
 #[test]
-fn i15_a_slot_that_passed_while_the_server_was_blocked_is_told_with_the_block() {
+fn i15_the_alert_for_a_slot_that_passed_while_the_server_was_blocked_names_the_block() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.record(&ServerEvent::Blocked {

@@ -8,7 +8,7 @@ use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;
 
 #[test]
-fn a_full_server_says_how_many_foreign_ones_fill_it_and_nothing_of_them_where_there_are_none() {
+fn the_block_reason_of_a_full_server_counts_foreign_snapshots_or_omits_them_if_there_are_none() {
     for (own, said) in [
         (0, Some("5 of 5 are foreign")),
         (2, Some("3 of 5 are foreign")),
@@ -36,8 +36,8 @@ fn a_full_server_says_how_many_foreign_ones_fill_it_and_nothing_of_them_where_th
 }
 
 #[test]
-fn of_two_rotations_the_fuller_one_gives_room_only_to_one_that_holds_less_than_two() {
-    // The number that each holds, and the rotation whose oldest goes for the second one's slot.
+fn the_fuller_rotation_makes_room_for_the_other_only_if_the_other_holds_fewer_than_two() {
+    // The number of snapshots of a and of b, and the rotation whose oldest is deleted for b's slot.
     for (others, own, gives) in [
         (4, 0, Some("a")),
         (3, 1, Some("a")),
@@ -74,7 +74,7 @@ fn of_two_rotations_the_fuller_one_gives_room_only_to_one_that_holds_less_than_t
 }
 
 #[test]
-fn i3_one_without_a_date_that_can_be_relied_on_is_none_of_min_completed() {
+fn i3_a_snapshot_without_a_reliable_date_does_not_count_towards_min_completed() {
     let mut rows = full_of_own().snapshots;
     rows[0].created_at = None;
     for (least, pruned) in [(1, true), (2, false)] {
@@ -87,7 +87,7 @@ fn i3_one_without_a_date_that_can_be_relied_on_is_none_of_min_completed() {
 }
 
 #[test]
-fn i2_a_failed_one_is_never_taken_for_the_newest() {
+fn i2_a_failed_snapshot_is_never_taken_for_the_newest() {
     let mut world = full_of_own();
     world
         .policy
@@ -102,7 +102,7 @@ fn i2_a_failed_one_is_never_taken_for_the_newest() {
 }
 
 #[test]
-fn i11_a_stuck_one_that_is_protected_undated_or_of_an_undocumented_status_never_goes_for_room() {
+fn i11_a_stuck_snapshot_that_is_protected_undated_or_of_unknown_status_is_not_deleted_for_room() {
     let odd = || Status::Unknown("archiving".to_owned());
     for (status, protect, dated, goes) in [
         (Status::InProgress, false, true, true),
@@ -130,7 +130,7 @@ fn i11_a_stuck_one_that_is_protected_undated_or_of_an_undocumented_status_never_
 }
 
 #[test]
-fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_date() {
+fn a_failed_snapshot_of_another_slot_is_deleted_for_room_unless_it_is_protected_or_undated() {
     for (protect, dated, goes) in [
         (false, true, true),
         (true, true, false),
@@ -138,7 +138,7 @@ fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_d
     ] {
         let mut world = full_of_own();
         world.policy.rotations[0].when_full = WhenFull::Skip;
-        // No newer one replaces it.
+        // No newer snapshot replaces it.
         world.was_always(2, Status::Failed);
         world.snapshots[2].created_at = dated.then(|| time("2026-11-15T03:00:00Z"));
         if protect {
@@ -153,7 +153,7 @@ fn a_failed_one_of_another_slot_goes_for_room_unless_it_is_protected_or_has_no_d
 }
 
 #[test]
-fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
+fn i7_a_prune_first_may_be_repeated_only_while_its_victim_is_still_listed() {
     for (shown, goes) in [(true, true), (false, false)] {
         let mut world = full_of_own();
         let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
@@ -169,7 +169,7 @@ fn i7_while_a_listing_still_shows_what_was_to_be_given_up_nothing_was_lost() {
 }
 
 #[test]
-fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
+fn i7_a_stale_listing_that_still_shows_a_pruned_snapshot_costs_no_other_snapshot() {
     let mut world = full_of_own();
     let stale = world.snapshots.clone();
     let Step::Delete { id, name, .. } = world.recorded() else {
@@ -206,7 +206,7 @@ fn i7_a_stale_listing_that_shows_what_was_given_up_costs_no_other_one() {
 }
 
 #[test]
-fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() {
+fn deletes_that_were_refused_too_often_wait_for_a_slot_later_than_the_last_refusal() {
     let refuse = |world: &mut TestProvider| {
         let Step::Delete { id, name, .. } = world.recorded() else {
             return false;
@@ -241,7 +241,7 @@ fn deletes_that_were_refused_too_often_wait_for_a_slot_after_the_last_refusal() 
 }
 
 #[test]
-fn each_delete_says_what_it_is_for() {
+fn each_delete_states_its_reason() {
     let made = |mut world: TestProvider| {
         world.made_in_vain(1);
         world

@@ -1,4 +1,4 @@
-//! Failing hooks: the outcome of the slot, and of a server that can't be released.
+//! Failing hooks: their effect on the slot, and a server that can't be released.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::core::snapshot::Status;
 use crate::core::test_provider::{DONE, MINUTE, rotation};
 
 #[test]
-fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
+fn a_failing_before_hook_is_a_failed_attempt_and_the_after_hook_still_runs() {
     let mut world = world();
     for attempt in 1..=3 {
         let Step::Create { .. } = world.recorded() else {
@@ -18,7 +18,7 @@ fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
         world.record(&started(HookKind::Before));
         world.record(&finished(HookKind::Before, HookOutcome::Failed));
         let hold = world.history.hold.as_deref().expect("held");
-        assert!(hold.tried, "its release costs no second try");
+        assert!(hold.tried, "the release counts no second try");
         assert_eq!(released(&world.step()), Some(false));
         world.record(&started(HookKind::After));
         world.record(&finished(HookKind::After, HookOutcome::Done));
@@ -38,7 +38,7 @@ fn a_before_that_fails_is_a_failed_attempt_and_after_follows_all_the_same() {
 }
 
 #[test]
-fn one_that_can_t_be_started_holds_nothing_and_costs_no_attempt() {
+fn a_before_hook_that_cannot_be_started_holds_nothing_and_costs_no_attempt() {
     let mut world = world();
     world.record(&started(HookKind::Before));
     world.record(&finished(HookKind::Before, HookOutcome::NotStarted));
@@ -49,7 +49,7 @@ fn one_that_can_t_be_started_holds_nothing_and_costs_no_attempt() {
 }
 
 #[test]
-fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
+fn with_on_failure_continue_a_failed_before_hook_costs_no_attempt_but_raises_an_alert() {
     let mut world = world();
     world.record(&started(HookKind::Before));
     world.record(&ServerEvent::HookFinished {
@@ -74,7 +74,7 @@ fn where_it_goes_on_a_failed_before_is_no_attempt_but_an_alert() {
 }
 
 #[test]
-fn a_create_that_could_not_be_sent_is_tried_after_a_pause_that_doesnt_count() {
+fn a_create_that_could_not_be_sent_is_retried_after_a_pause_without_costing_an_attempt() {
     let mut world = world();
     hold(&mut world);
     world.record(&ServerEvent::HookFinished {
@@ -93,7 +93,7 @@ fn a_create_that_could_not_be_sent_is_tried_after_a_pause_that_doesnt_count() {
 }
 
 #[test]
-fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
+fn a_failed_after_hook_is_retried_with_growing_pauses_until_it_succeeds() {
     let mut world = world();
     hold(&mut world);
     let mut pauses = Vec::new();
@@ -127,7 +127,7 @@ fn a_failed_after_is_tried_again_with_growing_pauses_and_never_forgotten() {
 }
 
 #[test]
-fn a_server_that_can_t_be_released_gets_no_other_before_but_its_other_rotations_go_on() {
+fn an_unreleased_server_runs_no_other_before_hook_but_rotations_without_hooks_continue() {
     let mut world = world();
     let mut daily = rotation("daily", "0 1 * * *", 1);
     daily.pattern =
@@ -145,7 +145,7 @@ fn a_server_that_can_t_be_released_gets_no_other_before_but_its_other_rotations_
 }
 
 #[test]
-fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() {
+fn only_a_resume_of_the_server_itself_gives_up_a_failed_release() {
     for (failures, stays) in [(0, true), (1, false)] {
         let mut world = world();
         hold(&mut world);
@@ -167,7 +167,7 @@ fn a_resume_of_the_server_itself_gives_up_what_failed_and_one_of_all_does_not() 
 }
 
 #[test]
-fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_one() {
+fn a_failed_after_hook_of_an_earlier_process_waits_at_most_its_pause_in_the_new_process() {
     let mut world = world();
     hold(&mut world);
     fails(&mut world);
@@ -184,7 +184,7 @@ fn a_failed_after_of_an_earlier_process_rests_no_longer_than_its_pause_in_this_o
 }
 
 #[test]
-fn that_a_paused_server_can_t_be_released_is_said() {
+fn a_paused_server_that_cannot_be_released_raises_an_alert() {
     let mut world = world();
     hold(&mut world);
     world.record(&ServerEvent::Paused { by: None });
@@ -192,12 +192,12 @@ fn that_a_paused_server_can_t_be_released_is_said() {
     let Step::Idle { until } = world.recorded() else {
         panic!("{:?}", world.step());
     };
-    assert!(until.is_some(), "it is tried again in time");
+    assert!(until.is_some(), "the release will be retried");
     assert!(alert(&world).is_some());
 }
 
 #[test]
-fn for_once_a_release_that_may_still_help_is_waited_for() {
+fn once_waits_for_a_release_until_it_has_failed_three_times() {
     let mut world = world();
     world.rules.count_all = true;
     hold(&mut world);
@@ -211,13 +211,13 @@ fn for_once_a_release_that_may_still_help_is_waited_for() {
 }
 
 #[test]
-fn the_alert_ends_when_the_hooks_went_well_once() {
+fn the_hook_alert_is_cleared_by_a_run_without_a_hook_failure() {
     let mut world = world();
     hold(&mut world);
     fails(&mut world);
     world.record(&finished(HookKind::After, HookOutcome::Done));
     world.recorded();
-    assert!(alert(&world).is_some(), "it was late");
+    assert!(alert(&world).is_some(), "the release was late");
     hold(&mut world);
     create(&mut world, DONE);
     world.record(&finished(HookKind::After, HookOutcome::Done));

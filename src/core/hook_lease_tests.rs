@@ -71,7 +71,7 @@ pub(in crate::core) fn create(world: &mut TestProvider, status: Status) -> Snaps
 
 pub(in crate::core) fn complete(world: &mut TestProvider, id: &SnapshotId) {
     let mut rows = world.snapshots.iter_mut();
-    rows.find(|s| s.id == *id).expect("it is there").status = DONE;
+    rows.find(|s| s.id == *id).expect("the snapshot").status = DONE;
 }
 
 pub(in crate::core) fn released(step: &Step) -> Option<bool> {
@@ -98,7 +98,7 @@ pub(in crate::core) fn alert(world: &TestProvider) -> Option<String> {
 }
 
 #[test]
-fn after_follows_when_the_snapshot_is_completed_and_not_before() {
+fn the_after_hook_runs_only_once_the_snapshot_is_completed() {
     let mut world = world();
     hold(&mut world);
     let id = create(&mut world, Status::InProgress);
@@ -118,7 +118,7 @@ fn after_follows_when_the_snapshot_is_completed_and_not_before() {
 }
 
 #[test]
-fn where_acceptance_is_enough_after_follows_the_answer() {
+fn with_release_accepted_the_after_hook_runs_when_the_create_is_answered() {
     let mut world = with(Hooks {
         release: ReleaseWhen::Accepted,
         ..hooks()
@@ -157,7 +157,7 @@ fn a_create_that_fails_releases_the_server() {
 }
 
 #[test]
-fn a_hold_for_one_slot_serves_no_other_of_its_rotation() {
+fn a_hold_for_one_slot_is_not_used_for_another_slot_of_the_rotation() {
     let mut world = world();
     hold(&mut world);
     world.pass(7 * 24 * 60 * MINUTE);
@@ -172,7 +172,7 @@ fn a_hold_for_one_slot_serves_no_other_of_its_rotation() {
 }
 
 #[test]
-fn each_hook_runs_its_own_program_and_one_that_is_not_there_none() {
+fn each_hook_runs_its_own_program_and_a_missing_hook_runs_none() {
     let both = hooks();
     assert_eq!(command(&both, HookKind::Before), ["/bin/freeze"]);
     assert_eq!(command(&both, HookKind::After), ["/bin/thaw"]);
@@ -184,12 +184,12 @@ fn each_hook_runs_its_own_program_and_one_that_is_not_there_none() {
 }
 
 #[test]
-fn at_max_hold_the_server_is_released_early_and_that_is_said() {
+fn at_max_hold_the_server_is_released_early_and_an_alert_says_why() {
     let mut world = world();
     hold(&mut world);
     world.intend_create(NAME);
     world.pass(59 * MINUTE);
-    // For this long the create's outcome is unknown, so nothing is released.
+    // Meanwhile the create's outcome is unknown, so nothing is released.
     assert_eq!(released(&world.step()), None);
     world.pass(MINUTE);
     assert_eq!(released(&world.step()), Some(true));
@@ -210,11 +210,11 @@ fn at_max_hold_the_server_is_released_early_and_that_is_said() {
 }
 
 #[test]
-fn a_server_that_is_held_for_nothing_is_released_at_once() {
+fn a_server_that_is_held_without_an_open_create_is_released_at_once() {
     let mut world = world();
     hold(&mut world);
     assert_eq!(released(&world.step()), Some(false));
-    // Within the hold the create is still the wanted step.
+    // Within the hold the create is still the next step.
     let inventory = world.inventory();
     let within = decide_in_hold(
         &world.policy,
@@ -227,7 +227,7 @@ fn a_server_that_is_held_for_nothing_is_released_at_once() {
 }
 
 #[test]
-fn after_needs_neither_a_listing_nor_a_clock_and_no_pause_keeps_it() {
+fn neither_a_doubtful_listing_nor_a_wrong_clock_nor_a_pause_delays_the_after_hook() {
     for trouble in [0, 1, 2, 3] {
         let mut world = world();
         hold(&mut world);
@@ -242,7 +242,7 @@ fn after_needs_neither_a_listing_nor_a_clock_and_no_pause_keeps_it() {
 }
 
 #[test]
-fn the_hold_of_a_process_that_is_gone_is_over() {
+fn a_server_that_an_earlier_process_held_is_released_early() {
     let mut world = world();
     hold(&mut world);
     create(&mut world, Status::InProgress);
@@ -253,7 +253,7 @@ fn the_hold_of_a_process_that_is_gone_is_over() {
 }
 
 #[test]
-fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
+fn without_an_after_hook_the_hold_ends_with_the_answer_and_never_counts_as_early() {
     let mut world = with(Hooks {
         after: None,
         ..hooks()
@@ -261,7 +261,7 @@ fn where_nothing_is_released_the_answer_is_enough_and_nothing_is_early() {
     hold(&mut world);
     create(&mut world, Status::InProgress);
     assert_eq!(released(&world.recorded()), Some(false));
-    // The same holds if no answer came in time.
+    // The same applies if no answer arrived in time.
     world.record(&finished(HookKind::After, HookOutcome::Done));
     world.history = ServerHistory::default();
     world.snapshots.clear();
@@ -281,7 +281,7 @@ fn a_hold_outlives_its_policy() {
 }
 
 #[test]
-fn an_operator_s_create_is_not_the_one_that_is_held_for_and_must_wait() {
+fn an_operator_s_create_does_not_count_as_the_create_of_a_hold_and_must_wait() {
     let mut world = world();
     hold(&mut world);
     world.record(&ServerEvent::CreateIntent {
@@ -316,7 +316,7 @@ fn an_operator_s_create_is_not_the_one_that_is_held_for_and_must_wait() {
 }
 
 #[test]
-fn a_hold_outlives_a_checkpoint_and_so_does_a_fault() {
+fn a_hold_and_a_hook_fault_survive_a_checkpoint() {
     let mut world = world();
     hold(&mut world);
     fails(&mut world);

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_small_and_integers_come_first_by_value() {
+    fn an_id_takes_16_bytes_and_integers_sort_first_by_value() {
         assert_eq!(size_of::<SnapshotId>(), 16);
         let ids = ["2", "10", "007", "6f1c", "x"];
         let mut sorted: Vec<ServerId> = ids.iter().rev().map(|id| id.parse().unwrap()).collect();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_an_integer_a_number_and_a_text_of_digits_is_one() {
+    fn an_integer_stays_a_json_number_and_a_text_of_digits_becomes_one() {
         for (json, back) in [("7", "7"), (r#""7""#, "7"), (r#""07""#, r#""07""#)] {
             let id: SnapshotId = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&id).unwrap(), back);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn as_a_component_of_a_path_no_id_leads_elsewhere() {
+    fn an_id_encoded_as_a_path_component_cannot_lead_elsewhere() {
         for (id, component) in [
             ("7", "7"),
             ("6f1c-a.b_c", "6f1c-a.b_c"),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn as_a_key_of_an_object_an_id_is_what_it_is_elsewhere() {
+    fn an_id_survives_a_round_trip_as_a_json_object_key() {
         let map = std::collections::BTreeMap::from([(ServerId::from(7), 1)]);
         let json = serde_json::to_string(&map).unwrap();
         assert_eq!(json, r#"{"7":1}"#);

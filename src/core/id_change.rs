@@ -6,7 +6,7 @@ use super::server_history::ServerHistory;
 use super::server_identity::NameField;
 use super::snapshot::ServerId;
 
-/// How sure it is that two ids are of one server.
+/// How certain it is that two ids belong to one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdChange {
     /// The provider has shown both ids, or gives the server the name that the policy has.
@@ -17,7 +17,7 @@ pub enum IdChange {
 }
 
 impl ServerHistory {
-    /// Returns true if there is nothing that would be lost if the server were taken for a new one.
+    /// Returns true if nothing would be lost by treating the server as a new one.
     pub fn is_empty(&self) -> bool {
         self.is_new() && self.paused.is_none() && self.alerts.is_empty()
     }
@@ -34,8 +34,8 @@ impl ServerHistory {
         self.policy.as_deref().filter(|former| *former != file)
     }
 
-    /// Returns how sure it is that the policy names the server of this history, which was `former`
-    /// until now. Returns `None` if it names another one.
+    /// Returns how certain it is that the policy names the server of this history, whose id was
+    /// `former` until now. Returns `None` if it names another server.
     pub fn id_change(&self, former: &ServerId, policy: &Policy) -> Option<IdChange> {
         if let Some(other) = self.other_id() {
             return (*other == policy.server).then_some(IdChange::Certain);
@@ -85,7 +85,11 @@ mod tests {
         history.answered_name = Some("web".to_owned());
         assert_eq!(change(&history, &policy), Some(IdChange::Certain));
         history.answered_name = Some("db".to_owned());
-        assert_eq!(change(&history, &policy), None, "it has another name");
+        assert_eq!(
+            change(&history, &policy),
+            None,
+            "the provider gives another name"
+        );
         history.identity = Some(Box::new(ServerIdentity {
             other_id: None,
             named_by: Some(NameField::Hostname),
@@ -94,12 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn another_server_is_never_taken_for_the_same() {
+    fn another_server_is_never_mistaken_for_the_server_of_the_history() {
         let (history, policy) = renamed();
-        assert_eq!(history.id_change(&id("6f1c-b"), &policy), None, "one kind");
+        assert_eq!(
+            history.id_change(&id("6f1c-b"), &policy),
+            None,
+            "the ids are of one kind"
+        );
         let mut elsewhere = policy.clone();
         elsewhere.file = "db".to_owned();
-        assert_eq!(history.id_change(&id("1"), &elsewhere), None, "one file");
+        assert_eq!(
+            history.id_change(&id("1"), &elsewhere),
+            None,
+            "the policy is in another file"
+        );
         let shown = |other: &str| ServerHistory {
             identity: Some(Box::new(ServerIdentity {
                 other_id: Some(id(other)),

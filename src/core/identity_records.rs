@@ -1,4 +1,4 @@
-//! A server's and its snapshots' other ids: what the trail knows of them, and what it lacks.
+//! The other ids of a server and its snapshots: those recorded in the trail, and those it lacks.
 
 use super::decide::{DecisionContext, Step};
 use super::event::ServerEvent;
@@ -81,7 +81,7 @@ mod tests {
     use crate::core::test_provider::TestProvider;
 
     #[test]
-    fn another_id_and_the_name_that_is_the_policys_are_recorded_once() {
+    fn the_other_id_and_the_field_that_matches_the_policys_name_are_recorded_once() {
         let mut world = TestProvider::weekly(2);
         world.policy.name = Some("web.example".to_owned());
         let identified = |world: &TestProvider, inventory: &Inventory| {
@@ -90,7 +90,7 @@ mod tests {
                 .missing_identity_record()
         };
         let none = Inventory::empty(world.now.mono);
-        assert_eq!(identified(&world, &none), None, "there is one of each");
+        assert_eq!(identified(&world, &none), None, "nothing to record");
         let other: ServerId = "6f1c-a".parse().expect("an id");
         let two = Inventory {
             server_name: Some("web".to_owned()),
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(identified(&world, &two), Some(Step::Record(event.clone())));
         world.record(&event);
         for inventory in [&two, &none] {
-            assert_eq!(identified(&world, inventory), None, "it is known");
+            assert_eq!(identified(&world, inventory), None, "already recorded");
         }
         assert_eq!(world.history.other_id(), Some(&other));
         let by_name = Inventory {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_by_the_other_id_is_taken_over_with_a_pause_of_either() {
+    fn the_history_of_the_other_id_is_taken_over_and_a_pause_under_either_id_stays() {
         let world = TestProvider::grown(2, 2);
         let paused = Some(world.now.wall);
         let mut history = ServerHistory {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn i1_what_is_protected_by_one_of_two_ids_stays_so_where_the_other_is_listed_alone() {
+    fn i1_a_snapshot_protected_by_one_of_its_ids_stays_protected_if_only_the_other_is_listed() {
         let mut world = TestProvider::grown(2, 2);
         let other: SnapshotId = "6f1c-a".parse().expect("an id");
         world.policy.protected_ids.insert(other.clone());

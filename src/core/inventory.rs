@@ -52,7 +52,7 @@ impl Inventory {
         self.other_id = self.other_id.take().or(detail.other_id);
     }
 
-    /// Puts an inventory in doubt that has more rows than a server can have, and drops the rest.
+    /// Puts the inventory in doubt if it has more rows than a server can have; drops the excess.
     pub fn doubt_rows_beyond_limit(&mut self) {
         let rows = self.snapshots.len();
         if rows > MOST_ROWS {
@@ -82,7 +82,7 @@ mod tests {
     use crate::core::test_provider::TestProvider;
 
     #[test]
-    fn more_rows_than_a_server_can_have_are_doubted_and_dropped() {
+    fn an_inventory_with_more_rows_than_a_server_can_have_is_put_in_doubt_and_truncated() {
         let mut world = TestProvider::grown(3, 3);
         let mut row = world.snapshots[0].clone();
         for number in 0..MOST_ROWS {

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_stands_twice_must_say_the_same() {
+    fn a_field_that_occurs_twice_must_have_the_same_value() {
         let twice = pattern("%Y-%m-%d-%d");
         assert!(twice.parse("2026-11-22-22").is_some());
         assert!(twice.parse("2026-11-22-23").is_none());
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_patterns_are_refused_with_a_remedy() {
+    fn invalid_patterns_are_refused_with_a_specific_error() {
         let cases = [
             ("a b-%Y", PatternError::Character(' ')),
             ("a-%Q", PatternError::Field('Q')),

@@ -1,6 +1,6 @@
 //! Finds the pattern that a name with a date may come from.
 //!
-//! The pattern with the widest date and time is chosen of all that fit. The rest of the name
+//! Of all patterns that fit, the one with the widest date and time is chosen. The rest of the name
 //! must have no digits next to the date: they would be a counter, or a part of a time that no
 //! supported pattern produces.
 
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_run_together_only_with_a_date_that_is() {
+    fn a_time_directly_follows_a_date_only_if_neither_has_separators() {
         let forms = forms();
         assert!(forms.contains(&"%Y%m%d%H%M".to_owned()));
         for apart in ["%Y-%m-%d%H", "%Y_%m_%d%H%M", "%Y%m%d%H-%M"] {

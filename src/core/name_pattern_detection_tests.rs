@@ -135,7 +135,7 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
 }
 
 #[test]
-fn what_is_not_sure_is_not_recognised() {
+fn names_without_a_clear_pattern_are_not_recognised() {
     let cases: [&[&str]; 18] = [
         &[],
         &["golden", "before-migration"],
@@ -147,7 +147,7 @@ fn what_is_not_sure_is_not_recognised() {
         &["daily-2026-02-30", "daily-2026-02-31"],
         &["build-20269901", "build-20269902"],
         &["port-19990101", "port-19990102"],
-        // Counters beside the date, and names that formatting does not give back.
+        // Counters beside the date, and names that formatting does not reproduce.
         &["a-2026-11-22-1", "a-2026-11-23-2"],
         &["a-12026-11-22", "a-12026-11-23"],
         &["a-2026-11-22-99", "a-2026-11-23-99"],
@@ -172,7 +172,7 @@ fn what_is_not_sure_is_not_recognised() {
 }
 
 #[test]
-fn several_patterns_of_one_server_get_names_of_their_own_shortest_interval_first() {
+fn several_patterns_of_one_server_get_distinct_rotation_names_shortest_interval_first() {
     let names = [
         "weekly-2026-11-15",
         "weekly-2026-11-22",
@@ -193,7 +193,7 @@ fn several_patterns_of_one_server_get_names_of_their_own_shortest_interval_first
 }
 
 #[test]
-fn each_name_comes_back_from_its_pattern_and_each_exact_time_is_a_slot() {
+fn each_name_is_reproduced_by_its_pattern_and_each_exact_time_is_a_slot() {
     let sets: [&[&str]; 4] = [
         &["d-2026-11-22-0300", "d-2026-11-23-0300"],
         &[
@@ -218,7 +218,7 @@ fn each_name_comes_back_from_its_pattern_and_each_exact_time_is_a_slot() {
 }
 
 #[test]
-fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
+fn the_time_of_day_comes_from_the_names_or_the_creation_dates_or_is_a_guess() {
     let clue = |names: &[&str], made: &[&str]| {
         let [one] = <[DetectedPattern; 1]>::try_from(recognise(&rows(names, made))).expect("one");
         (one.schedule, one.time)
@@ -229,7 +229,7 @@ fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
         clue(&days, &made),
         ("30 4 * * *".to_owned(), TimeSource::Made)
     );
-    // The local day differs from that of UTC, or one was made later by hand: there is no source.
+    // The local day differs from the UTC day, or one was made later by hand: the time is a guess.
     for made in [
         ["2026-11-21T23:02:00Z", "2026-11-22T23:02:00Z"],
         ["2026-11-22T04:32:10Z", "2026-11-23T15:00:00Z"],
@@ -256,7 +256,7 @@ fn the_time_of_day_is_told_by_the_names_or_by_the_making_or_is_a_guess() {
 }
 
 #[test]
-fn keep_counts_dates_but_no_failed_ones() {
+fn keep_counts_distinct_dates_and_ignores_failed_snapshots() {
     let mut rows = rows(
         &[
             "d-2026-11-20",

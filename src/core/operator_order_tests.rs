@@ -64,7 +64,7 @@ fn weeklies() -> TestProvider {
 }
 
 #[test]
-fn an_order_is_allowed_on_a_sound_listing_also_while_the_server_is_paused() {
+fn an_order_is_allowed_on_a_valid_listing_even_while_the_server_is_paused() {
     let mut world = weeklies();
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);
@@ -76,7 +76,7 @@ fn an_order_is_allowed_on_a_sound_listing_also_while_the_server_is_paused() {
 }
 
 #[test]
-fn i5_no_order_is_carried_out_beside_an_open_mutation() {
+fn i5_no_order_is_allowed_while_a_mutation_is_open() {
     let mut world = weeklies();
     world.intend_create("weekly-2026-11-22");
     for order in orders() {
@@ -102,7 +102,7 @@ fn i5_no_order_is_carried_out_beside_an_open_mutation() {
 }
 
 #[test]
-fn what_is_begun_is_told_by_name_and_id_where_the_listing_has_both() {
+fn an_open_call_is_described_by_name_and_id_if_the_listing_has_both() {
     let world = weeklies();
     let since = world.now.into();
     let deleted = |id| {
@@ -116,7 +116,7 @@ fn what_is_begun_is_told_by_name_and_id_where_the_listing_has_both() {
 }
 
 #[test]
-fn i11_no_order_is_carried_out_on_a_listing_a_name_or_a_clock_in_doubt() {
+fn i11_no_order_is_allowed_while_the_listing_the_server_name_or_the_clock_is_in_doubt() {
     let mut world = weeklies();
     world.doubt = Some("its count differs".to_owned());
     for order in orders() {
@@ -137,7 +137,7 @@ fn i11_no_order_is_carried_out_on_a_listing_a_name_or_a_clock_in_doubt() {
 }
 
 #[test]
-fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
+fn i12_after_a_restore_every_order_is_refused_until_the_window_ends() {
     let mut world = weeklies();
     let id = SnapshotId::from(3);
     world.record(&ServerEvent::RestoreIntent {
@@ -170,7 +170,7 @@ fn i12_after_a_restore_every_order_waits_for_the_window_to_end() {
 }
 
 #[test]
-fn a_restore_that_was_refused_holds_nothing() {
+fn a_refused_restore_blocks_neither_orders_nor_the_rotation() {
     for outcome in [Outcome::Failed, Outcome::NoServer, Outcome::Later] {
         let mut world = weeklies();
         let id = SnapshotId::from(3);
@@ -186,7 +186,7 @@ fn a_restore_that_was_refused_holds_nothing() {
 }
 
 #[test]
-fn a_create_needs_a_name_of_its_own_that_the_provider_takes() {
+fn a_create_order_needs_an_unused_name_that_is_valid_and_matches_no_rotation() {
     let world = weeklies();
     for name in ["", "by hand", "snap/1", "schnappschuß"] {
         refused(&world, &create(name), "letters, digits, hyphens");
@@ -198,7 +198,7 @@ fn a_create_needs_a_name_of_its_own_that_the_provider_takes() {
 }
 
 #[test]
-fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
+fn i10_a_create_order_needs_room_and_may_not_use_room_that_was_made_for_a_slot() {
     let mut world = full_of_own();
     refused(&world, &create("mine"), "the server holds 5 of 5");
     let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
@@ -218,7 +218,7 @@ fn i10_a_create_needs_room_and_takes_none_that_was_made_for_a_slot() {
 }
 
 #[test]
-fn i17_a_delete_or_restore_is_of_exactly_the_row_that_was_shown() {
+fn i17_a_delete_or_restore_order_applies_to_exactly_the_snapshot_that_was_shown() {
     let world = weeklies();
     for order in [
         delete("weekly-2026-11-08", 9),
@@ -235,7 +235,7 @@ fn i17_a_delete_or_restore_is_of_exactly_the_row_that_was_shown() {
 }
 
 #[test]
-fn a_protected_one_is_not_deleted_by_order_either_and_a_foreign_one_may_be() {
+fn a_delete_order_may_name_a_foreign_snapshot_but_not_a_protected_one() {
     let mut world = full_of_own();
     assert_eq!(objection_of(&world, &delete("by-hand", 4)), None);
     world.policy.protected_ids.insert(SnapshotId::from(4));
@@ -245,7 +245,7 @@ fn a_protected_one_is_not_deleted_by_order_either_and_a_foreign_one_may_be() {
 }
 
 #[test]
-fn only_a_completed_one_is_restored_and_not_while_another_is_being_made() {
+fn only_a_completed_snapshot_can_be_restored_and_only_while_no_other_is_being_made() {
     let mut world = weeklies();
     for status in [
         Status::Failed,

@@ -43,7 +43,7 @@ fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
 }
 
 #[test]
-fn i12_a_restore_of_an_earlier_process_holds_no_longer_than_the_window_of_this_one() {
+fn i12_a_restore_by_an_earlier_process_holds_the_server_for_at_most_one_window_in_this_process() {
     let mut world = TestProvider::weekly(3);
     let mut ahead = RecordedAt::from(world.now);
     ahead.wall += SignedDuration::from_hours(24 * 365);
@@ -88,7 +88,7 @@ fn paused_in_a_create(status: Status) -> (TestProvider, SnapshotId) {
 }
 
 #[test]
-fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() {
+fn during_a_pause_a_create_in_progress_is_watched_to_its_end_and_nothing_new_starts() {
     let (mut world, id) = paused_in_a_create(Status::InProgress);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     assert!(world.history.open.is_some());
@@ -97,14 +97,14 @@ fn what_was_begun_before_a_pause_is_watched_to_its_end_and_nothing_new_begins() 
     }
     assert_eq!(world.recorded(), Step::Idle { until: None });
     assert_eq!(world.history.open, None, "{id} is completed");
-    // Two are beyond keep, and stay during the pause.
+    // Three are beyond `keep`, and stay during the pause.
     assert_eq!(world.snapshots.len(), 4);
     world.record(&ServerEvent::Resumed { by: None });
     assert!(matches!(world.recorded(), Step::Delete { .. }));
 }
 
 #[test]
-fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
+fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_during_the_pause() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     let (id, outcome) = (SnapshotId::from(1), Outcome::Unknown);
     world.intend_delete(id.clone(), "weekly-2026-11-01", None);
@@ -117,7 +117,7 @@ fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_in_it() {
 }
 
 #[test]
-fn a_doubtful_listing_blocks_no_paused_server_and_ends_no_watch() {
+fn a_doubtful_listing_neither_blocks_a_paused_server_nor_ends_a_watch() {
     let (mut world, _) = paused_in_a_create(DONE);
     world.doubt = Some("its count differs".to_owned());
     let pause = world.rules.retry_after;
@@ -131,7 +131,7 @@ fn a_doubtful_listing_blocks_no_paused_server_and_ends_no_watch() {
 }
 
 #[test]
-fn what_is_under_way_in_a_pause_but_was_not_begun_here_needs_no_watch() {
+fn during_a_pause_a_snapshot_in_progress_without_an_intent_is_not_watched() {
     let now = "2026-11-22T03:59:00Z";
     let row = (4, "weekly-2026-11-22", Status::InProgress, now);
     let mut world = TestProvider::weekly(3).holding(&[row]);
@@ -141,12 +141,12 @@ fn what_is_under_way_in_a_pause_but_was_not_begun_here_needs_no_watch() {
 }
 
 #[test]
-fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() {
+fn a_slot_missed_because_of_a_pause_raises_no_alert_but_a_slot_missed_outside_it_does() {
     let mut policy = rotation("daily", "0 3 * * *", 3);
     policy.catch_up = Some(SignedDuration::from_hours(2));
     let hour = SignedDuration::from_hours(1);
     // Paused over the whole slot; over the end of its catch_up; over the next slot; resumed before
-    // it ended; resumed at the instant at which it ended.
+    // its catch_up ended; paused at the instant at which it ended.
     for (before, paused, alert) in [
         (20 * hour, 10 * hour, false),
         (23 * hour + 30 * MINUTE, 3 * hour, false),
@@ -161,7 +161,7 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
         world.pass(paused);
         world.record(&ServerEvent::Resumed { by: None });
         if alert {
-            // Blocked from the resume until its time has passed.
+            // Blocked from the resume until the slot's time has passed.
             world.doubt = Some("odd".to_owned());
             world.recorded();
             world.pass(4 * hour);
@@ -188,7 +188,7 @@ fn a_slot_whose_time_passed_in_a_pause_raises_no_alert_and_one_before_it_does() 
 }
 
 #[test]
-fn a_slot_that_was_due_before_a_pause_and_whose_time_passed_in_it_raises_no_alert() {
+fn a_slot_due_before_a_pause_whose_time_passed_during_the_pause_raises_no_alert() {
     let mut daily = rotation("daily", "0 3 * * *", 3);
     daily.catch_up = Some(SignedDuration::from_hours(2));
     let mut world = TestProvider::new(vec![daily]);
@@ -205,7 +205,7 @@ fn a_slot_that_was_due_before_a_pause_and_whose_time_passed_in_it_raises_no_aler
 }
 
 #[test]
-fn a_resume_without_a_pause_hides_no_slot_that_passed() {
+fn a_resume_without_a_pause_does_not_hide_a_missed_slot() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(72));
@@ -213,11 +213,12 @@ fn a_resume_without_a_pause_hides_no_slot_that_passed() {
     world.recorded();
     let failed = (AlertKind::SlotFailed, "daily".to_owned());
     let missed = world.history.slots("daily").nth(1).map(|note| note.ending);
-    assert_eq!(missed, Some(Some(SlotOutcome::Skipped)), "{failed:?}");
+    assert_eq!(missed, Some(Some(SlotOutcome::Skipped)));
+    assert!(world.history.alerts.contains_key(&failed));
 }
 
 #[test]
-fn what_completes_in_a_pause_is_settled_in_it() {
+fn a_snapshot_that_completes_during_a_pause_settles_its_slot() {
     let (mut world, id) = paused_in_a_create(DONE);
     assert_eq!(world.recorded(), Step::Idle { until: None });
     let name = "weekly-2026-11-22";
@@ -238,7 +239,7 @@ fn once_ends_on_a_paused_server_whose_listing_is_in_doubt() {
 }
 
 #[test]
-fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
+fn i12_a_restore_with_an_unknown_outcome_keeps_an_alert_active_until_an_operator_resumes() {
     let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     let id = SnapshotId::from(3);
     let (snapshot, by) = ("weekly-2026-11-15".to_owned(), None);
@@ -252,14 +253,14 @@ fn i12_a_restore_whose_outcome_is_unknown_is_an_alert_until_a_person_resumes() {
     assert!(reason(&world).is_some_and(|why| why.contains("snaprotate resume --server 7")));
     world.pass(world.rules.restore_window);
     world.settle(&DONE);
-    assert!(reason(&world).is_some(), "it outlasts the window");
+    assert!(reason(&world).is_some(), "the alert outlasts the window");
     world.record(&ServerEvent::Resumed { by: None });
     world.settle(&DONE);
     assert_eq!(reason(&world), None);
 }
 
 #[test]
-fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_yet_to_come() {
+fn a_resume_reports_that_it_accepts_the_clock_if_an_intent_or_a_restore_lies_in_the_future() {
     let said = |world: &TestProvider| {
         let ended = world
             .history
@@ -291,7 +292,7 @@ fn a_resume_says_that_the_clock_counts_as_right_where_an_intent_or_a_restore_is_
 }
 
 #[test]
-fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
+fn a_snapshot_that_is_about_to_be_restored_is_spared_from_pruning_for_a_limited_time() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.settle(&DONE);
     let newest = world.snapshots[0].clone();
@@ -330,7 +331,7 @@ fn what_is_about_to_be_restored_is_not_pruned_until_its_time_is_over() {
 }
 
 #[test]
-fn a_slot_that_a_clock_ahead_passed_over_is_run_once_the_clock_is_right_and_agreed_to() {
+fn a_slot_that_a_fast_clock_skipped_runs_once_the_clock_is_corrected_and_a_resume_accepts_it() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&Status::Completed);
     let ahead = SignedDuration::from_hours(47);

@@ -43,7 +43,7 @@ fn a_server_that_is_held_is_released_before_anything_else() {
 }
 
 #[test]
-fn a_server_that_is_held_and_stopped_for_a_snapshot_gets_it_in_the_plan() {
+fn the_plan_of_a_rotation_with_hooks_and_stop_server_stops_creates_and_starts() {
     let mut world = crate::core::hook_lease::tests::world();
     world.policy.rotations[0].stop = Some(Box::new(StopServer {
         timeout: 5 * MINUTE,

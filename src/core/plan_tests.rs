@@ -50,7 +50,7 @@ fn fate(plan: &Plan, id: u64) -> RetentionVerdict {
     found.expect("a verdict").fate
 }
 
-/// Visits every server with up to four rows, each of these kinds, and with room for four.
+/// Visits every server with up to three rows, each of one of these kinds, and a limit of three.
 fn every_small_server(mut visit: impl FnMut(TestProvider)) {
     let unknown = Status::Unknown("archiving".to_owned());
     let kinds = [
@@ -78,7 +78,7 @@ fn every_small_server(mut visit: impl FnMut(TestProvider)) {
     for _ in 0..4 {
         for set in &sets {
             let mut world = TestProvider::weekly(2);
-            world.rules.limit = 4;
+            world.rules.limit = 3;
             let rows = set.iter().zip(1..);
             let rows: Vec<_> = rows
                 .map(|(kind, id)| {
@@ -126,7 +126,7 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
             Step::Idle { until } => {
                 assert_eq!((first, plan.until), (None, until));
             }
-            Step::Record(_) => unreachable!("all is recorded"),
+            Step::Record(_) => unreachable!("everything is recorded"),
             Step::After { .. } => unreachable!("nothing is held"),
             Step::AskState | Step::Stop { .. } | Step::Start { .. } => {
                 unreachable!("nothing is to be stopped")
@@ -138,7 +138,7 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
 }
 
 #[test]
-fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_all_succeeds() {
+fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_every_call_succeeds() {
     every_small_server(|mut world| {
         let plan = planned(&world);
         // The run: a snapshot in progress is completed by the second look, if ever.
@@ -175,14 +175,14 @@ fn i3_with_room_the_plan_creates_waits_and_only_then_deletes() {
 }
 
 #[test]
-fn a_full_server_is_planned_to_be_pruned_first() {
+fn the_plan_for_a_full_server_prunes_first() {
     let plan = planned(&full_of_own());
     assert_eq!(words(&plan), ["delete", "create", "wait"]);
     assert_eq!(plan.snapshots[0].reason, plan.steps[0].reason);
 }
 
 #[test]
-fn planning_changes_nothing_and_says_the_same_again() {
+fn planning_changes_nothing_and_gives_the_same_plan_again() {
     let world = TestProvider::weekly(1).holding(&old_weeklies());
     let (before, history) = (inventory(&world), world.history.clone());
     assert_eq!(planned(&world), planned(&world));
@@ -190,7 +190,7 @@ fn planning_changes_nothing_and_says_the_same_again() {
 }
 
 #[test]
-fn i11_a_doubtful_listing_plans_nothing_but_says_why() {
+fn i11_the_plan_for_a_doubtful_listing_changes_nothing_and_gives_the_reason() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.doubt = Some("count says 4, 3 were read".to_owned());
     let plan = planned(&world);
@@ -275,7 +275,7 @@ fn i9_an_answered_create_that_no_listing_shows_yet_is_not_planned_again() {
 }
 
 #[test]
-fn a_long_wait_is_one_step_and_is_not_overslept() {
+fn a_long_wait_is_planned_as_one_step_and_ends_on_time() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.snapshots = TestProvider::weekly(3)
@@ -293,7 +293,7 @@ fn a_long_wait_is_one_step_and_is_not_overslept() {
 }
 
 #[test]
-fn a_plan_that_finds_no_rest_is_broken_off_and_says_so() {
+fn a_plan_that_never_comes_to_rest_is_cut_off_and_says_so() {
     let mut world = TestProvider::weekly(3);
     world.rules.stuck_after = SignedDuration::from_secs(100_000_000);
     world.rules.poll_interval = SignedDuration::from_nanos(1);
@@ -310,7 +310,7 @@ fn a_plan_that_finds_no_rest_is_broken_off_and_says_so() {
 }
 
 #[test]
-fn the_plan_prints_readable_lines_and_no_foreign_name_steers_the_terminal() {
+fn the_plan_prints_readable_lines_and_foreign_names_cannot_control_the_terminal() {
     let mut rows = old_weeklies().to_vec();
     rows.push((9, "mine\u{1b}[2J\u{202e}\n", DONE, "2026-01-01T00:00:00Z"));
     let plan = planned(&TestProvider::weekly(3).holding(&rows));
@@ -351,7 +351,7 @@ web (id 7)
 }
 
 #[test]
-fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
+fn a_plan_without_steps_lists_the_next_create_and_delete() {
     let rows = [
         (1, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
         (2, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z"),
@@ -373,5 +373,5 @@ fn a_plan_at_rest_says_what_is_made_and_what_goes_next() {
             (PlannedAction::Delete, oldest)
         ]
     );
-    assert_eq!(fate(&plan, 1), RetentionVerdict::Keep, "not now");
+    assert_eq!(fate(&plan, 1), RetentionVerdict::Keep, "not deleted now");
 }

@@ -64,8 +64,8 @@ pub struct Rotation {
 pub struct FormerPattern {
     /// The pattern.
     pub pattern: Pattern,
-    /// True if the pattern gives several slots of the schedule in force one name. A snapshot of
-    /// such a name counts as a slot of its own and settles no other.
+    /// True if the pattern gives several slots of the schedule in force the same name. A snapshot
+    /// of such a name counts as a slot of its own and settles no other.
     pub coarse: bool,
 }
 
@@ -106,7 +106,7 @@ pub struct StopServer {
     pub longest: SignedDuration,
 }
 
-/// The action of a due slot when the server holds the limit.
+/// The action of a due slot when the server is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// Delete the oldest own completed snapshot, if the guards permit it.
@@ -256,7 +256,7 @@ impl Rotation {
         Some((slot, due))
     }
 
-    /// Returns until when the slot of this instant may be started; `None`: without end.
+    /// Returns the time until which the slot of this instant may be started; `None` if unlimited.
     pub fn end_of(&self, slot: Timestamp) -> Option<Timestamp> {
         let next = self.schedule.next(slot).map(|next| next.at);
         let late = self
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn own_are_the_names_of_the_pattern_in_force_and_then_of_the_former_ones() {
+    fn own_names_are_those_of_the_pattern_in_force_and_then_of_the_former_patterns() {
         let mut policy = TestProvider::weekly(1).policy;
         let rotation = &mut policy.rotations[0];
         rotation.former = vec![former("w-%Y-%m-%d", false), former("w-%Y", true)];

@@ -46,7 +46,7 @@ fn age(moment: AgeAt) -> SignedDuration {
 }
 
 #[test]
-fn no_id_that_the_forecast_makes_up_is_a_protected_one() {
+fn the_forecast_never_makes_up_a_protected_id() {
     let mut policy = TestProvider::new(vec![rotation("daily", "0 2 * * *", 4)]).policy;
     policy.protected_ids.extend((1..=20).map(SnapshotId::from));
     let got = forecast(&policy, &rules(), time(NOON), 28);
@@ -55,7 +55,7 @@ fn no_id_that_the_forecast_makes_up_is_a_protected_one() {
 }
 
 #[test]
-fn a_snapshot_that_is_begun_at_midnight_is_the_new_days() {
+fn a_snapshot_started_at_midnight_belongs_to_the_new_day() {
     let got = of(vec![rotation("daily", "0 0 * * *", 2)], NOON, 2);
     let days: Vec<_> = got.days.iter().map(names).collect();
     let days = days.iter().map(String::as_str).collect::<Vec<_>>();
@@ -69,7 +69,7 @@ fn a_snapshot_that_is_begun_at_midnight_is_the_new_days() {
 }
 
 #[test]
-fn weekly_and_daily_are_full_when_the_span_begins_and_stay_within_keep() {
+fn weekly_and_daily_start_full_and_end_each_day_within_keep() {
     let weekly = rotation("weekly", "0 3 * * Sun", 2);
     let got = of(vec![weekly, rotation("daily", "0 2 * * *", 2)], NOON, 7);
     assert_eq!(got.until, time("2026-12-02T00:00:00Z"));
@@ -97,7 +97,7 @@ fn weekly_and_daily_are_full_when_the_span_begins_and_stay_within_keep() {
 }
 
 #[test]
-fn the_moments_are_those_just_before_a_create_is_completed_and_just_after_a_delete() {
+fn the_worst_moments_are_just_before_a_create_is_completed_and_just_after_a_delete() {
     let weekly = rotation("weekly", "0 3 * * Sun", 2);
     let got = of(vec![weekly, rotation("daily", "0 2 * * *", 2)], NOON, 14);
     let all = got.recovery;
@@ -116,7 +116,7 @@ fn the_moments_are_those_just_before_a_create_is_completed_and_just_after_a_dele
 }
 
 #[test]
-fn where_keep_adds_up_to_the_limit_the_oldest_goes_before_the_next_is_made() {
+fn if_keep_adds_up_to_the_limit_the_oldest_snapshot_is_deleted_before_the_next_is_created() {
     let weekly = rotation("weekly", "0 3 * * Sun", 3);
     let got = of(vec![weekly, rotation("daily", "0 2 * * *", 2)], NOON, 2);
     let events: Vec<_> = got.events.iter().map(happens).collect();
@@ -127,14 +127,14 @@ fn where_keep_adds_up_to_the_limit_the_oldest_goes_before_the_next_is_made() {
             "26 02:00:00 create daily-2026-11-26: a slot of daily is due, and there is room",
         ]
     );
-    // Until it is completed, only yesterday's is there.
+    // Until the create is completed, only yesterday's snapshot exists.
     let daily = got.rotations[1].recovery;
     assert_eq!(age(daily.oldest.worst), DAY);
     assert_eq!(daily.oldest.worst.at, time("2026-11-26T02:00:00Z"));
 }
 
 #[test]
-fn a_rotation_that_skips_on_a_full_server_is_seen_to_stand_still() {
+fn the_forecast_shows_that_a_rotation_that_skips_on_a_full_server_is_blocked() {
     let mut daily = rotation("daily", "0 2 * * *", 2);
     daily.when_full = WhenFull::Skip;
     let got = of(vec![rotation("weekly", "0 3 * * Sun", 3), daily], NOON, 4);
@@ -144,11 +144,11 @@ fn a_rotation_that_skips_on_a_full_server_is_seen_to_stand_still() {
     assert_eq!(blocked[..3], [line(26), line(27), line(28)]);
     let daily = got.rotations[1].recovery;
     assert!(age(daily.newest.worst) > 4 * DAY, "{daily:?}");
-    assert_eq!(daily.newest.worst.at, got.until, "it only grows");
+    assert_eq!(daily.newest.worst.at, got.until, "the age only grows");
 }
 
 #[test]
-fn in_the_week_of_a_clock_change_each_night_has_its_one_snapshot() {
+fn in_the_week_of_a_clock_change_each_night_has_exactly_one_snapshot() {
     let daily = || within("Europe/Paris", rotation("daily", "30 2 * * *", 2));
     let spring = of(vec![daily()], "2026-03-27T12:00:00Z", 4);
     let made: Vec<_> = spring
@@ -173,7 +173,7 @@ fn in_the_week_of_a_clock_change_each_night_has_its_one_snapshot() {
 }
 
 #[test]
-fn a_monthly_of_the_29th_leaves_february_out_but_in_a_leap_year() {
+fn a_monthly_rotation_on_the_29th_skips_february_except_in_a_leap_year() {
     let monthly = || vec![rotation("monthly", "0 3 29 * *", 1)];
     let common = of(monthly(), "2027-02-01T00:00:00Z", 60);
     let worst = age(common.recovery.newest.worst);
@@ -184,7 +184,7 @@ fn a_monthly_of_the_29th_leaves_february_out_but_in_a_leap_year() {
 }
 
 #[test]
-fn a_yearly_rotation_is_full_too_though_an_hourly_one_stands_beside_it() {
+fn a_yearly_rotation_starts_full_even_beside_an_hourly_rotation() {
     let mut hourly = rotation("hourly", "0 * * * *", 2);
     hourly.pattern = Pattern::new("h-%Y-%m-%d-%H%M", "hourly").expect("a pattern");
     let got = of(vec![rotation("yearly", "0 3 1 1 *", 2), hourly], NOON, 1);
@@ -192,13 +192,13 @@ fn a_yearly_rotation_is_full_too_though_an_hourly_one_stands_beside_it() {
     let hours = ["h-2026-11-25-1100", "h-2026-11-25-1200"];
     assert_eq!(at_start[..2], ["yearly-2025-01-01", "yearly-2026-01-01"]);
     assert_eq!(got.days[0].snapshots.len(), 4);
-    // The slot at this very instant is made, and the second-newest may still be there.
+    // The slot at this exact instant runs, and the second-newest snapshot may still exist.
     assert!(got.snapshots.iter().any(|s| s.name == hours[0]));
     assert!(got.snapshots.iter().any(|s| s.name == hours[1]));
 }
 
 #[test]
-fn splay_moves_what_is_made_and_no_name() {
+fn splay_delays_the_create_but_does_not_change_the_name() {
     let mut daily = rotation("daily", "0 2 * * *", 2);
     daily.splay = SignedDuration::from_mins(20);
     let got = of(vec![daily], NOON, 2);

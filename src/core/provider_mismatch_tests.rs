@@ -19,7 +19,7 @@ fn only_creates(world: &mut TestProvider, weeks: usize) {
 }
 
 #[test]
-fn i19_one_that_regressed_is_kept_for_a_week_and_then_goes_for_a_newer_one() {
+fn i19_a_regressed_snapshot_is_kept_for_a_week_and_then_deleted_for_a_newer_one() {
     let mut world = TestProvider::grown(3, 3);
     world.snapshots[0].status = Status::Failed;
     world.settle(&Status::Completed);
@@ -45,7 +45,7 @@ fn i19_one_that_regressed_is_kept_for_a_week_and_then_goes_for_a_newer_one() {
 }
 
 #[test]
-fn i19_where_more_than_one_regressed_nothing_goes_at_all() {
+fn i19_nothing_is_deleted_if_more_than_one_snapshot_regressed() {
     let mut world = TestProvider::grown(3, 3);
     for row in &mut world.snapshots[..2] {
         row.status = Status::Failed;
@@ -55,7 +55,7 @@ fn i19_where_more_than_one_regressed_nothing_goes_at_all() {
 }
 
 #[test]
-fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_person_looked() {
+fn i19_a_completed_snapshot_listed_under_another_own_name_blocks_until_a_resume() {
     let mut world = TestProvider::grown(3, 3);
     let before = world.snapshots[2].name.clone();
     world.snapshots[2].name = "weekly-2026-01-04".to_owned();
@@ -71,7 +71,7 @@ fn i19_a_completed_one_that_is_listed_under_another_own_name_blocks_until_a_pers
 }
 
 #[test]
-fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_listed_under() {
+fn i1_a_foreign_snapshot_that_is_later_listed_under_an_own_name_is_not_treated_as_own() {
     let mut world = TestProvider::grown(2, 2);
     let foreign = world.make("before-upgrade", Status::Completed);
     world.settle(&Status::Completed);
@@ -95,11 +95,11 @@ fn i1_one_that_was_foreign_is_not_taken_for_an_own_one_by_the_name_that_it_is_li
 }
 
 #[test]
-fn i1_one_that_was_foreign_stays_so_when_it_is_listed_by_its_other_id_alone() {
+fn i1_a_foreign_snapshot_stays_foreign_when_it_is_listed_by_its_other_id_alone() {
     let uuid: SnapshotId = "dddddddd-0000-4000-8000-000000000001"
         .parse()
         .expect("an id");
-    // At first with both ids; later by the other id alone, or with a new one beside it.
+    // Listed with both ids at first; later by the other id alone, or with a new id beside it.
     for (id, other) in [(uuid.clone(), None), (900.into(), Some(uuid.clone()))] {
         let mut world = TestProvider::grown(2, 2);
         let foreign = world.make("golden", Status::Completed);
@@ -127,7 +127,7 @@ fn i1_one_that_was_foreign_stays_so_when_it_is_listed_by_its_other_id_alone() {
 }
 
 #[test]
-fn i19_a_new_one_that_is_dated_far_ahead_is_stored_otherwise_than_asked_for() {
+fn i19_a_new_snapshot_with_a_creation_date_far_in_the_future_blocks_the_server() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
@@ -153,7 +153,7 @@ fn i19_a_new_one_that_is_dated_far_ahead_is_stored_otherwise_than_asked_for() {
 }
 
 #[test]
-fn i19_one_that_was_completed_and_is_listed_as_in_progress_is_not_deleted_as_stuck() {
+fn i19_a_completed_snapshot_later_listed_as_in_progress_is_not_deleted_as_stuck() {
     let mut world = TestProvider::grown(4, 4);
     world.make("other", Status::Completed);
     world.policy.delete_stuck = true;
@@ -170,7 +170,7 @@ fn i19_one_that_was_completed_and_is_listed_as_in_progress_is_not_deleted_as_stu
 }
 
 #[test]
-fn i19_a_resume_after_a_renaming_agrees_to_nothing_else() {
+fn i19_a_resume_that_accepts_a_renamed_snapshot_does_not_agree_to_its_deletion() {
     let mut world = TestProvider::grown(2, 2);
     let own = world.make("weekly-2026-10-25", Status::Completed);
     world.settle(&Status::Completed);
@@ -195,7 +195,7 @@ fn i19_a_resume_after_a_renaming_agrees_to_nothing_else() {
 }
 
 #[test]
-fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() {
+fn i1_a_snapshot_protected_by_its_id_stays_protected_when_the_provider_renumbers_it() {
     let mut world = TestProvider::grown(3, 3);
     let row = &mut world.snapshots[0];
     let (before, name) = (row.id.clone(), row.name.clone());
@@ -218,7 +218,7 @@ fn i1_one_that_was_protected_by_an_id_stays_so_when_the_provider_numbers_anew() 
 }
 
 #[test]
-fn i1_one_of_the_same_name_that_stood_beside_a_protected_one_does_not_inherit_its_protection() {
+fn i1_a_snapshot_listed_beside_a_protected_one_of_the_same_name_does_not_inherit_its_protection() {
     let mut world = TestProvider::grown(3, 3);
     let (before, name) = (
         world.snapshots[0].id.clone(),
@@ -245,7 +245,7 @@ fn i1_one_of_the_same_name_that_stood_beside_a_protected_one_does_not_inherit_it
 }
 
 #[test]
-fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
+fn i2_a_snapshot_seen_in_only_one_listing_permits_no_prune_for_room() {
     let mut rows = vec![(
         1,
         "weekly-2026-11-15",
@@ -259,7 +259,7 @@ fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
     let mut world = TestProvider::weekly(4).holding(&rows);
     world.recorded();
     world.pass(world.rules.settle_window);
-    // A wrong listing shows it, and it fills the server.
+    // A wrong listing shows another own snapshot, which fills the server.
     world.make("weekly-2026-11-16", Status::Completed);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     // A server that holds more than its limit is not pruned for room either.
@@ -275,7 +275,7 @@ fn i2_what_one_listing_alone_has_shown_lets_nothing_be_given_up_for_room() {
 }
 
 #[test]
-fn i19_what_was_gone_for_a_while_and_comes_back_as_failed_was_completed_all_the_same() {
+fn i19_a_completed_snapshot_that_disappears_and_returns_as_failed_has_regressed() {
     for renumbered in [false, true] {
         let mut world = TestProvider::grown(4, 3);
         let rows = std::mem::take(&mut world.snapshots);
@@ -312,7 +312,7 @@ fn i19_what_was_gone_for_a_while_and_comes_back_as_failed_was_completed_all_the_
 }
 
 #[test]
-fn i19_an_own_one_that_is_listed_under_a_foreign_name_blocks_the_server() {
+fn i19_an_own_snapshot_listed_under_a_foreign_name_blocks_the_server() {
     let mut world = TestProvider::grown(3, 3);
     world.snapshots[1].name = "Weekly-2026-11-29".to_owned();
     let step = world.recorded();
@@ -324,7 +324,7 @@ fn i19_an_own_one_that_is_listed_under_a_foreign_name_blocks_the_server() {
 }
 
 #[test]
-fn i19_one_that_regressed_is_no_part_of_what_an_edit_announces() {
+fn i19_a_regressed_snapshot_is_not_among_the_deletions_that_an_edit_announces() {
     let mut world = TestProvider::grown(3, 3);
     world.snapshots[0].status = Status::Failed;
     world.policy.rotations[0].former = vec![former("weekly-%Y-%m-%d", false)];
@@ -336,7 +336,7 @@ fn i19_one_that_regressed_is_no_part_of_what_an_edit_announces() {
 }
 
 #[test]
-fn i19_what_was_completed_and_bears_another_word_for_long_has_regressed() {
+fn i19_a_completed_snapshot_whose_status_stays_unknown_for_long_counts_as_regressed() {
     let mut world = TestProvider::grown(4, 4);
     for index in [0, 1] {
         world.snapshots[index].status = Status::Unknown("archiving".to_owned());
@@ -347,7 +347,7 @@ fn i19_what_was_completed_and_bears_another_word_for_long_has_regressed() {
 }
 
 #[test]
-fn i1_what_an_edit_of_the_pattern_makes_own_was_renamed_by_nobody() {
+fn i1_a_snapshot_that_an_edit_of_the_pattern_makes_own_is_not_taken_for_renamed() {
     let mut world = TestProvider::grown(2, 2);
     let foreign = world.make("backup-2026-11-01", Status::Completed);
     world.settle(&Status::Completed);

@@ -1,4 +1,4 @@
-//! How evenly dates must be spaced, and on which day of the month.
+//! How evenly dates must be spaced, and which day of the month a monthly schedule gets.
 
 use jiff::SignedDuration;
 
@@ -6,7 +6,7 @@ use super::recognise;
 use super::tests::{found, rows, said};
 
 #[test]
-fn a_step_of_twice_the_unit_is_a_missed_one_and_a_longer_step_is_not() {
+fn a_gap_of_two_units_counts_as_one_missed_date_but_a_longer_gap_rejects_the_schedule() {
     let week = ["a-2026-11-01", "a-2026-11-08", "a-2026-11-22"];
     assert_eq!(
         said(&found(&week)),
@@ -17,7 +17,7 @@ fn a_step_of_twice_the_unit_is_a_missed_one_and_a_longer_step_is_not() {
 }
 
 #[test]
-fn hours_divide_the_day_lie_evenly_and_begin_a_quarter_of_an_hour_apart_at_most() {
+fn hourly_steps_divide_the_day_are_even_and_vary_by_at_most_a_quarter_of_an_hour() {
     let every = |wanted: &str| vec![format!("hourly h-%Y-%m-%d-%H%M [{wanted}] keep 3")];
     for (times, wanted) in [
         (["0400", "0615", "0800"], every("0 */2 * * *")),
@@ -33,7 +33,7 @@ fn hours_divide_the_day_lie_evenly_and_begin_a_quarter_of_an_hour_apart_at_most(
 }
 
 #[test]
-fn a_word_outweighs_a_shared_weekday_but_not_days_that_differ() {
+fn a_word_in_the_name_outweighs_a_shared_weekday_but_not_differing_weekdays() {
     assert_eq!(
         said(&found(&["daily-2026-11-15", "daily-2026-11-22"])),
         ["daily daily-%Y-%m-%d [0 3 * * *] keep 2"]
@@ -43,13 +43,13 @@ fn a_word_outweighs_a_shared_weekday_but_not_days_that_differ() {
 }
 
 #[test]
-fn a_month_s_name_takes_the_day_on_which_all_were_made_if_each_month_has_it() {
+fn a_monthly_schedule_uses_the_day_of_creation_if_all_share_it_and_every_month_has_it() {
     let day = |first: &str, second: &str| {
         let made = [format!("{first}T02:00:00Z"), format!("{second}T02:00:00Z")];
         let made = made.each_ref().map(String::as_str);
         let names = ["full-2026-09", "full-2026-10"];
         let found = recognise(&rows(&names, &made));
-        found.into_iter().next().expect("one").schedule
+        found.into_iter().next().expect("a rotation").schedule
     };
     for (first, second, wanted) in [
         ("2026-09-15", "2026-10-15", "0 2 15 * *"),
@@ -64,14 +64,14 @@ fn a_month_s_name_takes_the_day_on_which_all_were_made_if_each_month_has_it() {
 }
 
 #[test]
-fn months_go_on_across_the_turn_of_the_year() {
+fn monthly_dates_continue_across_the_turn_of_the_year() {
     let names = ["full-2025-11", "full-2025-12", "full-2026-01"];
     let one = "monthly full-%Y-%m [0 3 1 * *] keep 3";
     assert_eq!(said(&found(&names)), [one]);
 }
 
 #[test]
-fn the_interval_is_about_the_time_from_one_to_the_next() {
+fn the_interval_is_roughly_the_time_between_consecutive_snapshots() {
     for (names, days) in [
         (["a-2026-11-21", "a-2026-11-22"], 1),
         (["a-2026-11-15", "a-2026-11-22"], 7),

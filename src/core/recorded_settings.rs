@@ -13,7 +13,7 @@ use super::snapshot::SnapshotId;
 /// A rotation's terms, as recorded in the trail.
 #[expect(
     missing_docs,
-    reason = "the fields bear the names that the policy file gives them"
+    reason = "the fields have the names of the policy file's keys"
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationTerms {
@@ -110,8 +110,8 @@ fn key(
     }
 }
 
-/// FNV-1a. The hash is the same on every host and in every version, since the trail is read by
-/// others later.
+/// FNV-1a. The hash is the same on every host and in every version, since other hosts
+/// and versions may read the trail later.
 pub(super) struct Fnv(pub(super) u64);
 
 impl Default for Fnv {
@@ -130,7 +130,7 @@ impl Fnv {
 
     fn add(&mut self, text: &impl fmt::Display) {
         let added = write!(self, "{text}");
-        debug_assert!(added.is_ok(), "a hash takes everything");
+        debug_assert!(added.is_ok(), "a hash accepts any text");
     }
 
     pub(super) fn bytes(&mut self, bytes: impl IntoIterator<Item = u8>) {
@@ -153,7 +153,7 @@ mod tests {
     use crate::core::test_provider::{TestProvider, former};
 
     #[test]
-    fn terms_that_a_record_gives_back_are_those_of_the_policy() {
+    fn terms_read_back_from_a_record_equal_those_of_the_policy() {
         let mut policy = TestProvider::weekly(3).policy;
         policy
             .protected_names
@@ -164,7 +164,7 @@ mod tests {
         let terms = RotationTerms::of(&policy, &policy.rotations[0]);
         assert_eq!(terms.key(), of(&policy));
         let json = serde_json::to_string(&terms).expect("plain data");
-        let read: RotationTerms = serde_json::from_str(&json).expect("the same");
+        let read: RotationTerms = serde_json::from_str(&json).expect("terms");
         assert_eq!(read.key(), of(&policy));
 
         let before = of(&policy);

@@ -98,7 +98,7 @@ pub fn recovery(
     }
 }
 
-/// The extremes so far; of equal ones the first stays.
+/// The extremes so far; of equal ages the first is kept.
 #[derive(Default)]
 struct AgeTracker {
     newest_least: Option<AgeAt>,
@@ -110,7 +110,7 @@ struct AgeTracker {
 }
 
 impl AgeTracker {
-    /// Adds a time from `start` to `end` in which nothing changed.
+    /// Adds a period from `start` to `end` in which nothing changed.
     fn span(&mut self, start: Timestamp, end: Timestamp, there: &BTreeSet<(Timestamp, usize)>) {
         let (Some((oldest, _)), Some((newest, _))) = (there.first(), there.last()) else {
             self.empty = self.empty.or(Some(start));
@@ -166,8 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_worst_just_before_the_next_is_completed_and_the_oldest_just_after_one_is_deleted()
-     {
+    fn the_newest_age_is_worst_just_before_a_completion_and_the_oldest_age_just_after_a_deletion() {
         // Made every 24 hours, completed an hour later; the older one is deleted an hour after
         // that.
         let points = [
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_with_nothing_to_go_back_to_is_the_worst_of_all() {
+    fn a_moment_without_a_recovery_point_is_the_worst_of_all() {
         let found = recovery([usable(2, 3, None)], at(0), at(10));
         assert_eq!(hours(found.newest.best), (Some(1), 3));
         assert_eq!(hours(found.oldest.best), (Some(8), 10));
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_gone_before_or_comes_after_the_span_counts_for_nothing() {
+    fn snapshots_deleted_before_the_span_or_completed_after_it_do_not_count() {
         let points = [usable(-9, -8, Some(0)), usable(9, 10, None)];
         let found = recovery(points, at(0), at(10));
         assert_eq!(hours(found.newest.best), (None, 0));
@@ -201,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_when_the_span_ends_was_there_to_its_end() {
+    fn a_snapshot_deleted_at_the_end_of_the_span_counts_until_then() {
         let found = recovery([usable(-2, -1, Some(10))], at(0), at(10));
         assert_eq!(hours(found.newest.worst), (Some(12), 10));
     }
 
     #[test]
-    fn one_that_comes_at_the_instant_when_another_goes_leaves_no_gap() {
+    fn a_completion_at_the_instant_of_a_deletion_leaves_no_gap() {
         let points = [usable(-2, -1, Some(5)), usable(4, 5, None)];
         let found = recovery(points, at(0), at(10));
         assert_eq!(hours(found.newest.worst), (Some(7), 5));

@@ -1,4 +1,4 @@
-//! Each verdict.
+//! Tests of each verdict.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ fn judged(world: &mut TestProvider) -> Vec<SnapshotVerdict> {
 }
 
 #[test]
-fn i2_the_newest_is_kept_beside_those_within_keep_and_the_oldest_is_surplus() {
+fn i2_the_newest_snapshot_and_those_within_keep_are_kept_and_the_oldest_is_surplus() {
     let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     let found = judged(&mut world);
     let now: Vec<_> = found.iter().map(|v| v.fate).collect();
@@ -50,14 +50,14 @@ fn i2_the_newest_is_kept_beside_those_within_keep_and_the_oldest_is_surplus() {
     let found = judged(&mut world);
     assert_eq!(found[0].reason, "beyond keep = 2 of weekly");
     assert_eq!(found[1].reason, "within keep = 2 of weekly");
-    // Everything that goes in turn is reported at once.
+    // Snapshots that are deleted one after another are all surplus from the start.
     world.policy.rotations[0].keep = 1;
     let all = [(1, Surplus), (2, Surplus), (3, Newest)];
     assert_eq!(fates(&mut world), all);
 }
 
 #[test]
-fn i1_foreign_and_protected_ones_say_so_whatever_their_state() {
+fn i1_foreign_and_protected_snapshots_get_that_verdict_whatever_their_status() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world = TestProvider::weekly(1).holding(&[
         (1, "by-hand", Status::Failed, "2026-11-01T03:00:00Z"),
@@ -76,7 +76,7 @@ fn i1_foreign_and_protected_ones_say_so_whatever_their_state() {
 }
 
 #[test]
-fn an_unfinished_one_is_in_progress_until_it_is_stuck() {
+fn an_unfinished_snapshot_is_in_progress_until_it_is_stuck() {
     let rows = [(
         1,
         "weekly-2026-11-22",
@@ -97,7 +97,7 @@ fn an_unfinished_one_is_in_progress_until_it_is_stuck() {
 }
 
 #[test]
-fn i11_an_undocumented_status_and_an_odd_date_are_kept_and_named() {
+fn i11_snapshots_with_an_undocumented_status_or_an_odd_date_are_kept_and_the_reason_says_why() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world = TestProvider::weekly(1).holding(&[
         (1, "weekly-2026-11-01", odd, "2026-11-01T03:00:00Z"),
@@ -120,7 +120,7 @@ fn i11_an_undocumented_status_and_an_odd_date_are_kept_and_named() {
 }
 
 #[test]
-fn a_failed_one_says_whether_it_is_outlived() {
+fn the_verdict_of_a_failed_snapshot_says_whether_a_newer_snapshot_is_completed() {
     let mut world = TestProvider::weekly(3).holding(&[
         (
             1,
@@ -145,7 +145,7 @@ fn a_failed_one_says_whether_it_is_outlived() {
 }
 
 #[test]
-fn the_older_copy_of_a_slot_is_a_copy_and_takes_no_place_of_keep() {
+fn the_older_snapshot_of_a_slot_is_a_copy_and_does_not_count_toward_keep() {
     let mut world = TestProvider::weekly(2).holding(&[
         (1, "weekly-2026-11-08", DONE, "2026-11-08T03:00:00Z"),
         (2, "weekly-2026-11-15", DONE, "2026-11-15T03:05:00Z"),
@@ -156,7 +156,7 @@ fn the_older_copy_of_a_slot_is_a_copy_and_takes_no_place_of_keep() {
 }
 
 #[test]
-fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
+fn a_verdict_is_one_json_object_with_the_same_words_as_the_table() {
     let mut world = TestProvider::weekly(1).holding(&[(1, "by-hand", DONE, "yesterday")]);
     let json = serde_json::to_value(&judged(&mut world)[0]).expect("JSON");
     assert_eq!(
@@ -183,7 +183,7 @@ fn a_verdict_is_one_json_object_and_its_words_are_those_of_the_table() {
 }
 
 #[test]
-fn what_is_about_to_be_restored_is_protected_and_says_so() {
+fn a_snapshot_that_is_about_to_be_restored_is_protected_and_the_reason_says_so() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.record(&ServerEvent::CreateIntent {
         rotation: String::new(),
@@ -203,7 +203,7 @@ fn what_is_about_to_be_restored_is_protected_and_says_so() {
 }
 
 #[test]
-fn only_a_completed_copy_of_the_very_slot_that_stays_makes_another_one_a_copy() {
+fn a_snapshot_is_a_copy_only_beside_a_completed_and_dated_snapshot_of_the_same_slot() {
     let name = "weekly-2026-11-08";
     let newest = || (9, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
     let later = "2026-11-08T03:05:00Z";

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Longest name of the provider's or the trail's that a text repeats, in characters.
+/// Longest name from the provider or the trail that a text shows, in characters.
 pub const NAME_SHOWN: usize = 120;
 
 /// Returns `text` in one line. Characters that could control a terminal or change the reading
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_or_turns_the_text_is_escaped() {
+    fn characters_that_control_a_terminal_or_reverse_text_are_escaped() {
         assert_eq!(printable("a\r\n\tb", 100), "a\\r\\n\\tb");
         assert_eq!(printable("\u{1b}]0;x\u{7}", 100), "\\u{1b}]0;x\\u{7}");
         assert_eq!(printable("\u{9b}31m", 100), "\\u{9b}31m");
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cut_falls_between_characters_and_shows() {
+    fn long_text_is_cut_between_characters_and_the_cut_is_marked() {
         assert_eq!(printable("abc", 3), "abc");
         assert_eq!(printable("abcd", 3), "abc…");
         assert_eq!(printable("äöüß", 3), "äöü…");
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_of_a_text_that_is_too_long_stay() {
+    fn a_shortened_text_keeps_both_of_its_ends() {
         assert_eq!(shortened("it fits", 7), "it fits");
         let cut = shortened("the disk is full of old logs: make room", 24);
         assert_eq!(cut, "the disk is… s: make room");

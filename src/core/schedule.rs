@@ -173,7 +173,7 @@ impl Schedule {
             };
             let at = self.place(local)?;
             match found {
-                // Of several slots on one instant only the last exists.
+                // Of several slots at one instant only the last exists.
                 Some(slot) if at > slot.at => return Some(slot),
                 _ if now < at => found = Some(Slot { local, at }),
                 _ => {}
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_at_the_very_start_of_the_spring_gap_is_the_first_instant_after_it_too() {
+    fn a_slot_at_the_start_of_the_spring_gap_also_runs_at_the_first_instant_after_it() {
         let got = slots("0 2 * * *", "Europe/Paris", "2026-03-28T12:00:00Z", 2);
         assert_eq!(
             got,
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn between_two_slots_the_expression_is_walked_but_once() {
+    fn between_two_slots_the_expression_is_walked_only_once() {
         let slot = "2026-11-24T03:00:00Z".parse().expect("time");
         let later = |hours| slot + SignedDuration::from_hours(hours);
         let ways: [fn(&Schedule, Timestamp) -> Option<Slot>; 2] =
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn six_fields_begin_with_seconds_and_nicknames_are_known() {
+    fn six_fields_begin_with_seconds_and_nicknames_are_accepted() {
         let got = slots("30 0 3 * * Sun", "UTC", "2026-11-24T00:00:00Z", 1);
         assert_eq!(got, ["2026-11-29T03:00:30 = 2026-11-29T03:00:30Z"]);
         let got = slots("@daily", "UTC", "2026-11-24T00:00:00Z", 1);
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_day_comes_every_fourth_year() {
+    fn a_schedule_on_a_leap_day_fires_every_fourth_year() {
         let got = slots("0 3 29 2 *", "UTC", "2026-11-24T00:00:00Z", 2);
         assert_eq!(
             got,

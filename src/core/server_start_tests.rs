@@ -33,7 +33,7 @@ fn a_create_that_is_refused_is_followed_by_the_start() {
 }
 
 #[test]
-fn what_keeps_the_create_from_being_sent_starts_the_server_at_once() {
+fn the_server_is_started_at_once_if_its_create_cannot_be_sent() {
     let mut world = world();
     stop(&mut world);
     world.doubt = Some("count differs from the rows".to_owned());
@@ -50,13 +50,13 @@ fn what_keeps_the_create_from_being_sent_starts_the_server_at_once() {
 }
 
 #[test]
-fn a_start_follows_a_downtime_that_lasts_too_long_though_the_snapshot_is_not_over() {
+fn a_server_that_is_stopped_for_too_long_is_started_although_its_snapshot_is_unfinished() {
     let mut world = world();
     stop(&mut world);
     create(&mut world, Status::InProgress);
     world.pass(15 * MINUTE);
     assert_eq!(starts(&world.recorded()), Some(true));
-    // The wall clock counts too: processes that restart repeatedly wait no longer.
+    // The wall clock counts too, so that repeated restarts don't prolong the downtime.
     let mut world = self::world();
     stop(&mut world);
     create(&mut world, Status::InProgress);
@@ -79,7 +79,7 @@ fn again(world: &mut TestProvider) {
 }
 
 #[test]
-fn the_next_process_goes_on_with_the_same_stop() {
+fn the_next_process_continues_the_same_stop() {
     let mut world = world();
     assert!(is_stop(&world.recorded()));
     intend_stop(&mut world);
@@ -90,7 +90,7 @@ fn the_next_process_goes_on_with_the_same_stop() {
 }
 
 #[test]
-fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_says_since_when() {
+fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_gives_the_error() {
     let mut world = world();
     stop(&mut world);
     let id = create(&mut world, Status::InProgress);
@@ -125,7 +125,7 @@ fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_says_since_w
 }
 
 #[test]
-fn a_start_without_an_answer_is_believed_after_the_settle_window_alone() {
+fn an_unanswered_start_is_confirmed_only_after_the_settle_window() {
     let mut world = world();
     stop(&mut world);
     let id = create(&mut world, Status::InProgress);
@@ -139,7 +139,7 @@ fn a_start_without_an_answer_is_believed_after_the_settle_window_alone() {
 }
 
 #[test]
-fn the_start_is_owed_without_a_policy_and_without_a_listing() {
+fn the_start_is_owed_even_without_a_policy_or_a_listing() {
     let mut world = world();
     stop(&mut world);
     let stopped = Some(&PowerState::Stopped);
@@ -202,7 +202,7 @@ fn a_server_whose_hold_is_over_is_started_and_gets_no_create() {
 }
 
 #[test]
-fn a_stopped_server_that_after_released_gets_no_create_even_if_a_failed_before_would_do() {
+fn a_stopped_server_released_by_its_after_hook_gets_no_create_even_with_on_failure_continue() {
     let mut world = hooked::world();
     world.policy.rotations[0].stop = Some(Box::new(stop_server()));
     let hooks = world.policy.rotations[0].hooks.as_mut().map(Arc::make_mut);
@@ -269,7 +269,7 @@ fn a_resume_that_ends_a_pause_gives_up_no_start() {
 }
 
 #[test]
-fn i20_a_slot_that_is_replaced_while_its_server_is_being_stopped_starts_it_at_once() {
+fn i20_a_server_being_stopped_is_started_at_once_if_the_next_slot_replaces_its_slot() {
     for seen in [false, true] {
         let mut world = world();
         assert!(is_stop(&world.recorded()));
@@ -291,7 +291,7 @@ fn i20_on_a_blocked_server_the_start_follows_the_completed_snapshot() {
     let mut world = world();
     stop(&mut world);
     let id = create(&mut world, Status::InProgress);
-    // The server is renamed meanwhile, so nothing is settled any more.
+    // The policy's name for the server changes meanwhile, so no slot is settled any more.
     world.policy.name = Some("another".to_owned());
     assert_eq!(starts(&world.recorded()), None);
     complete(&mut world, &id);
@@ -307,12 +307,12 @@ fn i20_a_service_that_ends_while_a_stop_may_still_take_effect_says_so() {
     world.pass(6 * MINUTE);
     start(&mut world, Outcome::Done);
     let _still = runs(&mut world);
-    let (_, said) = world.history.left_stopped().expect("it is told");
+    let (_, said) = world.history.left_stopped().expect("a message");
     assert!(said.contains("may still take effect"), "{said}");
 }
 
 #[test]
-fn i20_an_edit_shortens_no_watch_for_a_stop_that_may_still_take_effect() {
+fn i20_an_edit_does_not_shorten_the_watch_for_a_stop_that_may_still_take_effect() {
     for policy_stays in [true, false] {
         let mut world = world();
         assert!(is_stop(&world.recorded()));
@@ -325,7 +325,7 @@ fn i20_an_edit_shortens_no_watch_for_a_stop_that_may_still_take_effect() {
             let active = Some(&PowerState::Active);
             next_power_step(policy, &world.history, &world.rules, active, world.now)
         };
-        // Beyond the settle window, and within the longest downtime of the policy before.
+        // After the settle window, but within the longest downtime of the previous policy.
         let _still = runs(&mut world);
         world.pass(11 * MINUTE);
         assert_eq!(step(&world), None);

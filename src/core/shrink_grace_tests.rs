@@ -7,12 +7,12 @@ use crate::core::server_history::HookLease;
 use crate::core::test_provider::*;
 
 #[test]
-fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it() {
+fn i19_a_smaller_keep_deletes_after_its_grace_unless_the_edit_is_undone() {
     for undone in [true, false] {
         let mut world = TestProvider::grown(3, 3);
         world.policy.rotations[0].keep = 1;
         let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
-            panic!("it rests");
+            panic!("the server must be idle");
         };
         assert_eq!(until, world.now.wall + world.rules.shrink_grace);
         let said = world.shrink().expect("an alert").to_owned();
@@ -33,7 +33,7 @@ fn i19_a_smaller_keep_goes_when_its_grace_is_over_and_an_undone_edit_cancels_it(
 }
 
 #[test]
-fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
+fn i19_a_spent_payment_does_not_reduce_a_shrink() {
     let mut world = TestProvider::grown(3, 5);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
@@ -45,7 +45,7 @@ fn i19_a_payment_that_is_spent_takes_nothing_out_of_a_shrink() {
 }
 
 #[test]
-fn i19_a_resume_that_ends_a_pause_agrees_to_nothing_and_the_grace_begins_anew() {
+fn i19_a_resume_that_ends_a_pause_agrees_to_no_deletion_but_a_second_resume_does() {
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
@@ -95,7 +95,7 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
 }
 
 #[test]
-fn i19_a_pause_puts_a_shrink_off_by_its_own_length() {
+fn i19_a_pause_delays_a_shrink_by_the_length_of_the_pause() {
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
@@ -105,7 +105,7 @@ fn i19_a_pause_puts_a_shrink_off_by_its_own_length() {
     world.pass(5 * MINUTE);
     world.record(&ServerEvent::Resumed { by: None });
     let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
-        panic!("it rests");
+        panic!("the server must be idle");
     };
     assert_eq!(until, world.now.wall + grace / 2);
 }
@@ -121,7 +121,7 @@ fn full_and_shrunk() -> TestProvider {
 }
 
 #[test]
-fn i19_what_is_announced_for_a_time_goes_for_no_payment_before() {
+fn i19_an_announced_snapshot_is_not_deleted_for_a_payment_before_its_announced_time() {
     let mut world = TestProvider::grown(4, 4);
     world.rules.shrink_grace = 2 * WEEK;
     world.policy.rotations[0].keep = 3;
@@ -143,7 +143,7 @@ fn i19_what_is_announced_for_a_time_goes_for_no_payment_before() {
 }
 
 #[test]
-fn i19_on_a_full_server_a_slot_takes_the_oldest_that_is_announced_and_its_snapshot_the_place() {
+fn i19_a_due_slot_on_a_full_server_uses_the_place_of_the_oldest_announced_snapshot() {
     let mut world = full_and_shrunk();
     let said = world.shrink().expect("an alert");
     assert!(said.contains("3 snapshots beyond keep = 2"), "{said}");
@@ -165,7 +165,7 @@ fn i19_on_a_full_server_a_slot_takes_the_oldest_that_is_announced_and_its_snapsh
 }
 
 #[test]
-fn i19_an_announcement_that_was_used_up_passes_on_once() {
+fn i19_a_used_announcement_passes_to_only_one_other_snapshot() {
     let mut world = full_and_shrunk();
     world.pass(WEEK);
     world.settle(&Status::Completed);
@@ -180,7 +180,7 @@ fn i19_an_announcement_that_was_used_up_passes_on_once() {
 }
 
 #[test]
-fn i19_an_announcement_passes_on_only_when_the_slot_that_used_it_up_has_its_snapshot() {
+fn i19_a_used_announcement_passes_on_only_once_the_slot_that_used_it_has_its_snapshot() {
     let mut world = full_and_shrunk();
     world.pass(WEEK);
     world.settle(&Status::Failed);
@@ -195,7 +195,7 @@ fn i19_an_announcement_passes_on_only_when_the_slot_that_used_it_up_has_its_snap
 }
 
 #[test]
-fn i19_a_clock_that_is_ahead_after_a_restart_ends_no_grace() {
+fn i19_a_clock_that_is_ahead_after_a_restart_does_not_end_the_grace() {
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);

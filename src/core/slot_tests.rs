@@ -9,7 +9,7 @@ use crate::core::newest_slot_completion::all_settled;
 use crate::core::policy::FormerPattern;
 use crate::core::test_provider::*;
 
-/// Gives the rotation another pattern; the old one stays known.
+/// Gives the rotation another pattern; the old one becomes a former pattern.
 fn rename(world: &mut TestProvider) {
     let pattern =
         crate::core::name_pattern::Pattern::new("new-%Y-%m-%d", "weekly").expect("a pattern");
@@ -31,7 +31,7 @@ fn alerts(world: &TestProvider) -> Vec<AlertKind> {
 }
 
 #[test]
-fn an_open_slot_goes_on_under_the_name_of_a_new_pattern() {
+fn an_unsettled_slot_continues_under_the_name_of_a_new_pattern() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     rename(&mut world);
@@ -50,7 +50,7 @@ fn an_open_slot_goes_on_under_the_name_of_a_new_pattern() {
 }
 
 #[test]
-fn an_open_slot_goes_on_when_only_the_wording_of_its_schedule_changes() {
+fn an_unsettled_slot_continues_when_only_the_wording_of_its_schedule_changes() {
     let mut world = TestProvider::weekly(3);
     let wording = world.policy.rotations[0].schedule.text().to_owned();
     world.recorded();
@@ -61,7 +61,7 @@ fn an_open_slot_goes_on_when_only_the_wording_of_its_schedule_changes() {
 }
 
 #[test]
-fn an_open_slot_that_a_new_schedule_lacks_is_skipped_with_an_alert_until_the_next_snapshot() {
+fn an_unsettled_slot_that_a_new_schedule_lacks_is_skipped_with_an_alert_until_the_next_snapshot() {
     let week = SignedDuration::from_hours(24 * 7);
     let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
@@ -81,7 +81,7 @@ fn an_open_slot_that_a_new_schedule_lacks_is_skipped_with_an_alert_until_the_nex
 }
 
 #[test]
-fn a_slot_that_became_due_before_an_edit_was_noticed_counts_unless_it_was_judged() {
+fn a_slot_due_before_an_edit_was_noticed_counts_only_if_slots_were_last_judged_before_it() {
     for (judged, made) in [(None, 0), (Some(0), 0), (Some(-24 * 7), 1)] {
         let mut world = TestProvider::weekly(3);
         world.settle(&DONE);
@@ -97,7 +97,7 @@ fn a_slot_that_became_due_before_an_edit_was_noticed_counts_unless_it_was_judged
 }
 
 #[test]
-fn a_first_slot_that_the_next_one_overtakes_is_not_said_to_have_changed() {
+fn a_first_slot_that_the_next_slot_overtakes_is_reported_as_superseded() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.pass(SignedDuration::from_hours(24 * 7));
@@ -131,7 +131,7 @@ fn a_slot_whose_snapshot_completes_after_the_pattern_changed_is_settled() {
 }
 
 #[test]
-fn i9_a_slot_that_is_made_does_not_run_again_under_another_name_after_a_clock_is_set_back() {
+fn i9_a_completed_slot_does_not_run_again_under_a_new_name_after_the_clock_is_set_back() {
     let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(24 * 7));
@@ -146,7 +146,7 @@ fn i9_a_slot_that_is_made_does_not_run_again_under_another_name_after_a_clock_is
 }
 
 #[test]
-fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
+fn a_slot_is_given_up_after_temporary_refusals_only_if_all_tries_count() {
     let name = "weekly-2026-11-22";
     for count_all in [false, true] {
         let mut world = TestProvider::weekly(3);
@@ -185,7 +185,7 @@ fn refusals_for_now_give_a_slot_up_only_where_all_tries_count() {
 }
 
 #[test]
-fn a_create_that_came_too_fast_waits_for_one_interval_alone_and_of_a_long_wait_people_hear() {
+fn a_rate_limited_create_waits_only_one_poll_interval_and_a_long_wait_raises_an_alert() {
     let name = "weekly-2026-11-22";
     for (hindrance, pause, waiting) in [
         (
@@ -238,7 +238,7 @@ fn a_create_that_came_too_fast_waits_for_one_interval_alone_and_of_a_long_wait_p
 }
 
 #[test]
-fn once_counts_its_own_tries_alone() {
+fn once_counts_only_the_tries_of_its_own_process() {
     let name = "weekly-2026-11-22";
     let mut world = TestProvider::weekly(3);
     world.recorded();
@@ -266,7 +266,7 @@ fn once_counts_its_own_tries_alone() {
 }
 
 #[test]
-fn a_slot_at_the_very_instant_its_rotation_came_under_care_is_its_to_run_while_it_is_the_newest() {
+fn a_slot_due_at_the_instant_its_rotation_was_added_counts_only_while_it_is_the_newest() {
     for looked_at_in_time in [true, false] {
         let mut world = TestProvider::new(vec![rotation("daily", "0 4 * * *", 3)]);
         let added = ServerEvent::RotationAdded {
@@ -287,7 +287,7 @@ fn a_slot_at_the_very_instant_its_rotation_came_under_care_is_its_to_run_while_i
 }
 
 #[test]
-fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one() {
+fn all_is_settled_if_each_newest_due_slot_has_or_had_a_completed_snapshot() {
     let newest = || (1, "weekly-2026-11-22", DONE, "2026-11-22T03:00:00Z");
     let settled = |world: &TestProvider| {
         let inventory = Inventory {
@@ -322,7 +322,7 @@ fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one(
     one_of_two.policy.rotations.push(daily);
     assert!(!settled(&one_of_two));
 
-    // Slots that became due since its start are not required.
+    // Slots that became due after the start of `once` are not required.
     let mut due_since = TestProvider::weekly(3).holding(&[newest()]);
     due_since.rules.due_until = Some(due_since.now.wall);
     due_since.pass(SignedDuration::from_hours(24 * 7));
@@ -330,7 +330,7 @@ fn all_is_settled_when_each_newest_due_slot_has_a_completed_snapshot_or_had_one(
 }
 
 #[test]
-fn a_splay_moves_when_a_slot_is_due_and_its_catch_up_but_not_its_name() {
+fn a_splay_shifts_the_due_time_and_the_catch_up_of_a_slot_but_not_its_name() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     let splay = 90 * MINUTE;
     world.policy.rotations[0].splay = splay;
@@ -352,11 +352,11 @@ fn a_splay_moves_when_a_slot_is_due_and_its_catch_up_but_not_its_name() {
 }
 
 #[test]
-fn i15_slots_missed_after_a_clock_that_was_ahead_was_put_right_are_recorded() {
+fn i15_missed_slots_are_recorded_after_a_clock_that_was_ahead_is_corrected() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 2)]);
     world.settle(&DONE);
     let right = world.now;
-    // The clock leaps, and it ends more days than are noted one by one.
+    // The clock leaps ahead, and more daily slots end than are stored one by one.
     world.now.wall += SignedDuration::from_hours(24 * 90);
     for _ in 0..10 {
         world.pass(SignedDuration::from_hours(24));

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_status_bears_the_providers_word_and_one_that_failed_has_two() {
+    fn each_status_keeps_the_word_of_the_provider_and_error_means_failed() {
         for word in ["completed", "in_progress", "failed", "archiving"] {
             assert_eq!(Status::parse(word).word(), word);
         }

@@ -1,4 +1,4 @@
-//! Reports how late a snapshot was taken after its slot. Its name has the slot's time, so a person
+//! Reports how long after its slot a snapshot was taken. Its name has the slot's time, so a person
 //! who restores by name must be told the time of the data.
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,10 +7,10 @@ use super::decide::DecisionContext;
 use super::policy::{OwnSlot, Rotation};
 use super::snapshot::Snapshot;
 
-/// Up to this a snapshot counts as in time: a splay, a retry, a busy hour.
+/// Longest delay at which a snapshot still counts as on time: a splay, a retry, a busy hour.
 const IN_TIME: SignedDuration = SignedDuration::from_hours(1);
 
-/// Returns how long after its slot a snapshot was taken, in words; `None` if it was in time.
+/// Returns how long after its slot a snapshot was taken, in words; `None` if it was on time.
 fn late(slot: Timestamp, taken: Timestamp) -> Option<String> {
     let late = taken.duration_since(slot);
     let hours = late.as_hours();
@@ -37,7 +37,7 @@ pub fn description(rotation: &Rotation, slot: Timestamp, now: Timestamp) -> Stri
 }
 
 impl DecisionContext<'_> {
-    /// Returns how late this own snapshot was taken, if it was.
+    /// Returns how late this own snapshot was taken; `None` if it was on time or that is unknown.
     pub(super) fn lateness(&self, snapshot: &Snapshot, place: OwnSlot) -> Option<String> {
         let rotation = &self.policy.rotations[place.rotation];
         let noted = self.history.slot(&rotation.name, &snapshot.name);
@@ -63,7 +63,7 @@ mod tests {
     use crate::core::test_provider::*;
 
     #[test]
-    fn a_description_says_the_slot_and_how_late_it_was_run() {
+    fn a_description_states_the_slot_and_how_late_the_snapshot_was_taken() {
         let rotation = rotation("weekly", "0 3 * * Sun", 3);
         let slot = time("2026-11-22T03:00:00Z");
         for (now, said) in [
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_that_was_taken_late_says_so_also_where_the_trail_does_not_know_its_slot() {
+    fn a_late_snapshot_is_reported_as_late_even_if_the_trail_has_no_record_of_its_slot() {
         let world = TestProvider::weekly(3).holding(&[
             (1, "weekly-2026-11-15", DONE, "2026-11-15T03:20:00Z"),
             (2, "weekly-2026-11-22", DONE, "2026-11-24T03:20:00Z"),
@@ -104,7 +104,7 @@ mod tests {
             .own()
             .map(|(s, place)| server.lateness(s, place))
             .collect();
-        // The third snapshot belongs to no slot: its name has the time at which it was taken.
+        // The third snapshot belongs to no slot: the schedule has none on the date in its name.
         assert_eq!(late, [None, Some("taken 2 d later".to_owned()), None]);
     }
 }

@@ -9,7 +9,7 @@ use crate::core::event::RecordedAt;
 use crate::core::test_provider::*;
 
 #[test]
-fn i9_a_create_without_an_answer_is_looked_for_and_adopted() {
+fn i9_the_snapshot_of_an_unanswered_create_is_looked_for_and_adopted() {
     let mut world = TestProvider::weekly(3);
     while let Step::Record(event) = world.step() {
         world.record(&event);
@@ -29,7 +29,7 @@ fn i9_a_create_without_an_answer_is_looked_for_and_adopted() {
 }
 
 #[test]
-fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
+fn i9_a_lost_create_is_sent_again_only_after_the_settle_window_and_the_retry_pause() {
     let mut world = TestProvider::weekly(3);
     while let Step::Record(event) = world.step() {
         world.record(&event);
@@ -46,7 +46,7 @@ fn i9_only_after_the_settle_window_and_the_pause_is_a_lost_create_sent_again() {
 }
 
 #[test]
-fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done() {
+fn i5_an_unanswered_delete_is_retried_for_the_same_id_and_nothing_else_is_done() {
     let mut world = TestProvider::weekly(2).holding(&old_weeklies());
     while !matches!(world.step(), Step::Delete { .. }) {
         match world.step() {
@@ -77,7 +77,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     world.pass(8 * MINUTE);
     assert!(
         matches!(world.step(), Step::Wait { .. }),
-        "the first try may still have its effect, whatever a second one's answer says"
+        "the first call may still take effect, whatever the answer to a second one is"
     );
     world.pass(2 * MINUTE);
     assert!(matches!(
@@ -86,7 +86,7 @@ fn i5_an_unanswered_delete_is_repeated_for_the_same_id_and_nothing_else_is_done(
     ));
     world.policy.rotations[0].keep = 4;
     let Step::Record(changed) = world.step() else {
-        panic!("other terms");
+        panic!("the changed terms are not recorded");
     };
     world.record(&changed);
     assert!(matches!(
@@ -122,7 +122,7 @@ fn unanswered_delete(by: Option<String>) -> TestProvider {
 }
 
 #[test]
-fn a_delete_by_order_is_not_sent_again_though_the_rotation_would_delete_it_too() {
+fn an_ordered_delete_is_not_sent_again_even_if_the_rotation_would_delete_the_snapshot_too() {
     for by in [None, Some("root".to_owned())] {
         let ordered = by.is_some();
         let mut world = unanswered_delete(by);
@@ -140,7 +140,7 @@ fn a_delete_by_order_is_not_sent_again_though_the_rotation_would_delete_it_too()
 }
 
 #[test]
-fn a_delete_that_was_refused_before_waits_longer_for_its_effect() {
+fn an_unanswered_delete_waits_longer_before_a_retry_if_an_earlier_delete_was_refused() {
     let mut world = unanswered_delete(None);
     world.rules.settle_window = MINUTE;
     world.history.refused_deletes = 1;
@@ -152,7 +152,7 @@ fn a_delete_that_was_refused_before_waits_longer_for_its_effect() {
 }
 
 #[test]
-fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
+fn i9_after_a_restart_the_wait_for_an_unanswered_create_includes_the_request_timeout() {
     let mut world = TestProvider::weekly(3);
     let name = "weekly-2026-11-22".to_owned();
     let before = RecordedAt {
@@ -194,7 +194,7 @@ fn i9_after_a_restart_an_unanswered_create_is_given_the_time_of_its_call_too() {
 }
 
 #[test]
-fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
+fn i9_a_wall_clock_that_jumps_ahead_does_not_end_the_settle_window() {
     let mut world = TestProvider::weekly(3);
     world.rules.settle_window = 30 * MINUTE;
     world.recorded();
@@ -204,7 +204,7 @@ fn i9_a_wall_clock_that_leaps_ahead_does_not_end_the_settle_window() {
 }
 
 #[test]
-fn i9_only_a_new_row_of_the_very_name_is_taken_for_an_unanswered_create() {
+fn i9_only_a_new_row_with_the_exact_name_is_adopted_for_an_unanswered_create() {
     let name = "weekly-2026-11-22";
     let mut rows = old_weeklies().to_vec();
     rows.push((4, name, Status::Failed, "yesterday"));
@@ -215,7 +215,10 @@ fn i9_only_a_new_row_of_the_very_name_is_taken_for_an_unanswered_create() {
     world.make("weekly-2026-11-29", DONE);
     let open = world.history.open.clone();
     assert!(matches!(world.recorded(), Step::Wait { .. }));
-    assert_eq!(world.history.open, open, "none of them is it");
+    assert_eq!(
+        world.history.open, open,
+        "no row is the snapshot of this create"
+    );
     let id = world.make(name, Status::InProgress);
     world.recorded();
     assert!(
@@ -238,7 +241,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
         id: id.clone(),
         outcome: Outcome::Unknown,
     });
-    // Under the policy in force another one would be next.
+    // Under the current policy another snapshot would be deleted next.
     world.policy.protected_ids.insert(id);
     for _ in 0..9 {
         world.pass(MINUTE);
@@ -253,7 +256,7 @@ fn i5_while_a_delete_is_open_no_other_snapshot_is_deleted() {
 }
 
 #[test]
-fn i5_a_delete_is_sent_again_after_the_settle_window_or_a_longer_pause_that_doubles() {
+fn i5_a_delete_is_retried_after_the_settle_window_or_after_a_longer_pause_that_doubles() {
     let mut world = full_of_own();
     let mut sent = Vec::new();
     while sent.len() < 3 {
@@ -290,7 +293,7 @@ fn i9_a_create_of_an_earlier_process_that_is_found_completed_is_no_longer_open()
 }
 
 #[test]
-fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
+fn i6_a_create_whose_rotation_was_removed_from_the_policy_is_watched_until_it_ends() {
     for (status, closed) in [
         (DONE, true),
         (Status::Failed, true),
@@ -313,7 +316,7 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
             closed,
             "{status:?}: {step:?}"
         );
-        // A snapshot that never ends delays the new rotation no longer than one of its own would.
+        // A snapshot that never completes delays the new rotation no longer than its own would.
         world.pass(world.rules.stuck_after);
         assert!(matches!(world.recorded(), Step::Create { .. }));
         assert_eq!(world.history.open, None, "{status:?}");
@@ -321,7 +324,7 @@ fn i6_a_create_whose_rotation_left_the_policy_is_watched_to_its_end() {
 }
 
 #[test]
-fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_next_start() {
+fn i6_a_create_sent_while_the_clock_was_ahead_is_closed_a_settle_window_after_the_next_start() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.now.wall += SignedDuration::from_hours(24 * 365);
@@ -343,7 +346,7 @@ fn i6_what_a_clock_that_was_ahead_left_open_is_over_a_settle_window_after_the_ne
 }
 
 #[test]
-fn i9_one_that_was_answered_and_is_listed_nowhere_is_not_made_again_before_it_would_be_stuck() {
+fn i9_an_answered_create_that_is_never_listed_is_not_sent_again_before_stuck_after_has_passed() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     let name = "weekly-2026-11-22";

@@ -1,4 +1,4 @@
-//! The next changes on a server: their time, what comes before, and where there are none.
+//! The next changes on a server: their time, what they wait for, and when there are none.
 
 use super::tests::planned;
 use super::*;
@@ -8,7 +8,7 @@ use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 
 #[test]
-fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {
+fn upcoming_shows_what_is_due_now_or_else_what_the_next_slot_brings() {
     let rows = old_weeklies();
     let mut world = TestProvider::weekly(3).holding(&rows);
     let now = planned(&world).upcoming().expect("due");
@@ -24,7 +24,7 @@ fn what_comes_next_is_what_is_due_now_else_what_the_next_slot_brings() {
 }
 
 #[test]
-fn a_block_that_is_to_come_and_what_follows_a_restore_are_planned_too() {
+fn upcoming_also_shows_a_future_block_and_what_follows_a_restore() {
     let mut rows: Vec<_> = (1..=4)
         .map(|id| (id, "by-hand", DONE, "2026-11-01T03:00:00Z"))
         .collect();
@@ -57,7 +57,7 @@ fn a_block_that_is_to_come_and_what_follows_a_restore_are_planned_too() {
 }
 
 #[test]
-fn what_comes_next_names_what_it_waits_for_and_no_earlier_time_than_that_allows() {
+fn upcoming_names_what_the_next_change_waits_for_and_its_earliest_possible_time() {
     let mut rows = old_weeklies().to_vec();
     let name = "weekly-2026-11-22";
     rows.push((4, name, Status::InProgress, "2026-11-22T03:00:00Z"));

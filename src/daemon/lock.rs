@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lock_is_had_once_and_again_after_its_holder_is_gone() {
+    fn the_lock_can_be_taken_only_once_and_again_after_its_holder_releases_it() {
         let dir = tempfile::tempdir().expect("a folder");
         let state = dir.path().join("state");
         let first = StateLock::take(&state, "run").expect("free");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_whose_folder_is_gone_is_no_lock_until_it_is_back_and_free() {
+    fn a_lock_is_lost_while_its_folder_is_missing_or_another_process_holds_the_restored_file() {
         let dir = tempfile::tempdir().expect("a folder");
         let (state, away) = (dir.path().join("state"), dir.path().join("away"));
         let lock = StateLock::take(&state, "run").expect("free");
@@ -181,17 +181,17 @@ mod tests {
         std::fs::rename(&state, &away).expect("moved");
         let gone = lock.keep().expect_err("gone").to_string();
         assert!(gone.contains("restore the state folder"), "{gone}");
-        assert!(!state.exists(), "it is not made anew");
-        let other = StateLock::take(&state, "once").expect("another's");
+        assert!(!state.exists(), "the folder is not created again");
+        let other = StateLock::take(&state, "once").expect("taken by another command");
         let held = lock.keep().expect_err("held").to_string();
         assert!(held.contains("(snaprotate once) holds it now"), "{held}");
         drop(other);
-        lock.keep().expect("taken anew");
+        lock.keep().expect("taken again");
         StateLock::take(&state, "once").expect_err("held again");
     }
 
     #[test]
-    fn a_process_that_is_gone_is_not_named() {
+    fn a_holder_that_no_longer_exists_is_not_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("lock");
         for text in ["999999999 snaprotate run\n", "", "../x y", "nonsense"] {

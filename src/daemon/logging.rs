@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_libraries_stay_quiet_however_much_is_asked_for() {
+    fn other_libraries_log_only_warnings_whatever_level_is_requested() {
         let filter = filter(Level::Trace).to_string();
         let mut parts: Vec<_> = filter.split(',').collect();
         parts.sort_unstable();

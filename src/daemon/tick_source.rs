@@ -3,7 +3,7 @@
 //! No slot depends on it; a lost tick delays a look by seconds. The scheduler polls the wall clock,
 //! so it stops for an hour after the clock is set back an hour (docs/development.md, "Measured
 //! pitfalls"). Ten seconds of monotonic time without a tick therefore count as a tick, and the job
-//! is made anew.
+//! is replaced.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Ticker {
     }
 
     /// Waits for the next tick. Returns false after ten seconds without one; then the job must be
-    /// made anew. Cancel-safe.
+    /// replaced. Cancel-safe.
     pub async fn next(&mut self) -> bool {
         let came = tokio::time::timeout_at(self.last + SILENCE, async {
             if self.ticks.changed().await.is_err() {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_ticks_and_ticks_again_when_made_anew() {
+    async fn a_ticker_ticks_and_still_ticks_after_its_job_is_replaced() {
         let mut ticker = Ticker::start().await;
         assert!(ticker.next().await);
         ticker.renew().await;
@@ -115,7 +115,10 @@ mod tests {
         let began = Instant::now();
         assert!(!ticker.next().await);
         assert_eq!(began.elapsed(), SILENCE);
-        assert!(!ticker.next().await, "and again after ten more");
+        assert!(
+            !ticker.next().await,
+            "silence is noticed again after ten more seconds"
+        );
         assert_eq!(began.elapsed(), 2 * SILENCE);
     }
 }

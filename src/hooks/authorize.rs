@@ -1,5 +1,5 @@
 //! Authorizes the peer of the runner's socket: root and the service only. The socket is open to a
-//! group of the service, since the service's user is new at each start, and an administrator may
+//! group of the service, since the service's user changes at each start, and an administrator may
 //! have given that group to others.
 
 use tokio::net::UnixStream;
@@ -57,7 +57,7 @@ mod tests {
         "0::/system.slice/system-snaprotate\\x2dhook.slice/snaprotate-hook@1.service\n";
 
     #[test]
-    fn only_a_process_of_the_unit_is_the_service() {
+    fn only_a_process_in_the_unit_of_the_service_is_accepted() {
         assert!(is_service("0::/system.slice/snaprotate.service\n", OWN));
         let nested = OWN.replace("0::", "0::/machine.slice/box");
         assert!(is_service(

@@ -20,7 +20,7 @@ use crate::core::event::{HookKind, HookOutcome};
 /// Time beyond the hook's limit in which a runner asks the hook to end and then kills it.
 const MARGIN: Duration = Duration::from_secs(15);
 
-/// Concurrent runs of `after`, at most, however many leases are lost.
+/// Maximum number of concurrent runs of `after`, however many leases are lost.
 const AFTERS: usize = 8;
 
 /// The command that makes this program a runner.
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_report_of_before_that_comes_late_is_not_taken_as_that_of_after() {
+    async fn a_late_report_of_before_is_not_taken_for_the_report_of_after() {
         let line = |hook: &str, reason: &str| {
             let hook = serde_json::json!({"hook": hook, "ran": "done", "reason": reason});
             format!("{hook}\n")
@@ -245,14 +245,14 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_s_socket_is_for_its_own_main_file_alone_by_whatever_path_it_is_named() {
+    fn the_socket_of_the_unit_is_used_only_with_its_own_main_file_whatever_its_path() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         let (etc, other, socket) = (path("etc.toml"), path("other.toml"), path("sock"));
         for file in [&etc, &other] {
             std::fs::write(file, "").expect("written");
         }
-        assert_eq!(socket_for(&etc, &etc, &socket), None, "it isn't there");
+        assert_eq!(socket_for(&etc, &etc, &socket), None, "no socket yet");
         std::fs::write(&socket, "").expect("written");
         std::os::unix::fs::symlink(&etc, path("link.toml")).expect("linked");
         for file in [etc.clone(), path("./etc.toml"), path("link.toml")] {

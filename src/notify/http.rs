@@ -12,7 +12,7 @@ pub(super) async fn webhook(client: &Client, url: Url, message: &Message) -> Res
     send(client.post(url).json(&message.json())).await
 }
 
-/// Sends Slack's form, which Mattermost, Rocket.Chat and others accept too.
+/// Sends in Slack's format, which Mattermost, Rocket.Chat and others accept too.
 pub(super) async fn slack(client: &Client, url: Url, message: &Message) -> Result<(), String> {
     let text = format!("{}\n{}", message.subject(), message.text());
     // Slack's control characters; unescaped, a name could notify a whole channel.
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ping_s_turn_stands_after_the_path_and_before_the_query() {
+    fn the_suffix_of_a_ping_comes_after_the_path_and_before_the_query() {
         let of = |text: &str, turn| below(Url::parse(text).expect("a url"), turn).to_string();
         let plain = "https://hc.example/u-u-i-d";
         assert_eq!(of(plain, None), plain);

@@ -119,7 +119,7 @@ fn cleared(id: u64) -> News {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_alerts_at_once_are_one_message() {
+async fn ten_thousand_alerts_at_once_are_sent_as_one_message() {
     let scene = Scene::webhook();
     for id in 1..=10_000 {
         scene.hears(&[raised(id)]);
@@ -133,7 +133,7 @@ async fn ten_thousand_alerts_at_once_are_one_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn alerts_that_come_one_by_one_for_an_hour_are_few_messages_and_none_is_lost() {
+async fn alerts_raised_one_by_one_for_an_hour_are_sent_in_few_messages_and_none_is_lost() {
     let scene = Scene::webhook();
     for id in 0..1_200 {
         scene.hears(&[raised(id)]);
@@ -151,7 +151,7 @@ async fn alerts_that_come_one_by_one_for_an_hour_are_few_messages_and_none_is_lo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receiver_that_was_down_hears_what_stands_then_and_nothing_that_went_meanwhile() {
+async fn a_receiver_that_was_down_gets_the_active_alerts_and_none_that_cleared_meanwhile() {
     let scene = Scene::webhook();
     *lock(&scene.fake.down) = true;
     scene.hears(&[raised(1), raised(2)]);
@@ -166,7 +166,7 @@ async fn a_receiver_that_was_down_hears_what_stands_then_and_nothing_that_went_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_hour_of_growing_pauses_it_is_dropped_and_counted_and_later_ones_are_told() {
+async fn after_an_hour_of_retries_an_alert_is_dropped_and_counted_and_later_alerts_are_sent() {
     let scene = Scene::webhook();
     *lock(&scene.fake.down) = true;
     scene.hears(&[raised(1)]);
@@ -177,7 +177,7 @@ async fn after_an_hour_of_growing_pauses_it_is_dropped_and_counted_and_later_one
     *lock(&scene.fake.down) = false;
     scene.hears(&[raised(2)]);
     pass(LONGEST_PAUSE).await;
-    assert_eq!(scene.fake.took(), ["raised 1"], "the later one");
+    assert_eq!(scene.fake.took(), ["raised 1"], "the later alert");
     pass(Duration::from_hours(25)).await;
     assert_eq!(
         scene.fake.took().first().map(String::as_str),
@@ -186,7 +186,7 @@ async fn after_an_hour_of_growing_pauses_it_is_dropped_and_counted_and_later_one
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_tells_what_waits_without_waiting_for_more() {
+async fn stopping_delivers_pending_alerts_without_waiting_for_more() {
     let scene = Scene::webhook();
     scene.hears(&[raised(1)]);
     let began = Instant::now();
@@ -197,7 +197,7 @@ async fn the_end_tells_what_waits_without_waiting_for_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_end_a_receiver_that_is_down_is_tried_once_more_and_no_longer() {
+async fn at_the_stop_a_receiver_that_is_down_is_tried_only_once_more() {
     let scene = Scene::webhook();
     *lock(&scene.fake.down) = true;
     scene.hears(&[raised(1)]);
@@ -210,7 +210,7 @@ async fn at_the_end_a_receiver_that_is_down_is_tried_once_more_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn kinds_and_servers_that_are_not_wanted_are_not_told() {
+async fn alerts_of_kinds_and_servers_outside_the_filter_are_not_sent() {
     let mut settings = receiver(Transport::Webhook(nowhere()));
     settings.on = Some(["blocked".to_owned()].into());
     settings.servers = Some([ServerId::from(1)].into());
@@ -233,7 +233,7 @@ async fn kinds_and_servers_that_are_not_wanted_are_not_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_checkpoint_goes_to_a_witness_alone_one_by_one_and_at_most_a_hundred_wait() {
+async fn checkpoints_are_sent_only_to_witnesses_one_by_one_and_at_most_a_hundred_are_queued() {
     let checkpoint = |record| {
         News::Witness(SignedCheckpoint {
             record,
@@ -271,7 +271,7 @@ fn turn(id: u64, rotation: &str, turn: SlotChange) -> News {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down() {
+async fn a_ping_receiver_gets_each_slot_change_of_its_rotation_in_order_even_after_it_was_down() {
     let mut settings = receiver(Transport::Ping {
         address: nowhere(),
         rotations: Some(["weekly".to_owned()].into()),
@@ -298,7 +298,7 @@ async fn a_ping_hears_each_turn_of_its_rotation_in_order_also_after_it_was_down(
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_that_a_down_receiver_can_t_take_are_dropped_from_the_oldest_on() {
+async fn pings_beyond_the_queue_limit_of_a_receiver_that_is_down_are_dropped_oldest_first() {
     let scene = Scene::of(receiver(Transport::Ping {
         address: nowhere(),
         rotations: None,
@@ -321,7 +321,7 @@ async fn pings_that_a_down_receiver_can_t_take_are_dropped_from_the_oldest_on() 
 }
 
 #[test]
-fn after_a_reload_a_receiver_of_the_same_name_goes_on_and_one_with_another_filter_does_not() {
+fn a_receiver_keeps_its_state_across_a_reload_unless_its_filter_changed() {
     let settings = receiver(Transport::Webhook(nowhere()));
     let former = ReceiverLoop::new(settings.clone(), clock(), None);
     let now = former.clock.now().wall;

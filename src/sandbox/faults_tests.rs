@@ -1,4 +1,4 @@
-//! Each ordered fault reaches the client as ordered, and has the true effect that the order says.
+//! Each ordered fault reaches the client as ordered, and has the ordered effect on the true state.
 
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ async fn a_late_delete_and_its_effect_are_in_the_log() {
 }
 
 #[tokio::test]
-async fn bodies_are_cut_dripped_and_huge() {
+async fn answers_can_be_cut_dripped_huge_rate_limited_or_redirected() {
     let sandbox = started().await;
     let url = format!("{}/snapshots/", sandbox.base_url());
     let get = || client().get(&url).bearer_auth("t").send();
@@ -168,7 +168,7 @@ async fn listings_are_wrong_as_ordered() {
 }
 
 #[tokio::test]
-async fn a_stale_listing_is_as_it_was() {
+async fn a_stale_listing_shows_an_earlier_state() {
     let sandbox = started().await;
     let [one, two, _] = stocked(&sandbox)[..] else {
         panic!("three snapshots");
@@ -183,7 +183,7 @@ async fn a_stale_listing_is_as_it_was() {
 }
 
 #[tokio::test]
-async fn pages_lead_from_one_to_the_next() {
+async fn each_page_links_to_the_next_until_the_last() {
     let sandbox = started().await;
     stocked(&sandbox);
     sandbox.set_page_size(Some(2));
@@ -196,7 +196,7 @@ async fn pages_lead_from_one_to_the_next() {
 }
 
 #[tokio::test]
-async fn snapshots_get_stuck_double_and_vanish_as_ordered() {
+async fn snapshots_are_doubled_get_stuck_or_vanish_as_ordered() {
     let sandbox = started().await;
     sandbox.order(Fault::made(CreateFault::Twice));
     sandbox.order(Fault::made(CreateFault::Stuck));
@@ -215,7 +215,7 @@ async fn snapshots_get_stuck_double_and_vanish_as_ordered() {
 }
 
 #[tokio::test]
-async fn a_server_is_restored_once_at_a_time() {
+async fn only_one_restore_of_a_server_runs_at_a_time() {
     let sandbox = started().await;
     let id = stocked(&sandbox)[0];
     let url = format!("{}/snapshots/{id}/restore/", sandbox.base_url());
@@ -235,7 +235,7 @@ async fn a_server_is_restored_once_at_a_time() {
 }
 
 #[tokio::test]
-async fn fifty_thousand_rows_are_listed_to_sixteen_at_once() {
+async fn fifty_thousand_rows_are_listed_to_sixteen_clients_at_once() {
     let sandbox = started().await;
     for server in 0..10_000 {
         for _ in 0..5 {
@@ -263,7 +263,7 @@ async fn fifty_thousand_rows_are_listed_to_sixteen_at_once() {
 }
 
 #[tokio::test]
-async fn dropping_the_last_handle_ends_it_and_cuts_what_hangs() {
+async fn dropping_the_last_handle_stops_the_sandbox_and_cuts_hanging_connections() {
     let sandbox = started().await;
     let id = stocked(&sandbox)[0];
     let url = format!("{}/snapshots/{id}/", sandbox.base_url());

@@ -32,7 +32,7 @@ pub(super) async fn create(sandbox: &Sandbox, name: &str) -> (u16, serde_json::V
 }
 
 #[tokio::test]
-async fn a_create_is_in_progress_and_completed_with_time() {
+async fn a_created_snapshot_is_in_progress_first_and_completed_later() {
     let sandbox = started().await;
     let (status, body) = create(&sandbox, "a-1").await;
     assert_eq!(status, 201);
@@ -44,7 +44,7 @@ async fn a_create_is_in_progress_and_completed_with_time() {
 }
 
 #[tokio::test]
-async fn a_full_server_a_bad_name_and_an_unknown_server_are_refused() {
+async fn a_full_server_a_bad_name_and_a_wrong_token_are_refused() {
     let sandbox = started().await;
     assert_eq!(create(&sandbox, "a b").await.0, 400);
     for number in 0..5 {
@@ -57,7 +57,7 @@ async fn a_full_server_a_bad_name_and_an_unknown_server_are_refused() {
 }
 
 #[tokio::test]
-async fn a_late_effect_happens_after_its_bad_answer() {
+async fn a_late_effect_happens_after_its_error_answer() {
     let sandbox = started().await;
     sandbox.order(Fault::status(CallKind::Create, 500).late(SignedDuration::from_mins(2)));
     assert_eq!(create(&sandbox, "a-1").await.0, 500);

@@ -44,9 +44,9 @@ fn a_broken_rule_is_caught() {
 }
 
 #[test]
-fn a_death_at_any_point_leaves_the_end_of_each_story_as_it_is() {
+fn a_crash_at_any_point_does_not_change_the_end_of_any_story() {
     // Only a share of the points: the stride is odd, so every kind of crash occurs. The example
-    // tries all single deaths.
+    // tries all single crashes.
     let part = PointShare {
         single: NonZeroUsize::new(7).unwrap(),
         double: 300,

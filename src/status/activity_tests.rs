@@ -36,7 +36,7 @@ fn said(open: PendingOp, requested: i64, ids: &[u64]) -> String {
     reason.expect("a reason")
 }
 
-/// Second 200 of the process, 06:00.
+/// Returns second 200 of the process, 06:00.
 fn now() -> ClockReading {
     ClockReading {
         wall: at("2026-11-25T06:00:00Z"),
@@ -74,7 +74,7 @@ fn since() -> RecordedAt {
 }
 
 #[test]
-fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
+fn a_created_snapshot_is_shown_as_being_made_until_a_later_listing_lacks_it() {
     let create = |id: Option<u64>| PendingOp::Create {
         name: "by-hand".to_owned(),
         known: BTreeSet::from([SnapshotId::from(1)]),
@@ -98,7 +98,7 @@ fn what_was_created_is_being_made_until_a_later_listing_lacks_it() {
 }
 
 #[test]
-fn what_is_deleted_counts_when_listings_agree() {
+fn a_delete_is_shown_as_waiting_until_listings_confirm_it() {
     let delete = PendingOp::Delete {
         id: SnapshotId::from(1),
         since: since(),
@@ -109,7 +109,7 @@ fn what_is_deleted_counts_when_listings_agree() {
 }
 
 #[test]
-fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
+fn a_slot_settled_by_a_former_patterns_snapshot_is_shown_with_that_snapshots_name() {
     let mut rotation = test_provider::rotation("daily", "0 3 * * *", 2);
     let pattern = Pattern::new("old-%Y-%m-%d", "daily").expect("a pattern");
     let coarse = false;
@@ -151,7 +151,7 @@ fn a_slot_that_a_former_patterns_snapshot_settled_is_shown_by_that_ones_name() {
 }
 
 #[test]
-fn a_slot_at_another_time_whose_name_is_settled_already_is_not_called_due() {
+fn a_slot_moved_to_another_time_is_not_shown_as_due_if_its_name_is_already_settled() {
     let policy =
         |schedule| test_provider::policy(1, vec![test_provider::rotation("daily", schedule, 2)]);
     let (rules, mut history) = (test_provider::rules(), ServerHistory::default());

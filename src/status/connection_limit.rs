@@ -20,7 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Open connections, at most; one more displaces the one that has gone longest without a response.
+/// Maximum number of open connections. Another connection displaces the one that has gone longest
+/// without a response.
 const MOST: usize = 64;
 
 /// A connection on which nothing is received for this time is closed. A response must therefore be
@@ -253,7 +254,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_more_than_there_are_places_displaces_who_waits_longest_and_is_not_worked_for() {
+    async fn a_connection_beyond_the_limit_displaces_the_connection_that_has_been_idle_longest() {
         let mut bounded = BoundedListener::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
@@ -268,7 +269,7 @@ mod tests {
         let _client = TcpStream::connect(address).await.expect("connected");
         let mut next = std::pin::pin!(bounded.accept());
         let waits = std::future::poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending()));
-        assert!(waits.await, "there are no more places than that");
+        assert!(waits.await, "the connection waits for a free place");
         let error = held[2].read_u8().await.expect_err("displaced");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
         held.remove(2);
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_on_which_nothing_comes_is_ended() {
+    async fn a_connection_on_which_nothing_is_received_is_closed() {
         let mut bounded = BoundedListener::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_who_takes_an_answer_bit_by_bit_gets_no_more_time() {
+    async fn a_client_that_reads_a_response_bit_by_bit_gets_no_more_time() {
         let mut bounded = BoundedListener::bind(([127, 0, 0, 1], 0).into())
             .await
             .expect("a port");

@@ -13,7 +13,7 @@ fn place() -> (tempfile::TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_with_it() {
+async fn a_client_receives_the_service_s_view_and_the_socket_is_removed_when_the_service_ends() {
     let (_folder, path) = place();
     let control = ControlSocket::listen(&path).await.expect("it listens");
     let serving = tokio::spawn(control.serve(FleetView::of_nothing, Router::new()));
@@ -28,7 +28,7 @@ async fn what_the_service_says_comes_out_at_the_other_end_and_the_socket_goes_wi
 }
 
 #[tokio::test]
-async fn the_view_is_made_beside_the_loop_that_rotates() {
+async fn the_view_is_built_on_a_different_thread_than_the_rotation_loop() {
     let (_folder, path) = place();
     let control = ControlSocket::listen(&path).await.expect("it listens");
     let this = std::thread::current().id();
@@ -42,7 +42,7 @@ async fn the_view_is_made_beside_the_loop_that_rotates() {
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_get_whole_is_not_waited_for() {
+async fn a_connection_with_an_incomplete_request_is_closed() {
     let (_folder, path) = place();
     let control = ControlSocket::listen(&path).await.expect("it listens");
     let serving = tokio::spawn(control.serve(FleetView::of_nothing, Router::new()));
@@ -65,7 +65,7 @@ async fn only_the_owner_can_open_the_socket_and_its_folder() {
 }
 
 #[test]
-fn root_and_the_owner_are_let_in_and_nobody_else() {
+fn only_root_and_the_owner_are_admitted() {
     let (root, owner, other) = (Some(0), Some(64_123), Some(1000));
     for (user, in_) in [(root, true), (owner, true), (other, false), (None, false)] {
         assert_eq!(admits(Peer(user), 64_123), in_, "{user:?}");

@@ -2,7 +2,7 @@
 //! where it is created, and a line for as long as it exists.
 //!
 //! The picture follows the reader's light or dark scheme, has a description for screen readers, and
-//! holds no script.
+//! contains no script.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ const RIGHT: f64 = 20.0;
 const LANE: f64 = 14.0;
 /// Distance between blocks.
 const GAP: f64 = 26.0;
-/// Dates along the top, at most, and the width of a date.
+/// Maximum number of dates along the top, and the width of a date.
 const MOST_DATES: usize = 15;
 const DATE: f64 = 42.0;
 
@@ -39,8 +39,8 @@ pub(super) const STYLE: &str = "
 }
 ";
 
-/// Draws forecasts that span the same days into a file of its own, with its style. If there are
-/// two, each has the name of the policy that it is under.
+/// Draws forecasts of the same days as a standalone file with its own style. If there are two, each
+/// is labelled with its policy.
 pub fn picture(forecasts: Vec<(Option<&str>, &Forecast)>) -> String {
     draw_all(forecasts, &format!("<style>{STYLE}</style>\n"))
 }
@@ -198,7 +198,7 @@ mod tests {
     use crate::core::test_provider::{policy, rotation, rules};
 
     #[test]
-    fn neither_dates_nor_a_long_name_run_into_what_stands_beside_them() {
+    fn neither_dates_nor_a_long_rotation_name_overlap_their_neighbours() {
         let long = "quarterly-for-the-auditors-of-the-company";
         let policy = policy(7, vec![rotation(long, "0 0 * * *", 2)]);
         let evening = "2026-11-26T20:00:00Z".parse().expect("a time");

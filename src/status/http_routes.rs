@@ -1,7 +1,7 @@
 //! Read-only HTTP over TCP: the status page, the metrics and the health check.
 //!
 //! Rotation doesn't depend on it: binding a port is retried, connections are bounded, and slow work
-//! runs beside the rotating loop.
+//! runs outside the rotation loop.
 //!
 //! A browser on the administrator's host reaches loopback too, and so does every web site in it.
 //! Requests are therefore answered only if they name an address, `localhost` or a configured host:
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_localhost_and_the_hosts_of_the_configuration_are_answered() {
+    fn only_requests_that_name_an_address_localhost_or_a_configured_host_are_answered() {
         let hosts = ["admin.example.org".to_owned()];
         let asked = |uri: &str, named: &[&str]| {
             let mut headers = HeaderMap::new();

@@ -60,7 +60,7 @@ fn served() -> Served {
 impl Served {
     fn connect(&self) -> DuplexStream {
         let (client, server) = duplex(4096);
-        self.connect.send(server).expect("it listens");
+        self.connect.send(server).expect("the server listens");
         client
     }
 
@@ -93,7 +93,7 @@ async fn closed(client: &mut DuplexStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_comes_byte_by_byte_is_not_waited_for_beyond_its_time() {
+async fn a_connection_whose_request_head_comes_byte_by_byte_is_closed_at_the_time_limit() {
     let served = served();
     let (mut answer, mut head) = tokio::io::split(served.connect());
     let began = Instant::now();
@@ -106,7 +106,7 @@ async fn a_head_that_comes_byte_by_byte_is_not_waited_for_beyond_its_time() {
     tokio::select! {
         () = drip => {}
         ended = answer.read_to_end(&mut read) => drop(ended),
-        () = sleep(10 * HEAD) => panic!("it is still waited for"),
+        () = sleep(10 * HEAD) => panic!("the server still waits for the head"),
     }
     assert!(began.elapsed() <= HEAD + SECOND, "{:?}", began.elapsed());
 }
@@ -125,7 +125,7 @@ async fn a_connection_serves_several_requests_and_an_answer_may_take_longer_than
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_connected_when_the_listener_is_given_up_leaves_soon_and_is_not_waited_for() {
+async fn when_the_server_stops_it_does_not_wait_and_open_connections_are_closed_soon_after() {
     let served = served();
     let mut quick = served.ask("/second").await;
     let mut endless = served.ask("/never").await;
@@ -134,8 +134,8 @@ async fn who_is_connected_when_the_listener_is_given_up_leaves_soon_and_is_not_w
     halfway.write_all(b"GET / HT").await.expect("sent");
     sleep(SECOND / 2).await;
     let began = Instant::now();
-    served.stop.send(()).expect("it serves");
-    served.task.await.expect("it ends");
+    served.stop.send(()).expect("the server runs");
+    served.task.await.expect("the server ends");
     assert_eq!(began.elapsed(), Duration::ZERO);
     answered(&mut quick).await;
     for client in [&mut quick, &mut endless, &mut silent, &mut halfway] {

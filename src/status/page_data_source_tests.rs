@@ -61,7 +61,7 @@ fn all<T>(from: &Receiver<T>) -> usize {
 }
 
 #[tokio::test]
-async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_for_those_who_wait() {
+async fn abandoned_requests_do_not_exceed_the_limit_on_concurrent_work() {
     let site = site(FleetView::of_nothing);
     let (say, heard) = channel();
     let (open, gate) = channel::<()>();
@@ -69,9 +69,9 @@ async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_fo
     for _ in 0..MANY {
         let (say, gate) = (say.clone(), Arc::clone(&gate));
         let work = move || {
-            say.send(()).expect("heard");
+            say.send(()).expect("a receiver");
             // Waits until the sender is dropped.
-            let _opened = gate.lock().expect("whole").recv();
+            let _opened = gate.lock().expect("not poisoned").recv();
         };
         abandon(site.run_on_worker(work)).await;
     }
@@ -80,16 +80,16 @@ async fn what_those_who_went_away_asked_for_is_worked_on_no_more_at_once_than_fo
         heard.recv().expect("begun");
     }
     drop(open);
-    // Requests that got no place were dropped, so their work never began.
+    // Requests that got no permit were dropped, so their work never began.
     assert_eq!(all(&heard), 0);
     assert!(
         site.run_on_worker(|| ()).await.is_ok(),
-        "there are places again"
+        "permits are available again"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
+async fn a_view_built_for_an_abandoned_request_serves_the_next_request() {
     let made = Arc::new(AtomicUsize::new(0));
     let (say, heard) = channel();
     let (open, gate) = channel::<()>();
@@ -97,8 +97,8 @@ async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
     let count = Arc::clone(&made);
     let site = site(move || {
         count.fetch_add(1, Ordering::SeqCst);
-        say.send(()).expect("heard");
-        let _opened = gate.lock().expect("whole").recv();
+        say.send(()).expect("a receiver");
+        let _opened = gate.lock().expect("not poisoned").recv();
         FleetView::of_nothing()
     });
     for _ in 0..MANY {
@@ -111,7 +111,7 @@ async fn a_view_that_was_made_for_one_who_went_away_serves_the_next() {
 }
 
 #[test]
-fn the_next_decision_waits_for_resume_whether_one_server_is_paused_or_all() {
+fn the_next_decision_waits_for_resume_whether_one_server_or_all_are_paused() {
     let since = "2026-11-25T06:00:00Z".parse().expect("a time");
     let (mut one, mut all) = (ServerHistory::default(), ServerHistory::default());
     one.paused = Some(since);

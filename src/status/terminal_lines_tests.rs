@@ -6,7 +6,7 @@ use super::*;
 use crate::core::snapshot::ServerId;
 
 #[test]
-fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
+fn account_alerts_are_shown_for_a_single_server_but_alerts_of_other_servers_are_not() {
     let mut view = view();
     view.alerts[0].server = Some(ServerId::from(6));
     view.alerts.push(AlertView {
@@ -22,7 +22,7 @@ fn the_accounts_alerts_stand_above_one_server_too_and_another_servers_do_not() {
 }
 
 #[test]
-fn only_a_receiver_that_misses_something_has_a_line() {
+fn only_a_receiver_with_failed_deliveries_has_a_line() {
     let mut view = view();
     let receiver = |dropped, error: Option<&str>| ReceiverView {
         name: "chat".to_owned(),
@@ -41,7 +41,7 @@ fn only_a_receiver_that_misses_something_has_a_line() {
 }
 
 #[test]
-fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() {
+fn the_age_of_a_listing_is_shown_beside_the_state_if_the_server_cannot_be_listed() {
     let mut view = view();
     assert!(!fleet(&view, &TimeZone::UTC, None).contains("listed"));
     let why = "no answer; retry in 2 min";
@@ -74,7 +74,7 @@ fn how_old_a_listing_is_stands_beside_the_state_where_no_newer_one_can_be_had() 
 }
 
 #[test]
-fn a_last_slot_says_whether_its_snapshot_is_there_was_or_never_came() {
+fn a_last_slot_shows_whether_its_snapshot_exists_existed_or_was_never_made() {
     let mut view = view();
     let mut says = |ending: Option<&str>, words: &str| {
         let last = &mut view.servers[0].rotations[0].last;
@@ -101,7 +101,7 @@ fn a_last_slot_says_whether_its_snapshot_is_there_was_or_never_came() {
 }
 
 #[test]
-fn a_failed_attempt_is_not_called_being_made_and_servers_without_a_snapshot_are_counted_on_top() {
+fn a_failed_attempt_is_not_shown_as_being_made_and_servers_without_a_snapshot_are_counted() {
     let mut view = view();
     let last = &mut view.servers[0].rotations[0].last;
     let last = last.as_mut().expect("a slot");
@@ -122,7 +122,7 @@ fn a_failed_attempt_is_not_called_being_made_and_servers_without_a_snapshot_are_
     view.servers[0].snapshots[0].status = "completed".to_owned();
     let text = fleet(&view, &TimeZone::UTC, None);
     assert!(!text.contains("without a completed snapshot"), "{text}");
-    // A server that wasn't listed yet is not counted.
+    // A server that has not been listed yet is not counted.
     view.servers[0].snapshots.clear();
     view.servers[0].listed = None;
     let text = fleet(&view, &TimeZone::UTC, None);

@@ -71,7 +71,7 @@ pub(super) fn view() -> FleetView {
 }
 
 #[test]
-fn spans_are_told_in_their_two_largest_units() {
+fn spans_are_shown_in_their_two_largest_units() {
     let table = [
         (-5, "0 s"),
         (0, "0 s"),
@@ -91,7 +91,7 @@ fn spans_are_told_in_their_two_largest_units() {
 }
 
 #[test]
-fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
+fn one_line_per_server_shows_room_state_last_and_next_slot_below_the_alerts() {
     let text = fleet(&view(), &TimeZone::UTC, None);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], "1 server, 1 alert; 2026-11-25 06:00 UTC");
@@ -121,7 +121,7 @@ fn a_line_a_server_tells_room_state_last_and_next_slot_after_the_alerts() {
 }
 
 #[test]
-fn what_is_paused_stands_in_the_first_line() {
+fn pauses_are_shown_in_the_first_line() {
     let mut view = view();
     let first = |view: &FleetView| {
         let text = fleet(view, &TimeZone::UTC, None);
@@ -135,7 +135,7 @@ fn what_is_paused_stands_in_the_first_line() {
 }
 
 #[test]
-fn a_slot_that_did_not_end_well_says_so_and_a_server_not_listed_yet_too() {
+fn a_slot_that_was_given_up_and_a_server_that_is_not_listed_yet_are_shown_as_such() {
     let mut view = view();
     let last = &mut view.servers[0].rotations[0].last;
     last.as_mut().expect("a slot").ending = Some("given_up".to_owned());
@@ -203,7 +203,7 @@ fn on_a_narrow_terminal_no_name_is_broken() {
 }
 
 #[test]
-fn of_a_long_reason_both_ends_stay_among_all_alerts_and_all_of_it_for_one_server() {
+fn a_long_reason_is_shortened_in_the_middle_in_the_alert_list_and_whole_in_the_server_view() {
     let mut view = view();
     let middle = "and so on ".repeat(60);
     let reason = format!("the folder is full, {middle}: make room in it");
@@ -221,7 +221,7 @@ fn of_a_long_reason_both_ends_stay_among_all_alerts_and_all_of_it_for_one_server
 }
 
 #[test]
-fn one_server_whole_shows_whose_each_snapshot_is_and_why_and_no_foreign_name_steers_the_terminal() {
+fn the_server_view_explains_each_snapshot_and_escapes_control_characters_in_foreign_names() {
     let view = view();
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
     assert!(
@@ -247,7 +247,7 @@ fn one_server_whole_shows_whose_each_snapshot_is_and_why_and_no_foreign_name_ste
 }
 
 #[test]
-fn one_server_whole_says_how_far_one_can_go_back() {
+fn the_server_view_shows_the_ages_of_the_recovery_points() {
     let mut view = view();
     let mut says = |made: Option<&str>, line: &str| {
         view.servers[0].snapshots[1].created_at = made.map(at);
@@ -264,7 +264,7 @@ fn one_server_whole_says_how_far_one_can_go_back() {
 }
 
 #[test]
-fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
+fn the_server_view_names_the_next_create_and_delete_and_their_time() {
     let mut view = view();
     let step = |do_, name: &str, id| PlannedStep {
         do_,
@@ -283,7 +283,7 @@ fn one_server_whole_names_what_is_made_and_what_goes_next_and_when() {
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
     let line = "next, 2026-11-29 03:00 UTC: create new, then delete old (id 1)";
     assert!(text.lines().any(|found| found == line), "{text}");
-    let upcoming = view.servers[0].upcoming.as_mut().expect("one");
+    let upcoming = view.servers[0].upcoming.as_mut().expect("the next changes");
     upcoming.after = Some("other is under way".to_owned());
     let waits = server(&view, &view.servers[0], &TimeZone::UTC, None);
     let line = "next, 2026-11-29 03:00 UTC or later, since other is under way: create new, then delete old (id 1)";

@@ -31,13 +31,14 @@ async fn answer<A: SnapshotApi>(
     Path(server): Path<String>,
 ) -> Result<Json<Option<NextChanges>>, StatusCode> {
     let server: ServerId = server.parse().map_err(|_| StatusCode::NOT_FOUND)?;
-    // The rotating loop has only one thread.
+    // The rotation loop has only one thread, which must not be blocked.
     let done = tokio::task::spawn_blocking(move || upcoming(&engine, &server));
     let upcoming = done.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(Json(upcoming))
 }
 
-/// Returns the next changes by the last accepted listing; `None` while the server is blocked.
+/// Returns the next changes, based on the last accepted listing; `None` while the server is
+/// blocked.
 pub(super) fn upcoming<A: SnapshotApi>(
     engine: &Engine<A>,
     server: &ServerId,
@@ -78,7 +79,7 @@ mod tests {
     use crate::core::test_provider;
 
     #[test]
-    fn what_is_being_deleted_holds_up_nothing_that_comes_next() {
+    fn an_open_delete_does_not_delay_the_next_changes() {
         let policy =
             test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
         let at = |text: &str| text.parse().expect("a time");

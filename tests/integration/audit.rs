@@ -62,7 +62,7 @@ pub(super) fn record(seq: u64, time: &str, rest: &str) -> String {
 }
 
 #[test]
-fn a_snapshot_s_story_says_why_and_by_which_policy_it_was_deleted() {
+fn the_records_of_a_snapshot_show_why_and_under_which_policy_it_was_deleted() {
     let (_provider, home) = rotated();
     let name = daily_name(2);
     let story = lines(&home, &["--snapshot", &name]);
@@ -87,7 +87,7 @@ fn a_snapshot_s_story_says_why_and_by_which_policy_it_was_deleted() {
         assert!(intent.contains(word), "{word}: {intent}");
     }
     assert!(story[2].contains("done; HTTP 204"), "{}", story[2]);
-    // The first record of the new snapshot has no id, but is found by it too.
+    // The first record of the new snapshot has no id, but a search by the id finds it too.
     let id = home.events("snapshot_completed")[0]["id"].to_string();
     let by_id = lines(&home, &["--snapshot", &id]);
     assert_eq!(by_id, lines(&home, &["--snapshot", &daily_name(0)]));
@@ -98,13 +98,13 @@ fn a_snapshot_s_story_says_why_and_by_which_policy_it_was_deleted() {
 }
 
 #[test]
-fn records_are_picked_by_event_rotation_time_and_number() {
+fn records_are_selected_by_event_rotation_time_and_number() {
     let (_provider, home) = rotated();
     let all = lines(&home, &[]);
     assert!(all.iter().any(|line| line.contains("daemon_started")));
     assert!(
         !all.iter().any(|line| line.contains("checkpoint")),
-        "for the program alone"
+        "checkpoints are internal"
     );
     let deletes = lines(
         &home,
@@ -127,7 +127,7 @@ fn records_are_picked_by_event_rotation_time_and_number() {
 }
 
 #[test]
-fn an_alert_that_repeats_the_record_before_it_is_left_out_for_people_alone() {
+fn an_alert_that_repeats_the_previous_record_is_omitted_from_the_text_but_not_from_json() {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web");
     for nth in 0..5 {
@@ -161,7 +161,7 @@ fn json_is_the_trail_byte_for_byte() {
 }
 
 #[test]
-fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
+fn a_server_is_found_by_file_name_and_id_even_after_its_policy_was_removed() {
     let (_provider, home) = rotated();
     let by_id = lines(&home, &["--server", "7"]);
     assert_eq!(by_id, lines(&home, &["--server", "server-7"]));
@@ -173,14 +173,14 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
     let intent = gone
         .iter()
         .find(|line| line.contains("delete_intent"))
-        .expect("one");
+        .expect("a delete intent");
     assert!(intent.contains("  server-7 (7)  delete_intent"), "{intent}");
     let output = show(&home, &["server-7"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
     let said = "there is no readable policy for server-7: the records below are those of server 7, which last had";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
-    // A delete still names its rotation and policy, though the policy is gone.
+    // A delete still names its rotation and policy, though the policy was removed.
     let deleted = ["--rotation", "daily", "--event", "delete"];
     let deleted = lines(&home, &[&["7"], &deleted[..]].concat());
     assert_eq!(deleted.len(), 9, "{deleted:?}");
@@ -204,7 +204,7 @@ fn a_server_is_found_by_file_and_id_also_when_its_policy_is_gone() {
 }
 
 #[test]
-fn servers_keep_their_names_when_the_token_and_a_policy_are_spoilt() {
+fn server_names_are_shown_even_if_the_token_is_missing_and_a_policy_is_invalid() {
     let (_provider, home) = rotated();
     let before = lines(&home, &[]);
     fs::remove_file(home.path("token")).expect("removed");
@@ -213,7 +213,7 @@ fn servers_keep_their_names_when_the_token_and_a_policy_are_spoilt() {
 }
 
 #[test]
-fn the_trail_of_the_very_server_whose_policy_is_spoilt_is_read_by_name_and_file() {
+fn the_trail_of_a_server_whose_policy_is_invalid_is_found_by_name_file_and_id() {
     let (_provider, home) = rotated();
     let rotation = "[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = ";
     let policy = |more: &str| {
@@ -236,7 +236,7 @@ fn the_trail_of_the_very_server_whose_policy_is_spoilt_is_read_by_name_and_file(
 }
 
 #[test]
-fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_night() {
+fn a_server_or_rotation_in_neither_a_policy_nor_the_trail_is_an_error_not_an_empty_result() {
     let (_provider, home) = rotated();
     let ends = |args: &[&str], code: i32, why: &str| {
         let output = show(&home, args);
@@ -289,7 +289,7 @@ fn a_server_or_rotation_that_neither_a_policy_nor_the_trail_knows_is_no_empty_ni
 }
 
 #[test]
-fn what_cannot_be_used_is_said_with_what_can() {
+fn an_invalid_argument_is_refused_with_a_hint() {
     let home = fresh();
     for (args, said) in [
         (&["--event", "deleted"][..], "delete"),
@@ -304,7 +304,7 @@ fn what_cannot_be_used_is_said_with_what_can() {
 }
 
 #[test]
-fn what_failed_is_shown_alone_and_escapes_of_the_trail_are_not_obeyed() {
+fn the_failed_filter_shows_only_failures_and_control_characters_are_escaped() {
     let home = fresh();
     fs::create_dir(home.path("log")).expect("a folder");
     let good = record(
@@ -330,7 +330,7 @@ fn what_failed_is_shown_alone_and_escapes_of_the_trail_are_not_obeyed() {
 }
 
 #[test]
-fn a_terminal_is_shown_the_newest_200_and_told_how_to_see_more() {
+fn a_terminal_shows_the_newest_200_records_and_how_to_show_more() {
     let home = fresh();
     fs::create_dir(home.path("log")).expect("a folder");
     let records: Vec<_> = (1..=250)
@@ -382,7 +382,7 @@ fn a_terminal_is_shown_the_newest_200_and_told_how_to_see_more() {
     assert_eq!(lines(&home, &[]).len(), 250);
 }
 
-/// Writes a file of an early month, whose chain is not checked.
+/// Writes a file of an earlier month, whose chain is not checked.
 pub(super) fn early(home: &Home, month: &str, lines: &[&str]) {
     let path = home.path("log").join(format!("audit-{month}.jsonl"));
     fs::write(path, lines.join("\n") + "\n").expect("written");

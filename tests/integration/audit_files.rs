@@ -6,7 +6,7 @@ use super::audit::{early, file, fresh, lines, record, rotated, show};
 use crate::support::{stderr, stdout, verified};
 
 #[test]
-fn before_the_first_run_there_is_no_trail_yet_and_that_is_no_fault() {
+fn before_the_first_run_a_missing_trail_is_reported_and_is_no_error() {
     let home = fresh();
     let said = format!("no trail yet in {}\n", home.path("log").display());
     for made in [false, true] {
@@ -20,7 +20,7 @@ fn before_the_first_run_there_is_no_trail_yet_and_that_is_no_fault() {
         assert_eq!(output.status.code(), Some(0));
         assert_eq!(stdout(&output), said);
         if !made {
-            // An installer makes the folders before the first run.
+            // An installer creates the folders before the first run.
             fs::create_dir(home.path("log")).expect("a folder");
             fs::create_dir(home.path("state")).expect("a folder");
         }
@@ -28,7 +28,7 @@ fn before_the_first_run_there_is_no_trail_yet_and_that_is_no_fault() {
 }
 
 #[test]
-fn a_trail_that_is_gone_is_broken_while_the_head_tells_of_it() {
+fn a_missing_trail_is_reported_as_broken_if_the_head_shows_that_there_was_one() {
     let (_provider, home) = rotated();
     verified(&home);
     let output = home.run(&["audit", "verify"]);
@@ -60,7 +60,7 @@ fn a_trail_that_is_gone_is_broken_while_the_head_tells_of_it() {
 }
 
 #[test]
-fn a_half_written_last_line_alone_is_passed_over() {
+fn a_half_written_last_line_is_skipped() {
     let (_provider, home) = rotated();
     let before = lines(&home, &[]);
     let path = file(&home);
@@ -70,7 +70,7 @@ fn a_half_written_last_line_alone_is_passed_over() {
 }
 
 #[test]
-fn a_line_that_is_no_record_is_told_and_the_others_are_shown() {
+fn a_line_that_is_not_a_record_is_reported_and_the_others_are_shown() {
     let (_provider, home) = rotated();
     let before = lines(&home, &[]);
     let path = file(&home);
@@ -94,7 +94,7 @@ fn files_of_months_before_since_are_not_read() {
     assert_eq!(
         show(&home, &[]).status.code(),
         Some(1),
-        "it is read when it may hold some"
+        "a file that may hold matching records is read"
     );
     assert_eq!(
         show(&home, &["--since", "2020-01-31"]).status.code(),
@@ -104,7 +104,7 @@ fn files_of_months_before_since_are_not_read() {
 }
 
 #[test]
-fn the_newest_records_are_taken_across_months_and_each_month_knows_the_names_before_it() {
+fn the_newest_records_are_found_across_months_and_names_from_earlier_months_are_used() {
     let home = fresh();
     fs::create_dir(home.path("log")).expect("a folder");
     let due = record(

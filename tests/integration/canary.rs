@@ -45,7 +45,7 @@ fn field(name: &'static str, value: Option<Value>) -> Fault {
 }
 
 #[test]
-fn what_is_new_is_reported_once_and_the_first_listing_is_learned_silently() {
+fn a_new_field_is_reported_once_and_the_first_listing_is_learned_silently() {
     let (provider, home, _) = place();
     once(&home);
     assert_eq!(changes(&home), [""; 0]);
@@ -113,7 +113,7 @@ fn a_learned_shape_that_is_lost_or_damaged_is_learned_again() {
 }
 
 #[test]
-fn check_reports_that_a_server_can_t_be_stopped_and_which_permission_is_missing() {
+fn check_reports_that_a_server_cannot_be_stopped_and_which_permission_is_missing() {
     let (provider, home, _) = place();
     home.policy("web", "[server]\nid = 7\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\nstop_server = true\n");
     std::fs::remove_file(home.path("policies.d/server-7.toml")).expect("removed");

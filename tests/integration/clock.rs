@@ -11,15 +11,14 @@ use serde_json::Value;
 
 const SERVER: u64 = 7;
 
-/// A wall clock that the test sets; elapsed time stays true.
+/// A wall clock that the test sets; the monotonic clock stays true.
 struct Wall {
     library: PathBuf,
     file: PathBuf,
 }
 
 impl Wall {
-    /// Returns `None`, after a line that says so, where the library isn't installed; in CI it must
-    /// be.
+    /// Prints a line and returns `None` if the library isn't installed; in CI this is a failure.
     fn new(home: &Home) -> Option<Self> {
         let of = |folder: &str| Path::new(folder).join("faketime/libfaketimeMT.so.1");
         let folders = [
@@ -70,7 +69,7 @@ impl Wall {
     }
 }
 
-/// Returns the server with a foreign snapshot and completed dailies from these days ago.
+/// Returns a server with a foreign snapshot and completed daily snapshots of these ages in days.
 fn scene(days: &[i64]) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -92,7 +91,7 @@ fn reasons(records: &[Value]) -> String {
 }
 
 #[test]
-fn i11_a_clock_set_back_two_days_blocks_until_it_catches_up_and_no_slot_runs_twice() {
+fn i11_a_clock_set_back_two_days_blocks_changes_until_corrected_and_no_slot_runs_twice() {
     let (provider, home) = scene(&[]);
     let Some(wall) = Wall::new(&home) else { return };
     home.policy(
@@ -100,26 +99,30 @@ fn i11_a_clock_set_back_two_days_blocks_until_it_catches_up_and_no_slot_runs_twi
         "[server]\nid = 7\n[[rotation]]\nname = \"tick\"\nschedule = \"*/2 * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n",
     );
     let daemon = wall.start(&home);
-    until("it rotates", || home.events("slot_settled").len() > 1);
+    until("slots are settled", || {
+        home.events("slot_settled").len() > 1
+    });
     wall.set("-2d");
-    until("it is blocked", || !home.events("blocked").is_empty());
+    until("the server is blocked", || {
+        !home.events("blocked").is_empty()
+    });
     let said = reasons(&home.events("blocked"));
     assert!(said.contains("clock"), "{said}");
     let changed = provider.sandbox.counts();
     let looked = changed.lists();
-    until("it has looked again and again", || {
+    until("the server is listed several more times", || {
         provider.sandbox.counts().lists() > looked + 5
     });
     let now = provider.sandbox.counts();
     assert_eq!(
         (now.create, now.delete),
         (changed.create, changed.delete),
-        "nothing is changed by an odd clock"
+        "nothing is changed while the clock is wrong"
     );
 
     wall.set("+0");
     let settled = home.events("slot_settled").len();
-    until("it rotates again", || {
+    until("more slots are settled", || {
         home.events("slot_settled").len() > settled + 1
     });
     assert!(!home.events("recovered").is_empty());
@@ -128,29 +131,30 @@ fn i11_a_clock_set_back_two_days_blocks_until_it_catches_up_and_no_slot_runs_twi
     let all = made.len();
     made.sort();
     made.dedup();
-    assert_eq!(made.len(), all, "no slot twice");
+    assert_eq!(made.len(), all, "no slot runs twice");
     verified(&home);
 }
 
 #[test]
-fn a_clock_set_ahead_ten_days_makes_one_catch_up_and_deletes_nothing_by_it() {
+fn a_clock_set_ahead_ten_days_causes_one_catch_up_and_no_deletion() {
     let (provider, home) = scene(&[3, 2, 1]);
     let Some(wall) = Wall::new(&home) else { return };
     let daemon = wall.start(&home);
-    until("today's is made and the oldest is gone", || {
+    until("today's snapshot is made and the oldest is deleted", || {
         home.events("delete_result").len() == 1
     });
 
     wall.set("+10d");
-    until("the provider's date casts doubt on the new one", || {
-        !home.events("blocked").is_empty()
-    });
+    until(
+        "the provider's date casts doubt on the new snapshot",
+        || !home.events("blocked").is_empty(),
+    );
     let said = reasons(&home.events("create_mismatch"));
     assert!(said.contains("the provider dates"), "{said}");
     // Any further change would follow from the next listings; the reload requests one at once.
     let looked = provider.sandbox.counts().lists();
     daemon.signal("HUP");
-    until("it has looked again", || {
+    until("the server is listed again", || {
         provider.sandbox.counts().lists() > looked + 1
     });
     assert_eq!(daemon.stop(), Some(0));

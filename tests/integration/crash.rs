@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Home, Provider, QUICK, until, verified};
 use jiff::SignedDuration;
 
-/// `SNAPROTATE_KILLS` sets another number.
+/// Default number of kills; `SNAPROTATE_KILLS` overrides it.
 const KILLS: usize = 200;
 
 /// The provider's limit (docs/api.md, "Limits and durations").
@@ -16,7 +16,7 @@ const LIMIT: usize = 5;
 const SERVICES: usize = 8;
 
 #[test]
-fn i6_i9_kills_anywhere_leave_one_snapshot_a_slot_and_a_trail_that_verifies() {
+fn i6_i9_kills_at_any_point_leave_one_snapshot_per_slot_and_a_trail_that_verifies() {
     let kills = std::env::var("SNAPROTATE_KILLS").map_or(KILLS, |n| n.parse().expect("a number"));
     let each = kills.div_ceil(SERVICES);
     let began = Instant::now();
@@ -24,7 +24,7 @@ fn i6_i9_kills_anywhere_leave_one_snapshot_a_slot_and_a_trail_that_verifies() {
         let services: Vec<_> = (0..SERVICES).map(|_| scope.spawn(|| kill(each))).collect();
         let between = services
             .into_iter()
-            .map(|service| service.join().expect("it holds"));
+            .map(|service| service.join().expect("no check failed"));
         between.sum()
     });
     let kills = each * SERVICES;
@@ -36,7 +36,7 @@ fn i6_i9_kills_anywhere_leave_one_snapshot_a_slot_and_a_trail_that_verifies() {
     );
     assert!(
         between * 3 >= kills,
-        "only {between} of {kills} fell between"
+        "only {between} of {kills} kills fell between an intent and its outcome"
     );
 }
 
@@ -58,7 +58,7 @@ fn kill(kills: usize) -> usize {
     for kill in 0..kills {
         let seen = home.records();
         let daemon = home.start(&["run"]);
-        // Killed after some records of its own, so that each kill hits another point.
+        // Killed after some records of its own, so that each kill hits a different point.
         let records = seen + 1 + kill % 7;
         let started = Instant::now();
         while home.records() < records && started.elapsed() < Duration::from_secs(3) {
@@ -70,10 +70,12 @@ fn kill(kills: usize) -> usize {
 
     let started = home.events("daemon_started").len();
     let last = home.start(&["run"]);
-    // Before it handles signals, one would end it like any process.
-    until("it runs", || home.events("daemon_started").len() > started);
+    // Until the service handles signals, a signal would end it like any other process.
+    until("the service runs", || {
+        home.events("daemon_started").len() > started
+    });
     until(
-        "every intent has its outcome and a slot of each is settled",
+        "every intent has its outcome and a slot of each server is settled",
         || {
             let settled = home.events("slot_settled");
             open_intents(&home) == 0
@@ -94,7 +96,7 @@ fn kill(kills: usize) -> usize {
         let all = made.len();
         made.sort();
         made.dedup();
-        assert_eq!(made.len(), all, "no name was ever made twice on {id}");
+        assert_eq!(made.len(), all, "no name was created twice on {id}");
         assert!(all > 0, "{id} was never rotated");
     }
     verified(&home);

@@ -26,23 +26,20 @@ fn the_demo_rotates_real_snapshots_and_ends_with_a_verified_trail() {
     assert!(seen("foreign-01", "ALERT"), "{text}");
     assert!(seen("failing-01", " failed "), "{text}");
     assert!(text.contains("trail verified"), "{text}");
-    assert!(
-        !text.contains('\u{1b}'),
-        "no colours where there is no terminal"
-    );
+    assert!(!text.contains('\u{1b}'), "no colours without a terminal");
     let kept = text.lines().filter(|line| line.contains("by-hand-"));
-    assert_eq!(kept.count(), 5, "people's own snapshots stay: {text}");
+    assert_eq!(kept.count(), 5, "foreign snapshots are kept: {text}");
 }
 
 #[test]
-fn a_policy_of_one_s_own_rotates_against_the_served_stand_in() {
+fn a_user_s_own_policy_rotates_against_the_served_stand_in() {
     let mut served = Command::new(env!("CARGO_BIN_EXE_snaprotate"))
         .args(["demo", "--serve", "127.0.0.1:0", "--servers", "1"])
         .args(["--server", "12345=web-server-01"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
-    // The output is a valid main file; its last line is the last one of the start.
+    // The output at the start is a valid main file; the line with `list` is its last.
     let mut main = String::new();
     let mut lines = BufReader::new(served.stdout.take().expect("a pipe")).lines();
     while !main.contains(" list\n") {
@@ -79,7 +76,7 @@ fn a_policy_of_one_s_own_rotates_against_the_served_stand_in() {
 }
 
 #[test]
-fn the_stand_in_is_served_on_loopback_alone() {
+fn the_stand_in_is_served_on_loopback_only() {
     for (address, why) in [
         ("0.0.0.0:9181", "use a loopback address"),
         ("192.0.2.1:9181", "use a loopback address"),

@@ -68,16 +68,16 @@ fn verified(home: &Home, disk: &SmallDisk) {
 }
 
 fn told(home: &Home) {
-    until("it says that the trail can't be written", || {
+    until("the log says that the trail can't be written", || {
         says(home, "alert_raised")
     });
 }
 
-/// Checks that it lists, changes nothing and says why while it can't write.
+/// Checks that the service lists, changes nothing and logs why while it can't write the trail.
 fn idles(provider: &Provider, home: &Home) {
     told(home);
     let (changed, looked) = (mutations(provider), provider.sandbox.counts().lists());
-    until("it has looked again and again", || {
+    until("the server is listed several more times", || {
         provider.sandbox.counts().lists() > looked + 5
     });
     assert_eq!(mutations(provider), changed, "no trail, no change");
@@ -94,7 +94,7 @@ fn goes_on(provider: &Provider, home: &Home, disk: &SmallDisk) {
 }
 
 #[test]
-fn i6_on_a_full_disk_it_starts_and_changes_nothing_until_there_is_room() {
+fn i6_on_a_full_disk_the_service_starts_but_changes_nothing_until_there_is_room() {
     let Some((provider, home, disk)) = scene() else {
         return;
     };
@@ -109,7 +109,7 @@ fn i6_on_a_full_disk_it_starts_and_changes_nothing_until_there_is_room() {
 }
 
 #[test]
-fn i6_on_a_read_only_disk_it_starts_and_changes_nothing_until_it_is_writable() {
+fn i6_on_a_read_only_disk_the_service_starts_but_changes_nothing_until_the_disk_is_writable() {
     let Some((provider, home, disk)) = scene() else {
         return;
     };
@@ -133,7 +133,9 @@ fn i6_a_disk_that_fills_up_under_a_running_daemon_stops_every_change_until_there
         "[server]\nid = 7\n[[rotation]]\nname = \"tick\"\nschedule = \"* * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n",
     );
     let daemon = start(&home, &disk);
-    until("it rotates", || events(&disk, "slot_settled").len() > 2);
+    until("slots are settled", || {
+        events(&disk, "slot_settled").len() > 2
+    });
     disk.fill();
     told(&home);
     let count = |events_of: [&str; 2]| {
@@ -141,19 +143,23 @@ fn i6_a_disk_that_fills_up_under_a_running_daemon_stops_every_change_until_there
         counts.iter().sum::<usize>()
     };
     let intents = count(["create_intent", "delete_intent"]);
-    // If the last page took an intent but not its outcome, the outcome is still to be written, and
-    // nothing is listed before.
+    // If the last page had room for an intent but not for its outcome, the outcome must still be
+    // written, and nothing is listed before that.
     if intents == count(["create_result", "delete_result"]) {
         idles(&provider, &home);
     }
     let sent = usize::try_from(mutations(&provider)).expect("few");
     assert!(sent <= intents, "{sent} calls for {intents} intents");
     std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(mutations(&provider), sent as u64, "slots passed by");
+    assert_eq!(
+        mutations(&provider),
+        sent as u64,
+        "slots passed without a change"
+    );
 
     let settled = events(&disk, "slot_settled").len();
     disk.make_room();
-    until("it rotates again", || {
+    until("more slots are settled", || {
         events(&disk, "slot_settled").len() > settled + 1
     });
     assert!(says(&home, "alert_cleared"));
@@ -162,12 +168,12 @@ fn i6_a_disk_that_fills_up_under_a_running_daemon_stops_every_change_until_there
     let all = made.len();
     made.sort();
     made.dedup();
-    assert_eq!(made.len(), all, "no name was made twice");
+    assert_eq!(made.len(), all, "no name was created twice");
     verified(&home, &disk);
 }
 
 #[test]
-fn i6_a_full_disk_under_the_state_folder_is_waited_for_by_run_alone() {
+fn i6_with_a_full_disk_under_the_state_folder_run_waits_and_other_commands_fail() {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -190,15 +196,15 @@ fn i6_a_full_disk_under_the_state_folder_is_waited_for_by_run_alone() {
         log.matches("waits until there is free space").count() == 1
     };
     let daemon = start(&home, &disk);
-    until("it says that it waits", waits);
+    until("the log says that run waits", waits);
     assert_eq!(daemon.stop(), Some(0), "a signal ends the wait");
     let daemon = start(&home, &disk);
-    until("it says that it waits", waits);
+    until("the log says that run waits", waits);
     assert_eq!(provider.sandbox.counts().lists(), 0);
     disk.make_room();
     until("the slot is settled", || {
         !home.events("slot_settled").is_empty()
     });
-    assert!(waits(), "it is said once");
+    assert!(waits(), "the wait is logged once");
     assert_eq!(daemon.stop(), Some(0));
 }

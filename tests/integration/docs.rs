@@ -101,7 +101,7 @@ fn module(file: &Path) -> String {
 }
 
 #[test]
-fn each_test_that_the_proof_names_is_there() {
+fn each_test_that_the_proof_names_exists() {
     let mut files = Vec::new();
     sources(&project().join("src"), &mut files);
     sources(&project().join("tests/integration"), &mut files);
@@ -163,7 +163,7 @@ fn prose(page: &str) -> String {
 }
 
 #[test]
-fn each_fence_holds_its_language_alone() {
+fn each_code_fence_names_only_its_language() {
     let mut fences = 0;
     for file in documents() {
         for (nth, line) in read(&file).lines().enumerate() {
@@ -194,7 +194,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn each_link_of_a_document_leads_to_a_file_and_a_heading() {
+fn each_link_of_a_document_leads_to_an_existing_file_and_heading() {
     let mut followed = 0;
     for document in documents() {
         let text = prose(&read(&document));
@@ -226,7 +226,7 @@ fn each_link_of_a_document_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn each_page_of_the_book_stands_in_its_table_of_contents() {
+fn each_page_of_the_book_is_in_its_table_of_contents() {
     let contents = read("docs/SUMMARY.md");
     for document in documents() {
         let Some(page) = document.strip_prefix("docs/") else {

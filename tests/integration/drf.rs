@@ -1,11 +1,11 @@
-//! Against Django REST framework itself: its three paginations, with ids of either shape.
+//! Against Django REST framework itself: its three pagination styles, with ids of either shape.
 
 use crate::support::drf::{self, Django};
 use crate::support::{Home, QUICK, daily_name, stderr, stdout, verified};
 use serde_json::Value;
 
 #[test]
-fn a_server_rotates_by_page_number_offset_and_cursor_with_integers_and_uuids() {
+fn rotation_works_with_page_offset_and_cursor_pagination_and_with_integer_and_uuid_ids() {
     for pagination in ["page", "offset", "cursor"] {
         for ids in ["integers", "uuids"] {
             let folder = tempfile::tempdir().expect("a folder");

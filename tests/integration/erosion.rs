@@ -13,8 +13,8 @@ fn with_grace() -> String {
     QUICK.replace("shrink_grace = \"0s\"", "shrink_grace = \"1h\"")
 }
 
-/// Returns the server with `own` completed dailies, the newest of them from yesterday, and a trail
-/// that has recorded them.
+/// Returns a server with `own` completed daily snapshots, the newest of them from yesterday, and a
+/// policy that keeps `keep`.
 fn scene(own: i64, keep: usize) -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
@@ -41,7 +41,7 @@ fn count(home: &Home, event: &str) -> usize {
 
 fn blocked(home: &Home) -> String {
     let blocked = home.events("blocked");
-    let last = blocked.last().expect("it is blocked");
+    let last = blocked.last().expect("the server is blocked");
     last["reason"].as_str().unwrap_or_default().to_owned()
 }
 
@@ -54,7 +54,7 @@ fn left(provider: &Provider, own: i64) -> usize {
 }
 
 #[test]
-fn i19_a_provider_that_stores_another_name_than_was_asked_gets_one_create_and_no_more() {
+fn i19_a_provider_that_stores_another_name_than_requested_gets_only_one_create() {
     let asked = daily_name(0);
     for stored in [
         asked.to_uppercase(),
@@ -83,7 +83,7 @@ fn i19_a_provider_that_stores_another_name_than_was_asked_gets_one_create_and_no
                 )),
                 "{reason}"
             );
-            // It stays blocked until an operator resumes it.
+            // The server stays blocked until an operator resumes it.
             assert_eq!(once(&home), Some(1));
             assert_eq!(count(&home, "create_intent"), 1, "{stored:?}");
             assert_eq!(left(&provider, own), keep - deleted, "{stored:?}");
@@ -92,7 +92,7 @@ fn i19_a_provider_that_stores_another_name_than_was_asked_gets_one_create_and_no
 }
 
 #[test]
-fn i19_a_resume_after_a_wrong_name_is_no_leave_to_prune_another_one() {
+fn i19_a_resume_after_a_wrong_name_does_not_permit_another_prune_first() {
     let (provider, home) = scene(5, 5);
     provider
         .sandbox
@@ -110,7 +110,7 @@ fn i19_a_resume_after_a_wrong_name_is_no_leave_to_prune_another_one() {
 }
 
 #[test]
-fn i19_an_answer_with_the_id_of_what_was_there_before_is_none_and_is_tried_a_few_times() {
+fn i19_an_answer_with_the_id_of_an_older_snapshot_counts_as_unknown_and_retries_are_limited() {
     for keep in [5, 3] {
         let own = i64::try_from(keep).expect("few");
         let (provider, home) = scene(own, keep);
@@ -132,7 +132,7 @@ fn i19_an_answer_with_the_id_of_what_was_there_before_is_none_and_is_tried_a_few
 }
 
 #[test]
-fn i19_what_was_completed_and_is_listed_as_failed_is_kept() {
+fn i19_a_completed_snapshot_that_is_later_listed_as_failed_is_kept() {
     for failed in [1, 2, 4] {
         let (provider, home) = scene(4, 4);
         provider.sandbox.set_limit(6);
@@ -146,7 +146,7 @@ fn i19_what_was_completed_and_is_listed_as_failed_is_kept() {
         assert_eq!(count(&home, "delete_intent"), 1, "{failed}");
         assert_eq!(count(&home, "snapshot_regressed"), failed);
         assert_eq!(provider.names(SERVER).len(), 4);
-        // The storage is back.
+        // The provider's storage works again.
         for row in &rows[..failed] {
             provider.sandbox.set_status(row.id, "completed");
         }
@@ -156,7 +156,7 @@ fn i19_what_was_completed_and_is_listed_as_failed_is_kept() {
 }
 
 #[test]
-fn i19_a_new_snapshot_with_an_impossible_date_blocks_and_one_some_hours_behind_does_not() {
+fn i19_a_new_snapshot_with_an_impossible_date_blocks_but_a_date_some_hours_behind_does_not() {
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
     let first: Timestamp = "0001-01-01T00:00:00Z".parse().expect("a date");
     for (date, may) in [
@@ -172,7 +172,7 @@ fn i19_a_new_snapshot_with_an_impossible_date_blocks_and_one_some_hours_behind_d
             .order(Fault::made(CreateFault::Dated(date)).forever());
         let code = once(&home);
         assert_eq!(count(&home, "create_intent"), 1, "{date}");
-        // The new one is there in any case, and never goes as the oldest.
+        // The new snapshot exists in any case, and is never deleted as the oldest.
         assert!(provider.names(SERVER).contains(&daily_name(0)), "{date}");
         assert_eq!(code, Some(i32::from(!may)), "{date}");
         assert_eq!(count(&home, "delete_intent"), usize::from(may), "{date}");
@@ -187,11 +187,11 @@ fn i19_a_new_snapshot_with_an_impossible_date_blocks_and_one_some_hours_behind_d
 }
 
 #[test]
-fn a_smaller_keep_is_announced_and_goes_when_an_operator_agrees_or_not_at_all() {
+fn a_smaller_keep_is_announced_and_deletes_once_an_operator_agrees_unless_it_is_undone() {
     for undone in [true, false] {
         let (provider, home) = scene(4, 5);
         let daemon = home.start(&["run"]);
-        until("five", || {
+        until("five snapshots exist", || {
             provider.names(SERVER).len() == 5 && count(&home, "slot_settled") == 1
         });
         home.daily(SERVER, 1, "");
@@ -209,7 +209,7 @@ fn a_smaller_keep_is_announced_and_goes_when_an_operator_agrees_or_not_at_all() 
                 .into_iter()
                 .find(|record| record["alert"] == "shrink")
         };
-        until("an alert", || alert().is_some());
+        until("the shrink alert is raised", || alert().is_some());
         let alert = alert().expect("an alert");
         let reason = alert["reason"].as_str().unwrap_or_default();
         for back in 1..=4 {
@@ -219,7 +219,7 @@ fn a_smaller_keep_is_announced_and_goes_when_an_operator_agrees_or_not_at_all() 
         if undone {
             home.daily(SERVER, 5, "");
             daemon.signal("HUP");
-            until("cleared", || {
+            until("the shrink alert is cleared", || {
                 let cleared = home.events("alert_cleared");
                 cleared.iter().any(|record| record["alert"] == "shrink")
             });
@@ -229,14 +229,16 @@ fn a_smaller_keep_is_announced_and_goes_when_an_operator_agrees_or_not_at_all() 
             // Nothing is left to agree to.
             assert_eq!(provider.names(SERVER).len(), 5);
         } else {
-            until("one", || provider.names(SERVER) == [daily_name(0)]);
+            until("only today's is left", || {
+                provider.names(SERVER) == [daily_name(0)]
+            });
         }
         daemon.stop();
     }
 }
 
 #[test]
-fn once_keeps_what_a_smaller_keep_deletes_until_the_grace_is_over() {
+fn once_deletes_the_snapshots_beyond_a_smaller_keep_only_after_the_grace() {
     let (provider, home) = scene(4, 5);
     assert_eq!(once(&home), Some(0));
     home.daily(SERVER, 2, "");
@@ -255,7 +257,7 @@ fn once_keeps_what_a_smaller_keep_deletes_until_the_grace_is_over() {
 fn a_first_look_announces_what_it_finds_beyond_keep() {
     let (provider, home) = scene(4, 2);
     assert_eq!(once(&home), Some(1));
-    // The new one is made anyway, and pays for the oldest.
+    // The new snapshot is made anyway, and pays for the oldest.
     assert!(provider.names(SERVER).contains(&daily_name(0)));
     assert!(left(&provider, 4) >= 3);
     let added = home.events("rotation_added");
@@ -263,7 +265,7 @@ fn a_first_look_announces_what_it_finds_beyond_keep() {
 }
 
 #[test]
-fn an_edited_schedule_gives_rise_to_no_alert_for_slots_that_never_were() {
+fn an_edited_schedule_raises_no_alert_for_slots_that_never_existed() {
     let (_provider, home) = scene(2, 3);
     assert_eq!(once(&home), Some(0));
     home.policy(
@@ -282,7 +284,7 @@ fn an_edited_schedule_gives_rise_to_no_alert_for_slots_that_never_were() {
 }
 
 #[test]
-fn the_first_snapshot_of_a_rotation_bears_the_name_of_the_day_on_which_it_is_made() {
+fn the_first_snapshot_of_a_rotation_is_named_after_the_day_on_which_it_is_made() {
     let (provider, home) = scene(0, 3);
     home.policy(
         "server-7",
@@ -302,7 +304,7 @@ fn the_first_snapshot_of_a_rotation_bears_the_name_of_the_day_on_which_it_is_mad
 }
 
 #[test]
-fn i1_a_name_whose_year_bears_a_sign_is_foreign() {
+fn i1_a_snapshot_name_with_a_signed_year_is_foreign() {
     let (provider, home) = scene(0, 1);
     let odd = "daily-snapshot--026-11-27";
     provider

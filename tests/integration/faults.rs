@@ -71,7 +71,7 @@ fn i3_with_room_the_create_comes_before_the_prune() {
 }
 
 #[test]
-fn surplus_goes_oldest_first_one_at_a_time() {
+fn surplus_snapshots_are_deleted_oldest_first_and_one_at_a_time() {
     let (provider, home) = scene(4, 1);
     assert_eq!(once(&home), Some(0));
     assert_eq!(provider.names(SERVER), [daily_name(0)]);
@@ -114,7 +114,7 @@ fn i1_a_protected_snapshot_stays() {
 }
 
 #[test]
-fn two_rotations_due_at_once_run_one_after_the_other() {
+fn two_rotations_due_at_the_same_time_run_one_after_the_other() {
     let (provider, home) = scene(0, 2);
     home.policy(
         "server-7",
@@ -192,7 +192,7 @@ fn a_refused_create_is_tried_three_times_and_deletes_nothing() {
 }
 
 #[test]
-fn a_server_that_the_provider_does_not_know_is_blocked_with_an_alert() {
+fn a_server_unknown_to_the_provider_is_blocked_and_the_reason_names_it() {
     let (_provider, home) = scene(0, 3);
     home.policy(
         "server-7",
@@ -205,7 +205,7 @@ fn a_server_that_the_provider_does_not_know_is_blocked_with_an_alert() {
 }
 
 #[test]
-fn busy_and_throttled_creates_are_tried_again_later() {
+fn creates_refused_as_busy_or_throttled_are_retried_later() {
     for status in [409, 423, 429] {
         let (provider, home) = scene(1, 3);
         provider
@@ -218,7 +218,7 @@ fn busy_and_throttled_creates_are_tried_again_later() {
 }
 
 #[test]
-fn a_retry_after_is_waited_out_by_every_request() {
+fn every_request_waits_out_a_retry_after() {
     let (provider, home) = scene(1, 3);
     provider
         .sandbox
@@ -228,13 +228,13 @@ fn a_retry_after_is_waited_out_by_every_request() {
     let refused = log
         .iter()
         .position(|request| request.status == Some(429))
-        .expect("it was refused");
+        .expect("a refused request");
     let gap = log[refused + 1].at.duration_since(log[refused].at);
     assert!(gap >= SignedDuration::from_millis(950), "{gap:?}");
 }
 
 #[test]
-fn i5_a_delete_whose_answer_is_lost_is_looked_for_and_no_other_is_sent() {
+fn i5_a_delete_whose_answer_is_lost_is_confirmed_by_listings_and_deletes_no_other_snapshot() {
     for fault in [
         Fault::cut(CallKind::Delete).done(),
         Fault::status(CallKind::Delete, 500).done(),
@@ -252,7 +252,7 @@ fn i5_a_delete_whose_answer_is_lost_is_looked_for_and_no_other_is_sent() {
 }
 
 #[test]
-fn refused_deletes_are_counted_and_then_block_with_an_alert() {
+fn refused_deletes_are_counted_and_then_block_the_server() {
     for status in [403, 409, 423] {
         let (provider, home) = scene(3, 3);
         let refused = Fault::status(CallKind::Delete, status).forever();
@@ -265,7 +265,7 @@ fn refused_deletes_are_counted_and_then_block_with_an_alert() {
 }
 
 #[test]
-fn a_refused_token_stops_every_change_with_one_alert() {
+fn a_rejected_token_prevents_every_change_and_raises_one_alert() {
     for status in [401, 403] {
         let (provider, home) = scene(3, 1);
         provider
@@ -280,7 +280,7 @@ fn a_refused_token_stops_every_change_with_one_alert() {
 }
 
 #[test]
-fn a_refused_connection_costs_nothing_and_once_ends() {
+fn with_a_refused_connection_nothing_is_created_and_once_ends() {
     let (provider, home) = scene(1, 3);
     let gone = provider.sandbox.base_url();
     drop(provider);
@@ -301,11 +301,11 @@ fn i16_a_blocked_server_holds_up_no_other() {
 }
 
 #[test]
-fn i9_the_trail_and_state_lost_a_completed_snapshot_settles_its_slot() {
+fn i9_after_the_trail_and_state_are_lost_a_completed_snapshot_still_settles_its_slot() {
     let (provider, home) = scene(1, 3);
     assert_eq!(once(&home), Some(0));
-    std::fs::remove_dir_all(home.path("log")).expect("gone");
-    std::fs::remove_dir_all(home.path("state")).expect("gone");
+    std::fs::remove_dir_all(home.path("log")).expect("removed");
+    std::fs::remove_dir_all(home.path("state")).expect("removed");
     assert_eq!(once(&home), Some(1));
     let alerts = home.events("alert_raised");
     assert_eq!(alerts[0]["alert"], "trail_begins");

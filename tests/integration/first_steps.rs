@@ -103,7 +103,7 @@ pub(super) fn read(path: &Path) -> String {
 }
 
 #[test]
-fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
+fn init_writes_files_that_check_and_plan_accept_and_changes_nothing_at_the_provider() {
     let desk = Desk::new();
     let output = desk.init(&[]);
     let said = stdout(&output);
@@ -153,7 +153,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
         assert!(said.contains(words), "{words}: {said}");
     }
 
-    // The written files are valid, and the snapshots of the rotation so far stay.
+    // The written files are valid, and the rotation's existing snapshots stay.
     let main = dir.join("snaprotate.toml");
     let run =
         |args: &[&str]| desk.run(&[args, &["--config", main.to_str().expect("text")]].concat());
@@ -196,7 +196,7 @@ fn init_writes_what_check_and_plan_take_and_changes_nothing_at_the_provider() {
 }
 
 #[test]
-fn whatever_the_umask_folders_and_files_are_readable_by_the_service() {
+fn files_and_folders_are_readable_by_the_service_whatever_the_umask() {
     let desk = Desk::new();
     let url = desk.provider.sandbox.base_url();
     let output = std::process::Command::new("sh")
@@ -221,11 +221,11 @@ fn whatever_the_umask_folders_and_files_are_readable_by_the_service() {
 }
 
 #[test]
-fn where_the_service_runs_already_a_reload_is_advised() {
+fn init_suggests_a_reload_if_the_service_is_already_running() {
     let desk = Desk::new();
     desk.home.daily(1, 2, "");
     let daemon = desk.home.start(&["run"]);
-    support::until("it answers", || {
+    support::until("the service answers", || {
         desk.run(&["status"]).status.code() == Some(0)
     });
     let output = desk.run(&["init"]);
@@ -262,7 +262,7 @@ fn a_dry_run_prints_the_files_and_writes_none() {
 }
 
 #[test]
-fn a_main_file_that_is_there_is_asked_by_and_kept_and_policies_there_stay() {
+fn an_existing_main_file_is_used_and_kept_and_existing_policies_stay() {
     let desk = Desk::new();
     let main = read(&desk.home.path("snaprotate.toml"));
     desk.home.daily(1, 2, "");
@@ -276,7 +276,7 @@ fn a_main_file_that_is_there_is_asked_by_and_kept_and_policies_there_stay() {
     assert_eq!(read(&desk.home.path("snaprotate.toml")), main);
     let policies = desk.home.path("policies.d");
     assert_eq!(listed(&policies), ["db-01.toml.example", "server-1.toml"]);
-    // Files in `.example` are skipped without a warning.
+    // Files that end in `.example` are skipped without a warning.
     let check = desk.run(&["check"]);
     let said = stdout(&check);
     assert!(

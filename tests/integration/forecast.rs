@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Connections to this port are refused, so a command that sends a request fails.
 const NOBODY: &str = "http://127.0.0.1:9/api/v1";
 
-/// In a zone without summer time, where no night of 25 hours is the worst case.
+/// Uses a zone without summer time, so that no night of 25 hours becomes the worst case.
 const WEB: &str = "
 [server]
 id = 12345
@@ -65,7 +65,10 @@ fn the_text_fits_80_columns_and_names_zone_days_and_worst_moments() {
     ] {
         assert!(text.contains(words), "{words:?} in {text}");
     }
-    assert!(!text.contains("server-7"), "only the one asked for: {text}");
+    assert!(
+        !text.contains("server-7"),
+        "only the requested server: {text}"
+    );
     let long = |word: &str| format!("{word}-of-the-database-that-holds-the-accounts");
     let wide = WEB.replace("12345", "8").replace("web-01", "wide");
     let wide = wide.replace("weekly", &long("weekly"));
@@ -97,7 +100,7 @@ fn json_holds_every_day_and_never_more_snapshots_than_are_kept() {
 }
 
 #[test]
-fn a_server_is_found_by_id_name_or_file_and_for_an_unknown_one_near_ones_are_named() {
+fn a_server_is_found_by_id_name_or_file_and_similar_names_are_suggested_for_an_unknown_name() {
     let home = home();
     for server in ["12345", "web-01", "web"] {
         let found = json(&home, &["--days", "1", "--server", server]);
@@ -115,7 +118,7 @@ fn a_server_is_found_by_id_name_or_file_and_for_an_unknown_one_near_ones_are_nam
 }
 
 #[test]
-fn days_out_of_range_and_a_broken_policy_end_with_2() {
+fn days_out_of_range_and_a_broken_policy_end_with_exit_code_2() {
     let home = home();
     let said = refused(&home, &["forecast", "--days", "0"]);
     assert!(said.contains("1..=3660"), "{said}");
@@ -125,7 +128,7 @@ fn days_out_of_range_and_a_broken_policy_end_with_2() {
 }
 
 #[test]
-fn the_picture_is_whole_and_has_a_dot_and_a_line_for_each_snapshot() {
+fn the_picture_is_well_formed_and_has_a_dot_and_a_line_for_each_snapshot() {
     let home = home();
     home.policy(
         "odd",
@@ -148,8 +151,8 @@ fn the_picture_is_whole_and_has_a_dot_and_a_line_for_each_snapshot() {
     well_formed(&svg);
 }
 
-/// Asserts that every tag is closed in order and no bare sign is left: all that this picture uses
-/// of XML.
+/// Asserts that every tag is closed in order and no bare `>` or `&` is left. This picture uses no
+/// more of XML.
 fn well_formed(svg: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = svg;
@@ -179,7 +182,7 @@ fn well_formed(svg: &str) {
 }
 
 #[test]
-fn a_picture_that_cant_be_written_is_told_in_one_line() {
+fn a_picture_that_can_t_be_written_is_reported_in_one_line() {
     let home = home();
     let said = refused(&home, &["forecast", "--svg", "/nowhere/at/all.svg"]);
     assert!(said.contains("/nowhere/at/all.svg"), "{said}");
@@ -187,7 +190,7 @@ fn a_picture_that_cant_be_written_is_told_in_one_line() {
 }
 
 #[test]
-fn against_the_draft_of_one_policy_only_its_server_and_its_difference_is_shown() {
+fn against_a_draft_policy_only_its_server_and_the_differences_are_shown() {
     let home = home();
     let draft = home.path("draft.toml");
     let text = WEB.replacen("keep = 2", "keep = 1", 1);
@@ -221,7 +224,7 @@ fn against_the_draft_of_one_policy_only_its_server_and_its_difference_is_shown()
 }
 
 #[test]
-fn days_on_which_the_same_is_lost_as_many_days_before_stand_in_one_row() {
+fn days_that_lose_snapshots_of_the_same_rotation_and_ages_share_one_row() {
     let home = home();
     let draft = home.path("draft.toml");
     let fewer =
@@ -236,7 +239,7 @@ fn days_on_which_the_same_is_lost_as_many_days_before_stand_in_one_row() {
 }
 
 #[test]
-fn against_another_main_file_servers_may_come_and_go() {
+fn against_another_main_file_added_and_removed_servers_are_shown() {
     let (home, other) = (home(), Home::new(NOBODY, "", ""));
     other.policy("web", WEB);
     other.daily(8, 1, "");
@@ -272,7 +275,7 @@ fn more_than_twenty_servers_have_one_line_each() {
 }
 
 #[test]
-fn a_rotation_that_never_gets_room_is_said_to_be_blocked() {
+fn a_rotation_that_never_gets_room_is_reported_as_blocked() {
     let home = Home::new(NOBODY, "", "");
     home.daily(7, 5, "when_full = \"skip\"");
     let text = good(&home, &["forecast", "--days", "4"]);

@@ -1,5 +1,5 @@
-//! A real nginx before the stand-in, which rejects requests that come too fast and sends no
-//! `Retry-After`. Each trial makes its snapshot, and none gives its slot up.
+//! A real nginx in front of the stand-in: it rejects requests that arrive too fast and sends no
+//! `Retry-After`. Each trial makes its snapshot, and none gives up its slot.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -10,22 +10,22 @@ use crate::support::drf;
 use crate::support::{Daemon, Home, Provider, QUICK, until, verified, within};
 use tempfile::TempDir;
 
-/// Requests a second that nginx lets through, one by one.
+/// Requests per second that nginx lets through, without a burst.
 const LIMITS: [u32; 4] = [2, 5, 10, 50];
-/// The status that it answers to the others.
+/// Status with which nginx answers the other requests.
 const CODES: [u16; 2] = [429, 503];
-/// Requests a second that the client is configured for.
+/// Requests per second that the client is configured for.
 const RATES: [u32; 3] = [4, 5, 200];
 
-/// nginx with a port for each trial; it ends with the test.
+/// nginx with a port for each trial; killed on drop.
 struct Nginx {
     child: Child,
     _folder: TempDir,
 }
 
 impl Nginx {
-    /// Starts it. Returns `None`, after a line that says so, where nginx isn't installed; in CI it
-    /// must be.
+    /// Starts nginx. If it isn't installed, prints a line that says so and returns `None`; in CI it
+    /// must be installed.
     fn start(upstream: &str, trials: &[(u16, u32, u16)]) -> Option<Self> {
         let program = ["/usr/sbin/nginx", "/usr/bin/nginx"];
         let Some(program) = program
@@ -124,7 +124,7 @@ fn behind_a_silent_rate_limit_each_slot_gets_its_snapshot_within_a_minute() {
 }
 
 #[test]
-fn before_django_rest_framework_a_silent_rate_limit_costs_no_slot_either() {
+fn a_silent_rate_limit_in_front_of_django_rest_framework_costs_no_slot() {
     let trials: Vec<_> = LIMITS
         .into_iter()
         .flat_map(|limit| RATES.map(|rate| (limit, 429, rate)))
@@ -147,7 +147,7 @@ fn before_django_rest_framework_a_silent_rate_limit_costs_no_slot_either() {
         drf::daily(&home, &django.servers[nth - 1], &format!("web-{nth:02}"));
         homes.push(home);
     }
-    // One Python process serves them all, beside all the other tests.
+    // One Python process serves all of them while the other tests run.
     settle(&homes, &trials, Duration::from_mins(3));
 }
 
@@ -162,8 +162,8 @@ fn home(port: u16, rate: u32) -> Home {
     home
 }
 
-/// Runs a service for each until each slot is settled, within `limit`, and checks that none was
-/// given up.
+/// Runs a service for each home until its slot is settled, within `limit`, and asserts that no
+/// slot was given up.
 fn settle(homes: &[Home], trials: &[(u32, u16, u32)], limit: Duration) {
     let daemons: Vec<Daemon> = homes.iter().map(|home| home.start(&["run"])).collect();
     within(limit, "each trial's slot is settled", || {

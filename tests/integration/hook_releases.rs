@@ -15,7 +15,7 @@ fn a_service_that_is_killed_leaves_no_server_held() {
     assert_eq!(place.hooks(), ["before"]);
     daemon.0.kill().expect("killed");
     daemon.0.wait().expect("reaped");
-    until("the runner has released it", || {
+    until("the runner has released the server", || {
         place.hooks() == ["before", "after"]
     });
     // The next start runs `after` again, and records it.

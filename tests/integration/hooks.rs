@@ -62,7 +62,7 @@ pub(super) fn finished(home: &Home, hook: &str) -> Vec<Value> {
 }
 
 #[test]
-fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
+fn hooks_receive_their_context_and_run_before_and_after_the_snapshot() {
     let place = place(SignedDuration::from_millis(300), "", "");
     let once = place.home.run(&["once"]);
     assert_eq!(once.status.code(), Some(0), "{}", support::stderr(&once));
@@ -90,7 +90,7 @@ fn hooks_are_told_for_what_they_run_and_stand_around_the_snapshot() {
 }
 
 #[test]
-fn what_a_hook_that_does_well_says_stands_in_the_trail_beside_the_reason() {
+fn the_output_of_a_successful_hook_is_recorded_in_the_trail_with_the_reason() {
     let place = place(
         SignedDuration::from_millis(100),
         "echo flushed 7 tables",
@@ -109,7 +109,7 @@ fn what_a_hook_that_does_well_says_stands_in_the_trail_beside_the_reason() {
 }
 
 #[test]
-fn the_runner_logs_as_much_as_its_service_and_names_the_server() {
+fn the_hook_runner_uses_the_log_level_of_the_service_and_names_the_server() {
     for (level, lines) in [("info", 1), ("warn", 0)] {
         let place = place(SignedDuration::from_millis(100), "", "");
         let once = place.home.run(&["once", "--log", level]);
@@ -127,7 +127,7 @@ fn the_runner_logs_as_much_as_its_service_and_names_the_server() {
 }
 
 #[test]
-fn a_before_that_fails_means_no_snapshot_and_says_what_the_hook_said() {
+fn a_failed_before_hook_prevents_the_snapshot_and_its_output_is_recorded() {
     let more = "[ $SNAPROTATE_HOOK = after ] || { echo no such volume; exit 3; }";
     let place = place(SignedDuration::from_millis(100), more, "");
     let once = place.home.run(&["once"]);
@@ -147,7 +147,7 @@ fn a_before_that_fails_means_no_snapshot_and_says_what_the_hook_said() {
 }
 
 #[test]
-fn a_hook_that_hangs_or_never_stops_talking_is_ended_at_its_limit() {
+fn a_hook_that_hangs_or_writes_endlessly_is_ended_at_its_timeout() {
     for more in [
         "sleep 600",
         "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; done",
@@ -163,7 +163,7 @@ fn a_hook_that_hangs_or_never_stops_talking_is_ended_at_its_limit() {
 }
 
 #[test]
-fn where_it_is_wanted_a_failed_before_keeps_no_snapshot_from_being_made() {
+fn with_on_failure_continue_a_failed_before_hook_does_not_prevent_the_snapshot() {
     let place = place(
         SignedDuration::from_millis(100),
         "exit 1",
@@ -202,7 +202,7 @@ fn activate(home: &Home) -> PathBuf {
 }
 
 #[test]
-fn behind_a_socket_hooks_are_run_by_whoever_listens_there_and_by_nobody_else() {
+fn with_a_hook_socket_hooks_are_run_only_by_its_listener() {
     let place = place(SignedDuration::from_millis(300), "", "");
     let socket = place.home.path("hooks.sock");
     let once = || {
@@ -210,7 +210,7 @@ fn behind_a_socket_hooks_are_run_by_whoever_listens_there_and_by_nobody_else() {
         command.env("SNAPROTATE_HOOKS", &socket);
         command.output().expect("it runs")
     };
-    // Nobody listens on the socket, and hooks are not run in another way.
+    // Nothing listens on the socket, and hooks are not run in any other way.
     assert_eq!(once().status.code(), Some(1));
     assert_eq!(place.said(), []);
     let reason = finished(&place.home, "before")[0]["reason"].to_string();
@@ -229,7 +229,7 @@ fn behind_a_socket_hooks_are_run_by_whoever_listens_there_and_by_nobody_else() {
 }
 
 #[test]
-fn a_runner_that_is_begun_by_hand_says_so() {
+fn a_hook_runner_that_is_started_by_hand_fails_and_says_why() {
     let place = place(SignedDuration::from_millis(300), "", "");
     let output = place.home.run(&["hook-runner"]);
     assert_eq!(output.status.code(), Some(1));
@@ -237,7 +237,7 @@ fn a_runner_that_is_begun_by_hand_says_so() {
 }
 
 #[test]
-fn check_names_a_hook_that_can_not_be_run_and_its_key() {
+fn check_names_a_hook_that_cannot_be_run_and_its_key() {
     let place = place(SignedDuration::from_millis(300), "", "");
     let home = &place.home;
     let (file, folder) = (home.path("thaw"), home.path("policies.d"));
@@ -286,7 +286,7 @@ fn a_second_runner_of_a_server_does_nothing_while_the_first_one_holds_it() {
     let (_third, mut released) = ask(Some("it was lost"));
     assert!(released.next().expect("told").contains("not_started"));
     assert_eq!(place.hooks(), ["before"]);
-    // A client that leaves releases the server, and the next one is accepted.
+    // A client that disconnects releases the server, and the next hold is accepted.
     first.shutdown(std::net::Shutdown::Write).expect("gone");
     assert!(told.next().expect("told").contains("\"after\""));
     let (_fourth, mut released) = ask(Some("it was lost"));

@@ -42,7 +42,7 @@ fn mutations(provider: &Provider) -> u64 {
 }
 
 #[test]
-fn i6_i9_sigterm_while_a_create_hangs_records_unknown_begins_nothing_and_the_next_start_adopts() {
+fn i6_i9_sigterm_during_a_create_records_unknown_starts_nothing_and_the_next_start_adopts_it() {
     let (provider, home) = scene(&[], "max_in_flight = 1");
     provider.sandbox.add_server(8, "other");
     home.daily(SERVER, 3, "");
@@ -94,7 +94,7 @@ fn i1_a_reload_that_protects_a_snapshot_keeps_it_though_keep_shrinks() {
 }
 
 #[test]
-fn i1_a_reload_while_a_create_is_in_flight_rules_the_very_next_decision() {
+fn i1_a_reload_while_a_create_is_in_flight_applies_to_the_very_next_decision() {
     let (provider, home) = scene(&[3, 2, 1], "");
     home.daily(SERVER, 1, "");
     let slow = Fault::drip(CallKind::Create, Duration::from_millis(5));
@@ -111,13 +111,13 @@ fn i1_a_reload_while_a_create_is_in_flight_rules_the_very_next_decision() {
         home.events("delete_result").len() == 2
     });
     assert_eq!(service.stop(), Some(0));
-    // The oldest would have been the first to go.
+    // The oldest would have been the first to be deleted.
     assert_eq!(provider.names(SERVER), [daily_name(3), daily_name(0)]);
     verified(&home);
 }
 
 #[test]
-fn i9_a_process_stopped_beyond_its_watchdog_goes_on_and_does_nothing_twice() {
+fn i9_a_process_stopped_for_longer_than_its_watchdog_continues_and_does_nothing_twice() {
     let provider = Provider::start(SignedDuration::from_millis(200), Duration::from_millis(300));
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
     let servers = [11, 12, 13];
@@ -138,7 +138,7 @@ fn i9_a_process_stopped_beyond_its_watchdog_goes_on_and_does_nothing_twice() {
     // Longer than the watchdog and the whole call may take.
     std::thread::sleep(Duration::from_secs(3));
     let settled = home.events("slot_settled").len();
-    assert!(settled < servers.len(), "it was stopped too late");
+    assert!(settled < servers.len(), "the process was stopped too late");
     service.daemon.signal("CONT");
     until("every slot is settled", || {
         home.events("slot_settled").len() == servers.len()
@@ -152,14 +152,16 @@ fn i9_a_process_stopped_beyond_its_watchdog_goes_on_and_does_nothing_twice() {
 }
 
 #[test]
-fn without_a_free_descriptor_it_neither_crashes_nor_repeats_and_goes_on_when_there_are_some() {
+fn a_service_without_free_descriptors_neither_crashes_nor_repeats_a_create_and_recovers() {
     let (provider, home) = scene(&[], "");
     home.policy(
         "server-7",
         "[server]\nid = 7\n[[rotation]]\nname = \"tick\"\nschedule = \"* * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n",
     );
     let service = Service::start(&home);
-    until("it rotates", || home.events("slot_settled").len() > 1);
+    until("the service rotates", || {
+        home.events("slot_settled").len() > 1
+    });
     let limit = |files: &str| {
         let pid = service.daemon.0.id().to_string();
         let set = Command::new("prlimit")
@@ -168,9 +170,9 @@ fn without_a_free_descriptor_it_neither_crashes_nor_repeats_and_goes_on_when_the
         assert!(set.expect("prlimit runs").success());
     };
     limit("3");
-    // Its open connections are cut, and it can't open another.
+    // The service's open connections are cut, and it can't open another.
     provider.sandbox.order(Fault::cut(CallKind::Any).forever());
-    until("an alert stands", || {
+    until("an alert is active", || {
         let mut alerts = home.events("alert_raised");
         alerts.retain(|alert| alert["alert"] == "api_unreachable");
         !alerts.is_empty()
@@ -181,11 +183,11 @@ fn without_a_free_descriptor_it_neither_crashes_nor_repeats_and_goes_on_when_the
     assert_eq!(
         provider.sandbox.counts().requests(),
         asked,
-        "it found a descriptor after all"
+        "the service found a descriptor after all"
     );
     let before = home.events("slot_settled").len();
     limit("1024");
-    until("it rotates again", || {
+    until("the service rotates again", || {
         home.events("slot_settled").len() > before + 1
     });
     assert_eq!(service.stop(), Some(0));
@@ -193,12 +195,12 @@ fn without_a_free_descriptor_it_neither_crashes_nor_repeats_and_goes_on_when_the
     let all = made.len();
     made.sort();
     made.dedup();
-    assert_eq!(made.len(), all, "no name was made twice");
+    assert_eq!(made.len(), all, "no name was created twice");
     verified(&home);
 }
 
 #[test]
-fn however_few_descriptors_it_is_given_it_ends_in_order_and_creates_once_at_most() {
+fn once_ends_cleanly_and_creates_at_most_once_however_few_descriptors_it_has() {
     let mut settled = Vec::new();
     // With fewer the runtime itself can't start.
     for files in (8..=24).step_by(2) {
@@ -226,7 +228,7 @@ fn however_few_descriptors_it_is_given_it_ends_in_order_and_creates_once_at_most
 }
 
 #[test]
-fn what_root_creates_in_the_services_folders_belongs_to_the_service() {
+fn files_that_root_creates_in_the_services_folders_belong_to_the_service() {
     const NOBODY: u32 = 65534;
     let (_provider, home) = scene(&[3, 2, 1], "");
     home.daily(SERVER, 3, "");
@@ -267,7 +269,7 @@ fn what_root_creates_in_the_services_folders_belongs_to_the_service() {
 }
 
 #[test]
-fn i13_a_redirect_to_a_second_origin_sends_it_no_byte() {
+fn i13_nothing_is_sent_to_another_origin_after_a_redirect() {
     let second = TcpListener::bind("127.0.0.1:0").expect("a port");
     second.set_nonblocking(true).expect("a listener");
     let there = format!("http://{}/", second.local_addr().expect("an address"));
@@ -287,7 +289,7 @@ fn i13_a_redirect_to_a_second_origin_sends_it_no_byte() {
         assert!(!log.is_empty(), "{call:?} was not redirected");
         let came = second.accept().map_err(|error| error.kind());
         assert_eq!(
-            came.expect_err("nobody came"),
+            came.expect_err("no connection"),
             std::io::ErrorKind::WouldBlock,
             "{call:?}"
         );
@@ -295,7 +297,7 @@ fn i13_a_redirect_to_a_second_origin_sends_it_no_byte() {
 }
 
 #[test]
-fn i13_over_tls_only_a_certificate_that_fits_is_sent_a_request() {
+fn i13_over_tls_a_request_is_sent_only_if_the_certificate_is_valid() {
     let run = |certificate: Certificate| {
         let server = TlsServer::start(certificate);
         let ca = "ca_file = \"ca.pem\"";
@@ -308,7 +310,7 @@ fn i13_over_tls_only_a_certificate_that_fits_is_sent_a_request() {
         (server.received(), stderr(&output))
     };
     let (bytes, _) = run(Certificate::Fits);
-    assert!(bytes > 0, "a good one is trusted, so this shows something");
+    assert!(bytes > 0, "a valid certificate is accepted");
     for (certificate, word) in [
         (Certificate::SelfSigned, "certificate: BadSignature"),
         (Certificate::OtherHost, "elsewhere.example"),

@@ -29,7 +29,7 @@ fn policy(home: &Home, file: &str, id: &str, more: &str) {
 }
 
 #[test]
-fn a_policy_may_name_a_server_and_what_it_protects_by_either_id() {
+fn a_policy_may_name_its_server_and_protected_snapshots_by_either_id() {
     let uuid = format!("{:?}", server_uuid(SERVER));
     for id in [SERVER.to_string(), uuid] {
         let provider = provider();
@@ -71,7 +71,7 @@ fn two_policies_that_name_one_server_by_its_two_ids_change_nothing_on_it() {
     let blocked = home.events("blocked");
     assert_eq!(blocked.len(), 2, "{blocked:?}");
     for record in blocked {
-        let reason = record["reason"].as_str().expect("words");
+        let reason = record["reason"].as_str().expect("a reason");
         assert!(
             reason.contains("another policy is for the same server"),
             "{reason}"
@@ -96,7 +96,7 @@ fn two_policies_that_name_one_server_by_its_two_ids_change_nothing_on_it() {
 }
 
 #[test]
-fn i9_a_policy_that_names_its_server_by_the_other_id_goes_on_where_it_was() {
+fn i9_a_policy_that_switches_to_its_servers_other_id_continues_its_history() {
     let provider = provider();
     let sandbox = &provider.sandbox;
     sandbox.add_snapshot(SERVER, &daily_name(1), "completed", days_ago(1));
@@ -157,7 +157,7 @@ fn i20_an_empty_server_that_two_policies_name_by_its_two_ids_is_not_stopped() {
     verified(&home);
 }
 
-/// A provider that shows numbers alone.
+/// Returns a provider that shows only numeric ids.
 fn numbers() -> Provider {
     let takes = SignedDuration::from_millis(200);
     let provider = Provider::showing(IdShape::Integers, takes, Duration::from_millis(1));
@@ -165,7 +165,7 @@ fn numbers() -> Provider {
     provider
 }
 
-/// Writes a policy without a server's name, and a day's `keep`.
+/// Writes a policy with a daily rotation and without the server's name.
 fn unnamed(home: &Home, file: &str, id: &str) {
     let text = format!(
         "[server]\nid = {id}\n\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 2\n"
@@ -241,7 +241,7 @@ fn a_server_that_was_paused_before_its_first_listing_stays_paused_under_its_othe
 }
 
 #[test]
-fn a_policy_file_that_names_another_server_of_the_same_kind_begins_anew() {
+fn a_policy_file_that_switches_to_another_server_with_the_same_kind_of_id_starts_a_new_history() {
     let provider = numbers();
     let sandbox = &provider.sandbox;
     sandbox.add_server(SERVER + 1, "web-02");
@@ -258,7 +258,7 @@ fn a_policy_file_that_names_another_server_of_the_same_kind_begins_anew() {
     assert_eq!(home.events("rotation_added").len(), 2);
 }
 
-/// Creates a service whose create is unanswered for eight seconds.
+/// Starts a service whose create is unanswered for eight seconds.
 fn in_flight(provider: &Provider) -> (Home, Service) {
     let sandbox = &provider.sandbox;
     let home = Home::new(&sandbox.base_url(), "", QUICK);
@@ -276,7 +276,7 @@ fn in_flight(provider: &Provider) -> (Home, Service) {
 }
 
 #[test]
-fn a_pause_holds_that_was_given_between_an_edit_of_the_id_and_the_edit_back() {
+fn a_pause_set_between_an_edit_of_the_id_and_its_reversal_stays_in_force() {
     let provider = provider();
     let (home, service) = in_flight(&provider);
     policy(&home, "web.toml", &format!("{:?}", server_uuid(SERVER)), "");
@@ -290,7 +290,7 @@ fn a_pause_holds_that_was_given_between_an_edit_of_the_id_and_the_edit_back() {
     );
     policy(&home, "web.toml", &SERVER.to_string(), "");
     service.reload();
-    until("its end is recorded", || {
+    until("the create's end is recorded", || {
         !home.events("create_result").is_empty()
     });
     let status = stdout(&home.run(&["status", "web"]));
@@ -339,7 +339,7 @@ fn i9_a_policy_file_may_be_renamed_before_or_after_its_id_changes() {
 }
 
 #[test]
-fn the_pause_of_the_second_policy_for_a_server_outlives_its_removal() {
+fn the_pause_of_a_second_policy_for_a_server_outlives_the_policys_removal() {
     let provider = provider();
     provider
         .sandbox
@@ -358,7 +358,7 @@ fn the_pause_of_the_second_policy_for_a_server_outlives_its_removal() {
     assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
     std::fs::remove_file(home.path("policies.d").join("by-uuid.toml")).expect("removed");
     service.reload();
-    until("it is paused by the other id", || {
+    until("the server is paused under its other id", || {
         home.events("paused").len() == 2
     });
     drop(service);

@@ -7,7 +7,7 @@ use crate::support::{stderr, stdout};
 use snaprotate::sandbox::faults::{Fault, ListingFault};
 
 #[test]
-fn no_file_is_overwritten_and_where_one_would_be_none_is_written() {
+fn if_a_file_would_be_overwritten_init_writes_no_file_at_all() {
     let desk = Desk::new();
     let policies = desk.dir().join("policies.d");
     std::fs::create_dir_all(&policies).expect("a folder");
@@ -25,7 +25,7 @@ fn no_file_is_overwritten_and_where_one_would_be_none_is_written() {
 }
 
 #[test]
-fn what_does_not_validate_is_told_by_its_place_and_nothing_is_written() {
+fn a_policy_that_does_not_validate_is_reported_by_its_path_and_nothing_is_written() {
     let desk = Desk::new();
     let main = read(&desk.home.path("snaprotate.toml"));
     std::fs::write(
@@ -44,7 +44,7 @@ fn what_does_not_validate_is_told_by_its_place_and_nothing_is_written() {
 }
 
 #[test]
-fn an_api_that_cannot_be_read_or_relied_on_leaves_nothing_behind() {
+fn if_the_token_is_rejected_or_the_listing_is_unreliable_nothing_is_written() {
     let desk = Desk::new();
     desk.provider
         .sandbox
@@ -85,7 +85,7 @@ fn a_server_whose_rows_are_doubtful_is_left_out_and_named() {
 }
 
 #[test]
-fn wrong_options_end_with_2_and_say_what_to_write() {
+fn wrong_options_end_with_exit_code_2_and_the_error_says_what_to_write() {
     let desk = Desk::new();
     let dir = desk.dir();
     let dir = dir.to_str().expect("text");

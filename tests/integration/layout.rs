@@ -1,5 +1,5 @@
-//! The picture of the layout in docs/development.md is true: no room imports one above it. Within a
-//! room, no files import each other in a circle.
+//! Checks that the picture of the layout in docs/development.md is true: no room imports one above
+//! it. Within a room, no files import each other in a cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The floor of each room, by the first fenced block of the page.
+/// Returns the floor of each room, from the first fenced block of the page.
 fn floors() -> BTreeMap<String, u32> {
     let page = fs::read_to_string(project().join("docs/development.md")).expect("the page");
     let (_, after) = page.split_once("```text\n").expect("a picture");
@@ -20,7 +20,7 @@ fn floors() -> BTreeMap<String, u32> {
             continue;
         };
         let Ok(floor) = floor.parse() else { continue };
-        // The names stand before the words about them, each set off by blanks.
+        // The names come before their descriptions, separated by blanks.
         for name in rest.split_whitespace() {
             let name = name.trim_end_matches('/').trim_end_matches(".rs");
             let src = project().join("src");
@@ -32,7 +32,7 @@ fn floors() -> BTreeMap<String, u32> {
     floors
 }
 
-/// Every source that is no test, with the room that it is in.
+/// Collects every source file that is not a test, with its room.
 fn sources(folder: &Path, room: Option<&str>, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -52,7 +52,7 @@ fn sources(folder: &Path, room: Option<&str>, found: &mut Vec<(String, String)>)
     }
 }
 
-/// The code without its tests' imports: tests may look anywhere.
+/// Returns the code without its tests: tests may import anything.
 fn code(text: &str) -> &str {
     text.split_once("#[cfg(test)]")
         .map_or(text, |(code, _)| code)
@@ -90,7 +90,7 @@ fn no_room_imports_a_room_above_it() {
     assert!(imports > 300, "{imports}");
 }
 
-/// The names that follow `prefix` in paths, also those of a list in braces.
+/// Returns the names that follow `prefix` in paths, including those of a list in braces.
 fn after<'t>(code: &'t str, prefix: &str) -> BTreeSet<&'t str> {
     let word = |text: &'t str| {
         let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_'));
@@ -120,8 +120,8 @@ fn after<'t>(code: &'t str, prefix: &str) -> BTreeSet<&'t str> {
     names
 }
 
-/// The imports of the files of one folder among each other. A name that `mod.rs` exports counts as
-/// an import of the file that defines it.
+/// Returns, for each file of one folder, which of the others it imports. A name that `mod.rs`
+/// exports counts as an import of the file that defines it.
 fn imports(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut files = BTreeMap::new();
     let mut exports = String::new();
@@ -171,14 +171,14 @@ fn folders(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn no_files_of_a_room_import_each_other_in_a_circle() {
+fn no_files_of_a_room_import_each_other_in_a_cycle() {
     let mut all = Vec::new();
     folders(&project().join("src"), &mut all);
     let mut seen = 0;
     for folder in all.iter().skip(1) {
         let mut left = imports(folder);
         seen += left.values().map(BTreeSet::len).sum::<usize>();
-        // Takes away files that import none of those that are left; a circle stays.
+        // Removes files that import none of the remaining ones; a cycle remains.
         while let Some(free) = left
             .iter()
             .find(|(_, homes)| homes.iter().all(|home| !left.contains_key(home)))
@@ -223,7 +223,7 @@ fn the_map_in_lib_rs_and_the_heads_of_rooms_name_every_module_and_no_other() {
         let places = ["proof", "fuzz_entry", "sim"];
         for word in words.filter(plain).filter(|word| word.contains('_')) {
             let known = modules.contains(word) || places.contains(&word);
-            assert!(known, "the map of {room} names {word}, which isn't there");
+            assert!(known, "the map of {room} names {word}, which doesn't exist");
         }
     }
 }

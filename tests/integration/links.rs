@@ -31,7 +31,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Returns folders of the service's user, or `None` if this process is not root's.
+    /// Returns folders of the service's user, or `None` if this process does not run as root.
     fn new() -> Option<Self> {
         let provider = Provider::quick();
         provider.sandbox.add_server(SERVER, "web");
@@ -88,7 +88,7 @@ fn file_of(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// Returns the files that block a command, and the temporary ones that it replaces.
+/// Returns the files at which a command refuses a link, and the temporary ones that it replaces.
 fn places() -> ([String; 3], [String; 2]) {
     let month = month();
     let temporary = format!("{month}.tmp");
@@ -99,12 +99,12 @@ fn places() -> ([String; 3], [String; 2]) {
 }
 
 #[test]
-fn no_command_of_root_follows_a_link_in_the_folders_of_the_service() {
+fn no_command_run_by_root_follows_a_link_in_the_folders_of_the_service() {
     let (refused, replaced) = places();
     for name in refused.iter().chain(&replaced) {
         for target in ["secret", "outside/new"] {
             let Some(scene) = Scene::new() else { return };
-            symlink(scene.home.path(target), scene.home.path(name)).expect("laid");
+            symlink(scene.home.path(target), scene.home.path(name)).expect("linked");
             let what = format!("{name} -> {target}");
             let said = scene.commands(&what);
             let told = said.contains(file_of(name)) && said.contains("is a symbolic link");
@@ -119,10 +119,10 @@ fn no_command_of_root_follows_a_link_in_the_folders_of_the_service() {
 }
 
 #[test]
-fn a_command_that_meets_a_link_ends_with_1_and_says_what_to_do() {
+fn a_command_that_finds_a_link_ends_with_1_and_says_what_to_do() {
     for name in places().0 {
         let Some(scene) = Scene::new() else { return };
-        symlink(scene.home.path("secret"), scene.home.path(&name)).expect("laid");
+        symlink(scene.home.path("secret"), scene.home.path(&name)).expect("linked");
         for command in ["once", "pause"] {
             let output = scene.home.run(&[command]);
             assert_eq!(output.status.code(), Some(1), "{name}, {command}");
@@ -137,12 +137,12 @@ fn a_command_that_meets_a_link_ends_with_1_and_says_what_to_do() {
 }
 
 #[test]
-fn a_second_name_of_a_file_and_a_pipe_are_refused_too() {
+fn a_hard_link_and_a_pipe_are_refused_too() {
     let (refused, replaced) = places();
     for name in refused.iter().chain(&replaced) {
         let Some(scene) = Scene::new() else { return };
         let place = scene.home.path(name);
-        fs::hard_link(scene.home.path("secret"), &place).expect("laid");
+        fs::hard_link(scene.home.path("secret"), &place).expect("linked");
         let said = scene.commands(&format!("{name}, a hard link"));
         let told = said.contains(file_of(name)) && said.contains("a second name");
         assert_eq!(told, refused.contains(name), "{name}: {said}");
@@ -157,7 +157,7 @@ fn a_second_name_of_a_file_and_a_pipe_are_refused_too() {
 }
 
 #[test]
-fn mending_a_torn_trail_and_a_lost_head_follows_no_link() {
+fn repairing_a_torn_trail_and_a_lost_head_follows_no_link() {
     let Some(scene) = Scene::new() else { return };
     let home = &scene.home;
     assert_eq!(home.run(&["once"]).status.code(), Some(0));
@@ -169,11 +169,11 @@ fn mending_a_torn_trail_and_a_lost_head_follows_no_link() {
     file.write_all(b"{\"seq\":").expect("written");
     drop(file);
     let aside = PathBuf::from(format!("{}.torn-1", trail.display()));
-    symlink(home.path("outside/new"), &aside).expect("laid");
+    symlink(home.path("outside/new"), &aside).expect("linked");
     fs::remove_file(home.path("state/head")).expect("a head");
-    symlink(home.path("secret"), home.path("state/head.tmp")).expect("laid");
+    symlink(home.path("secret"), home.path("state/head.tmp")).expect("linked");
     home.run(&["once"]);
-    scene.unharmed("mended");
+    scene.unharmed("repaired");
     assert!(fs::symlink_metadata(&aside).expect("there").is_symlink());
     for file in ["state/head", "state/lock", &format!("{}.torn-2", month())] {
         let of = fs::symlink_metadata(home.path(file)).expect(file);
@@ -182,11 +182,11 @@ fn mending_a_torn_trail_and_a_lost_head_follows_no_link() {
 }
 
 #[test]
-fn a_folder_that_is_a_link_of_the_services_user_is_not_followed_by_root() {
+fn root_does_not_follow_a_folder_that_is_a_link_owned_by_the_services_user() {
     let Some(scene) = Scene::new() else { return };
     let home = &scene.home;
     fs::remove_dir(home.path("log")).expect("empty");
-    symlink(home.path("outside"), home.path("log")).expect("laid");
+    symlink(home.path("outside"), home.path("log")).expect("linked");
     std::os::unix::fs::lchown(home.path("log"), Some(SERVICE), Some(SERVICE)).expect("given");
     let said = scene.commands("log, a link to a folder");
     assert!(said.contains("is a symbolic link of user 65534"), "{said}");

@@ -7,7 +7,7 @@ use snaprotate::sandbox::IdShape;
 use snaprotate::sandbox::faults::{Fault, ListingFault};
 
 #[test]
-fn list_tells_whose_each_snapshot_is_and_sends_one_get() {
+fn list_shows_whose_each_snapshot_is_and_sends_one_get() {
     let (provider, home) = live(2, "protect = [\"golden\"]");
     let today = daily_name(0);
     provider
@@ -79,7 +79,7 @@ fn list_tells_whose_each_snapshot_is_and_sends_one_get() {
 }
 
 #[test]
-fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
+fn list_accepts_a_server_by_name_file_or_id_and_without_a_policy_by_name_or_id() {
     let (provider, home) = live(2, "");
     provider
         .sandbox
@@ -153,7 +153,7 @@ fn list_takes_one_server_by_name_file_or_id_and_a_bare_id_without_a_policy() {
 }
 
 #[test]
-fn list_ends_with_1_when_the_api_cannot_be_read_and_says_what_it_cannot_rely_on() {
+fn list_exits_with_1_if_the_api_cannot_be_read_and_warns_of_an_unreliable_listing() {
     let (provider, home) = live(2, "");
     provider
         .sandbox
@@ -177,7 +177,7 @@ fn list_ends_with_1_when_the_api_cannot_be_read_and_says_what_it_cannot_rely_on(
 }
 
 #[test]
-fn list_shows_a_foreign_name_without_letting_it_steer_the_terminal() {
+fn list_escapes_control_characters_in_a_foreign_name() {
     let (provider, home) = live(2, "");
     provider
         .sandbox
@@ -188,7 +188,7 @@ fn list_shows_a_foreign_name_without_letting_it_steer_the_terminal() {
 }
 
 #[test]
-fn before_the_first_policy_list_shows_the_account_and_the_others_name_init() {
+fn without_any_policy_list_shows_the_account_and_plan_suggests_init() {
     let (provider, home) = live(2, "");
     let at = days_ago(1);
     provider

@@ -7,7 +7,7 @@ use crate::support::{daily_name, days_ago};
 use snaprotate::sandbox::faults::{CallKind, CreateFault, Fault, ListingFault, Staleness};
 
 #[test]
-fn i11_a_listing_that_cannot_be_relied_on_changes_nothing() {
+fn i11_an_unreliable_listing_causes_no_mutation() {
     for how in [
         ListingFault::Short,
         ListingFault::Duplicate,
@@ -30,8 +30,8 @@ fn i11_a_listing_that_cannot_be_relied_on_changes_nothing() {
 }
 
 #[test]
-fn i11_a_listing_that_is_no_listing_changes_nothing() {
-    // Each run lasts until its patience ends.
+fn i11_an_answer_that_is_not_a_listing_causes_no_mutation() {
+    // The runs are parallel, since each lasts until it gives up.
     std::thread::scope(|scope| {
         for fault in [
             Fault::html(CallKind::List),
@@ -56,7 +56,7 @@ fn i11_a_listing_that_is_no_listing_changes_nothing() {
 }
 
 #[test]
-fn a_listing_that_fails_now_and_then_is_asked_for_again() {
+fn a_listing_that_fails_temporarily_is_retried() {
     let (provider, home) = scene(3, 3);
     provider
         .sandbox
@@ -66,7 +66,7 @@ fn a_listing_that_fails_now_and_then_is_asked_for_again() {
 }
 
 #[test]
-fn a_stale_listing_after_a_create_is_waited_for() {
+fn after_a_create_the_run_waits_until_listings_are_no_longer_stale() {
     let (provider, home) = scene(3, 3);
     let stale = ListingFault::Stale(Staleness::LastMutation);
     provider
@@ -77,7 +77,7 @@ fn a_stale_listing_after_a_create_is_waited_for() {
 }
 
 #[test]
-fn a_failed_snapshot_is_tried_again_beside_it_and_removed_when_it_was_left_alone_long_enough() {
+fn a_failed_create_is_retried_and_its_snapshot_is_deleted_once_stuck_after_has_passed() {
     let (provider, home) = scene(1, 3);
     provider.sandbox.order(Fault::made(CreateFault::Failed));
     assert_eq!(once(&home), Some(0));
@@ -93,7 +93,7 @@ fn a_failed_snapshot_is_tried_again_beside_it_and_removed_when_it_was_left_alone
 }
 
 #[test]
-fn a_snapshot_that_stays_in_progress_is_given_up_with_an_alert_and_kept() {
+fn a_snapshot_that_stays_in_progress_is_recorded_as_stuck_and_kept() {
     let (provider, home) = scene(1, 3);
     provider.sandbox.order(Fault::made(CreateFault::Stuck));
     assert_eq!(once(&home), Some(1));
@@ -103,7 +103,7 @@ fn a_snapshot_that_stays_in_progress_is_given_up_with_an_alert_and_kept() {
 }
 
 #[test]
-fn an_unknown_status_word_is_kept_counted_and_reported() {
+fn a_snapshot_with_an_unknown_status_is_kept_and_raises_an_alert() {
     let (provider, home) = scene(1, 3);
     let odd = CreateFault::Ends("archiving".to_owned());
     provider.sandbox.order(Fault::made(odd));
@@ -118,7 +118,7 @@ fn an_unknown_status_word_is_kept_counted_and_reported() {
 }
 
 #[test]
-fn a_snapshot_that_vanishes_is_a_failed_attempt() {
+fn a_snapshot_that_disappears_counts_as_a_failed_attempt() {
     let (provider, home) = scene(1, 3);
     provider.sandbox.order(Fault::made(CreateFault::Vanishes));
     assert_eq!(once(&home), Some(0));
@@ -127,7 +127,7 @@ fn a_snapshot_that_vanishes_is_a_failed_attempt() {
 }
 
 #[test]
-fn i9_two_snapshots_of_one_slot_are_found_and_the_older_goes_when_an_operator_agrees() {
+fn i9_two_snapshots_of_one_slot_raise_alerts_and_the_older_is_deleted_after_a_resume() {
     let (provider, home) = scene(1, 3);
     provider.sandbox.order(Fault::made(CreateFault::Twice));
     assert_eq!(once(&home), Some(1));
@@ -146,14 +146,14 @@ fn i9_two_snapshots_of_one_slot_are_found_and_the_older_goes_when_an_operator_ag
 }
 
 #[test]
-fn i11_a_snapshot_without_a_date_or_from_the_future_is_neither_deleted_nor_counted() {
+fn i11_a_newest_snapshot_with_a_missing_or_unreadable_date_is_kept_and_raises_an_alert() {
     for how in [ListingFault::undated(), ListingFault::misdated()] {
         let (provider, home) = scene(2, 1);
         provider.sandbox.order(Fault::listing(how).forever());
         once(&home);
         assert!(
             provider.names(SERVER).contains(&daily_name(0)),
-            "the newest one is there"
+            "the newest snapshot is there"
         );
         let odd = home.events("alert_raised");
         assert!(odd.iter().any(|record| record["alert"] == "odd_date"));
@@ -173,7 +173,7 @@ fn a_renamed_server_is_blocked() {
 }
 
 #[test]
-fn pages_are_followed() {
+fn all_pages_of_a_listing_are_followed() {
     let (provider, home) = scene(4, 3);
     provider.sandbox.set_page_size(Some(2));
     assert_eq!(once(&home), Some(0));

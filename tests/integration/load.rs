@@ -9,7 +9,7 @@ const SERVERS: u64 = 1000;
 const PLACES: usize = 8;
 
 #[test]
-fn a_thousand_servers_due_at_once_get_one_create_each_and_never_more_in_flight_than_allowed() {
+fn a_thousand_servers_due_at_once_get_one_create_each_with_at_most_max_in_flight_requests() {
     let provider = Provider::start(SignedDuration::from_millis(500), Duration::from_millis(3));
     let times = "poll_interval = \"200ms\"\nsettle_window = \"5s\"\nretry_after = \"200ms\"\n";
     let places = format!("max_in_flight = {PLACES}");
@@ -30,7 +30,7 @@ fn a_thousand_servers_due_at_once_get_one_create_each_and_never_more_in_flight_t
     assert_eq!(verified.status.code(), Some(0), "{}", stdout(&verified));
 }
 
-/// Returns the most requests at any instant that had arrived and were not answered.
+/// Returns the largest number of requests that were unanswered at the same time.
 fn most_at_once(provider: &Provider) -> usize {
     let mut moments = Vec::new();
     for request in provider.sandbox.log() {

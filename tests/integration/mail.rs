@@ -36,7 +36,7 @@ fn failed(output: &Output) -> String {
 }
 
 #[test]
-fn a_password_that_a_mail_server_repeats_as_it_came_is_not_said() {
+fn a_password_that_a_mail_server_repeats_as_it_was_sent_is_redacted() {
     let forms = [
         STANDARD.encode(format!("\0user\0{PASSWORD}")),
         STANDARD.encode(PASSWORD),
@@ -60,7 +60,7 @@ fn a_password_that_a_mail_server_repeats_as_it_came_is_not_said() {
 }
 
 #[test]
-fn by_starttls_nothing_but_a_greeting_is_said_before_the_connection_is_secured() {
+fn with_starttls_only_a_greeting_is_sent_before_the_connection_is_secured() {
     let (tls, trusted) = identity(Certificate::Fits);
     let server = Smtp::start(Manner {
         tls: Some(tls),
@@ -92,7 +92,7 @@ fn a_mail_server_without_starttls_gets_neither_address_nor_password() {
 }
 
 #[test]
-fn by_starttls_a_certificate_that_does_not_fit_gets_neither_address_nor_password() {
+fn with_starttls_a_server_with_an_invalid_certificate_gets_neither_address_nor_password() {
     for certificate in [
         Certificate::SelfSigned,
         Certificate::OtherHost,

@@ -43,7 +43,7 @@ fn text(args: &[&str]) -> String {
 }
 
 #[test]
-fn each_shell_has_completions_and_an_unknown_one_is_told_which() {
+fn each_shell_has_completions_and_the_error_for_an_unknown_shell_lists_the_known_ones() {
     for (shell, mark, option) in [
         ("bash", "complete -F _snaprotate ", "--since"),
         ("zsh", "#compdef snaprotate", "--since"),
@@ -109,7 +109,7 @@ fn the_long_help_of_each_command_ends_with_exit_codes_and_examples() {
             "{command}: {long}"
         );
         // `-h` stays short.
-        *args.last_mut().expect("one") = "-h";
+        *args.last_mut().expect("an argument") = "-h";
         assert!(!text(&args).contains("Examples:"), "{command}");
     }
 }
@@ -119,7 +119,7 @@ fn man_prints_the_page_of_the_program_and_writes_one_for_each_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let pages = folder.path().join("share/man1");
     let said = text(&["man", "--dir", pages.to_str().expect("text")]);
-    // One more is the program's own; those of the two files lie beside them.
+    // One more page is the program's own; those of the two files are in another folder.
     let (commands, files) = (COMMANDS.len() + 1, folder.path().join("share/man5"));
     assert_eq!(
         said,
@@ -149,7 +149,7 @@ fn man_prints_the_page_of_the_program_and_writes_one_for_each_command() {
 }
 
 #[test]
-fn an_unknown_page_is_told_which_there_are() {
+fn the_error_for_an_unknown_page_lists_the_existing_pages() {
     let output = snaprotate(&["man", "polcy"]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -161,7 +161,7 @@ fn an_unknown_page_is_told_which_there_are() {
 }
 
 #[test]
-fn pages_that_cannot_be_written_are_told() {
+fn a_failure_to_write_the_pages_is_reported() {
     let output = snaprotate(&["man", "--dir", "/proc/none"]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

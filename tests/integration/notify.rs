@@ -17,7 +17,7 @@ const SECRET: &str = "s3cr3t-part-of-an-address";
 /// Waits for more than `more` further listings.
 fn looks(provider: &Provider, more: u64) {
     let before = provider.sandbox.counts().lists();
-    until("it has looked again", || {
+    until("the service has listed again", || {
         provider.sandbox.counts().lists() > before + more
     });
 }
@@ -26,19 +26,19 @@ fn log(home: &Home) -> String {
     std::fs::read_to_string(home.path("stderr")).unwrap_or_default()
 }
 
-/// Returns everything that the service wrote.
+/// Returns everything that the service wrote to its log and trail.
 fn written(home: &Home) -> String {
     let trail: Vec<_> = home.trail().iter().map(Value::to_string).collect();
     log(home) + &trail.join("\n")
 }
 
 #[test]
-fn a_block_is_told_once_and_its_end_once_and_the_address_stands_nowhere() {
+fn a_block_and_its_end_are_each_sent_once_and_the_receiver_s_address_appears_nowhere() {
     let (provider, home, ids) = full();
     let hook = Hook::start();
     webhook(&home, "hook", &hook.url(&format!("/{SECRET}")));
     let service = Service::start(&home);
-    until("it is told", || !hook.came().is_empty());
+    until("the block is sent", || !hook.came().is_empty());
     looks(&provider, 5);
     let came = hook.came();
     assert_eq!(came.len(), 1, "{came:?}");
@@ -64,7 +64,7 @@ fn a_block_is_told_once_and_its_end_once_and_the_address_stands_nowhere() {
     assert_eq!(status["receivers"][0]["delivered"], 1, "{status}");
 
     assert!(provider.sandbox.remove_snapshot(ids[0]));
-    until("its end is told", || hook.came().len() > 1);
+    until("the block's end is sent", || hook.came().len() > 1);
     until("the slot is settled", || {
         !home.events("slot_settled").is_empty()
     });
@@ -75,7 +75,7 @@ fn a_block_is_told_once_and_its_end_once_and_the_address_stands_nowhere() {
 }
 
 #[test]
-fn a_slot_s_turns_are_pinged_and_one_that_is_given_up_is_an_alert() {
+fn slot_changes_are_pinged_and_a_slot_that_is_given_up_raises_an_alert() {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
     provider.sandbox.add_server(8, "web-02");
@@ -100,7 +100,7 @@ fn a_slot_s_turns_are_pinged_and_one_that_is_given_up_is_an_alert() {
     }
     webhook(&home, "hook", &hook.url("/"));
     let service = Service::start(&home);
-    until("all is told", || {
+    until("all messages are sent", || {
         (good.came().len(), bad.came().len(), hook.came().len()) == (2, 2, 1)
     });
     assert_eq!(service.stop(), Some(0));
@@ -112,7 +112,7 @@ fn a_slot_s_turns_are_pinged_and_one_that_is_given_up_is_an_alert() {
 }
 
 #[test]
-fn i16_receivers_that_hang_or_are_down_hold_up_neither_rotation_nor_each_other_nor_the_end() {
+fn i16_receivers_that_hang_or_are_down_delay_neither_rotation_nor_each_other_nor_the_stop() {
     let (provider, home, _) = full();
     provider.sandbox.add_server(8, "web-02");
     home.policy(
@@ -124,15 +124,19 @@ fn i16_receivers_that_hang_or_are_down_hold_up_neither_rotation_nor_each_other_n
     webhook(&home, "down", &format!("http://127.0.0.1:9/{SECRET}"));
     webhook(&home, "good", &good.url("/"));
     let service = Service::start(&home);
-    until("the hanging one is asked", || hanging.connections() > 0);
-    until("the good one is told", || !good.came().is_empty());
+    until("the hanging receiver is contacted", || {
+        hanging.connections() > 0
+    });
+    until("the good receiver gets a message", || {
+        !good.came().is_empty()
+    });
     let settled = home.events("slot_settled").len();
-    until("it rotates on", || {
+    until("rotation continues", || {
         home.events("slot_settled").len() > settled + 2
     });
-    assert_eq!(hanging.connections(), 1, "still the first");
+    assert_eq!(hanging.connections(), 1, "still the first connection");
     let down = || log(&home).contains("delivery to the receiver failed");
-    until("the one that is down is said", down);
+    until("the failed delivery is logged", down);
     let text = stdout(&home.run(&["status"]));
     assert!(
         text.contains("receiver down (webhook): delivery failed: "),
@@ -150,9 +154,9 @@ fn i16_receivers_that_hang_or_are_down_hold_up_neither_rotation_nor_each_other_n
 }
 
 #[test]
-fn after_a_restart_what_stood_is_not_told_again_but_its_end_is() {
+fn after_a_restart_an_active_alert_is_not_sent_again_but_its_end_is() {
     let (provider, home, ids) = full();
-    // The reason, in the words of the real decision.
+    // Takes the reason from a real decision.
     let output = home.run(&["once"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let reason = home.events("alert_raised")[0]["reason"].clone();
@@ -169,13 +173,15 @@ fn after_a_restart_what_stood_is_not_told_again_but_its_end_is() {
     // A later alert is sent; the older one would have been sent before it.
     home.daily(9, 9, "");
     service.reload();
-    until("the refused files are told", || !hook.came().is_empty());
+    until("the alert about the refused files is sent", || {
+        !hook.came().is_empty()
+    });
     assert_eq!(hook.told(), ["raised config_refused"]);
     std::fs::remove_file(home.path("policies.d/server-9.toml")).expect("removed");
     service.reload();
-    until("their end is told", || hook.came().len() > 1);
+    until("the end of that alert is sent", || hook.came().len() > 1);
     assert!(provider.sandbox.remove_snapshot(ids[0]));
-    until("the block's end is told", || hook.came().len() > 2);
+    until("the end of the block is sent", || hook.came().len() > 2);
     assert_eq!(service.stop(), Some(0));
     assert_eq!(
         hook.told(),
@@ -235,7 +241,7 @@ fn stood(home: &Home, reason: &str) {
 }
 
 #[test]
-fn a_trail_that_can_t_be_written_is_told_though_it_can_t_be_recorded() {
+fn an_alert_about_an_unwritable_trail_is_sent_although_it_can_t_be_recorded() {
     let provider = Provider::quick();
     provider.sandbox.add_server(SERVER, "web-01");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -250,19 +256,21 @@ fn a_trail_that_can_t_be_written_is_told_though_it_can_t_be_recorded() {
         &format!("type = \"webhook\"\nurl = \"{url}\"\non = [\"trail_unwritable\"]"),
     );
     let service = Service::start(&home);
-    until("it rotates", || !home.events("slot_settled").is_empty());
+    until("the service rotates", || {
+        !home.events("slot_settled").is_empty()
+    });
     std::fs::rename(home.path("log"), home.path("away")).expect("moved");
-    until("it is told", || !hook.came().is_empty());
+    until("the alert is sent", || !hook.came().is_empty());
     assert_eq!(hook.told(), ["raised trail_unwritable"]);
     std::fs::rename(home.path("away"), home.path("log")).expect("moved back");
-    until("its end is told", || hook.came().len() > 1);
+    until("the alert's end is sent", || hook.came().len() > 1);
     assert_eq!(hook.told()[1], "recovered trail_unwritable");
     assert_eq!(service.stop(), Some(0));
     verified(&home);
 }
 
 #[test]
-fn once_tells_before_it_ends_and_a_receiver_added_by_a_reload_hears_what_comes_then() {
+fn once_sends_alerts_before_it_ends_and_a_receiver_added_by_a_reload_gets_later_alerts() {
     let (provider, home, ids) = full();
     let (first, second) = (Hook::start(), Hook::start());
     webhook(&home, "first", &first.url("/"));
@@ -277,7 +285,7 @@ fn once_tells_before_it_ends_and_a_receiver_added_by_a_reload_hears_what_comes_t
             .last()
             .is_some_and(|last| last == "recovered blocked")
     };
-    until("both hear of the end", || {
+    until("both receivers get the end", || {
         recovered(&first) && recovered(&second)
     });
     assert_eq!(service.stop(), Some(0));

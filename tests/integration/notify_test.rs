@@ -11,11 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-/// Must appear nowhere.
+/// A secret that must not appear in any output or log.
 const SECRET: &str = "s3cr3t-part-of-an-address";
 
 #[test]
-fn a_test_reaches_each_kind_of_receiver_beside_a_running_service() {
+fn a_test_message_reaches_each_kind_of_receiver_while_the_service_runs() {
     let (_provider, home, _) = full();
     let (hook, smtp) = (Hook::start(), Smtp::start(Manner::default()));
     let of = |path: &str| hook.url(path);
@@ -86,7 +86,7 @@ fn a_test_reaches_each_kind_of_receiver_beside_a_running_service() {
     let ntfy = came
         .iter()
         .find(|c| c.path == "/ntfy" && c.header("priority") == Some("low"));
-    let ntfy = ntfy.expect("one");
+    let ntfy = ntfy.expect("a message");
     assert!(
         ntfy.header("title")
             .is_some_and(|title| title.starts_with("TEST "))
@@ -143,7 +143,7 @@ fn gethostname() -> String {
 }
 
 #[test]
-fn a_test_names_who_could_not_be_told_and_why_without_the_address() {
+fn notify_test_names_each_receiver_that_failed_and_why_without_its_address() {
     let (_provider, home, _) = full();
     let (good, hook) = (
         Hook::start(),
@@ -208,7 +208,7 @@ fn a_test_names_who_could_not_be_told_and_why_without_the_address() {
 }
 
 #[test]
-fn without_receivers_a_test_is_a_matter_of_configuration() {
+fn notify_test_without_receivers_is_a_configuration_error() {
     let (_provider, home, _) = full();
     let output = home.run(&["notify", "test"]);
     assert_eq!(output.status.code(), Some(2));
@@ -220,7 +220,7 @@ fn without_receivers_a_test_is_a_matter_of_configuration() {
 }
 
 #[test]
-fn a_command_that_does_not_end_is_ended_with_all_that_it_began() {
+fn a_command_that_times_out_is_killed_with_its_child_processes() {
     let (_provider, home, _) = full();
     let pid = home.path("pid");
     receiver(
@@ -238,13 +238,13 @@ fn a_command_that_does_not_end_is_ended_with_all_that_it_began() {
     );
     let pid = std::fs::read_to_string(pid).expect("begun");
     let stat = format!("/proc/{}/stat", pid.trim());
-    until("the child of the child is gone", || {
+    until("the child of the command has ended", || {
         std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
     });
 }
 
 #[test]
-fn a_certificate_that_ca_file_does_not_vouch_for_gets_neither_address_nor_password() {
+fn a_server_whose_certificate_ca_file_does_not_trust_gets_neither_address_nor_password() {
     for (certificate, trusted) in [(Certificate::Fits, true), (Certificate::SelfSigned, false)] {
         let (web, mail) = (TlsServer::start(certificate), TlsServer::start(certificate));
         let (_provider, home, _) = full();

@@ -1,4 +1,4 @@
-//! `list` and `check --online`: compares the provider's snapshots with the policies.
+//! `list` and `check --online` compare the provider's snapshots with the policies.
 
 use crate::support::{self, Home, Provider, daily_name, days_ago, stderr, stdout};
 use jiff::SignedDuration;
@@ -40,7 +40,7 @@ fn found(home: &Home) -> (Option<i32>, Vec<String>) {
 }
 
 #[test]
-fn check_online_is_good_where_all_fits_and_stays_offline_unless_asked() {
+fn check_online_succeeds_if_everything_matches_and_plain_check_sends_no_request() {
     let (provider, home) = live(2, "protect = [\"golden\"]");
     provider
         .sandbox
@@ -66,8 +66,7 @@ fn check_online_is_good_where_all_fits_and_stays_offline_unless_asked() {
 }
 
 #[test]
-fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_without_one_are_told()
- {
+fn check_online_reports_a_missing_permission_a_server_without_a_policy_and_a_missing_server() {
     let (provider, home) = live(2, "");
     let sandbox = &provider.sandbox;
     assert_eq!(found(&home), (Some(0), vec![]));
@@ -101,7 +100,7 @@ fn a_token_that_may_not_change_snapshots_servers_without_a_policy_and_a_policy_w
 }
 
 #[test]
-fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
+fn a_server_without_snapshots_cannot_be_verified_yet_which_is_only_a_note() {
     let (provider, home) = live(2, "");
     for call in [CallKind::Servers, CallKind::Server, CallKind::Account] {
         let fault = Fault::status(call, 404).body(r#"{"detail": "Not found."}"#);
@@ -135,7 +134,7 @@ fn a_server_without_snapshots_cannot_be_told_yet_which_is_a_note_alone() {
 }
 
 #[test]
-fn a_policy_that_names_no_server_is_warned_of_where_its_file_does_not_either() {
+fn a_policy_without_a_server_name_causes_a_warning_unless_its_file_is_named_after_the_server() {
     let (provider, home) = live(2, "");
     provider
         .sandbox
@@ -164,7 +163,7 @@ fn a_policy_that_names_no_server_is_warned_of_where_its_file_does_not_either() {
 }
 
 #[test]
-fn another_name_no_room_and_what_protects_nothing_are_problems() {
+fn a_different_server_name_a_lack_of_room_and_ineffective_protect_entries_are_problems() {
     let (provider, home) = live(3, "protect = [\"goldne\", 4711, \"golden\"]");
     provider.sandbox.rename_server(12345, "web-02");
     for name in ["golden", "by-hand-1", "by-hand-2"] {
@@ -203,7 +202,7 @@ fn another_name_no_room_and_what_protects_nothing_are_problems() {
 }
 
 #[test]
-fn an_id_that_the_snapshot_had_before_still_protects_it() {
+fn an_earlier_id_of_a_snapshot_still_protects_it() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
     let home = Home::new(&provider.sandbox.base_url(), "", "settle_window = \"2s\"");
@@ -230,7 +229,7 @@ fn an_id_that_the_snapshot_had_before_still_protects_it() {
 }
 
 #[test]
-fn one_last_place_beside_foreign_ones_is_a_problem_since_its_snapshot_can_never_be_replaced() {
+fn a_single_place_beside_foreign_snapshots_is_a_problem_since_it_allows_no_replacement() {
     let (provider, home) = live(1, "");
     for name in ["one", "two", "three", "four"] {
         provider
@@ -250,7 +249,7 @@ fn one_last_place_beside_foreign_ones_is_a_problem_since_its_snapshot_can_never_
 }
 
 #[test]
-fn a_full_fit_copies_names_to_come_and_an_earlier_pattern_are_warned_of() {
+fn check_online_warns_of_a_tight_fit_copies_future_names_and_an_earlier_pattern() {
     let (provider, home) = live(3, "");
     let today = daily_name(0);
     for (name, age) in [
@@ -283,7 +282,7 @@ fn a_full_fit_copies_names_to_come_and_an_earlier_pattern_are_warned_of() {
 }
 
 #[test]
-fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1() {
+fn check_online_ends_with_1_for_a_rejected_token_an_unreadable_api_and_a_doubtful_listing() {
     let (provider, home) = live(2, "protect = [\"golden\"]");
     provider
         .sandbox
@@ -309,7 +308,7 @@ fn a_token_that_is_refused_an_api_that_is_away_and_a_doubtful_listing_end_with_1
 }
 
 #[test]
-fn problems_of_the_files_come_first_as_values_too_and_end_with_2() {
+fn problems_in_the_files_prevent_the_online_check_and_end_with_2_in_json_too() {
     let (provider, home) = live(2, "");
     home.policy("broken", "[server]\nid = 7\nnmae = \"x\"\n");
     let (code, report) = json(&home, &["check", "--online"]);
@@ -331,7 +330,7 @@ fn problems_of_the_files_come_first_as_values_too_and_end_with_2() {
 }
 
 #[test]
-fn a_day_s_name_of_another_zone_is_no_name_to_come() {
+fn the_name_of_todays_slot_is_no_future_name_even_if_the_creation_date_is_in_the_future() {
     // In the home's zone it is noon, so today's name is never in the future there.
     let (provider, home) = live(3, "");
     let later = jiff::Timestamp::now() + SignedDuration::from_hours(1);
@@ -342,8 +341,7 @@ fn a_day_s_name_of_another_zone_is_no_name_to_come() {
 }
 
 #[test]
-fn every_command_that_reads_the_account_says_what_to_do_about_a_refused_token_and_a_wrong_address()
-{
+fn every_command_that_reads_the_account_gives_the_remedy_for_a_rejected_token_or_wrong_base_url() {
     let (provider, home) = live(2, "");
     provider.sandbox.set_token("another");
     let says = |remedy: &str, address: &str| {

@@ -40,7 +40,7 @@ fn typed(place: &Place, server: &str, text: &str) -> String {
 }
 
 #[test]
-fn on_a_terminal_only_the_servers_very_name_confirms() {
+fn on_a_terminal_only_the_exact_server_name_confirms() {
     for (text, done) in [
         ("webb\n", false),
         ("\n", false),
@@ -57,7 +57,7 @@ fn on_a_terminal_only_the_servers_very_name_confirms() {
 }
 
 #[test]
-fn where_a_policy_names_no_server_the_providers_name_confirms() {
+fn without_a_server_name_in_the_policy_the_providers_name_confirms() {
     let place = quick();
     let policies = place.home.path("policies.d");
     std::fs::remove_file(policies.join("web.toml")).expect("removed");

@@ -86,7 +86,7 @@ pub(super) fn each_way(check: impl Fn(&Place, bool)) {
 }
 
 #[test]
-fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
+fn create_with_wait_waits_for_the_completed_snapshot_and_the_trail_names_the_operator() {
     each_way(|place, _| {
         let made = place
             .home
@@ -118,7 +118,7 @@ fn a_snapshot_is_created_and_waited_for_and_the_trail_says_by_whom() {
 }
 
 #[test]
-fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
+fn delete_by_name_or_id_deletes_exactly_the_given_snapshot() {
     each_way(|place, daemon| {
         let by_name = place.home.run(&["delete", "web", "by-hand", "--yes"]);
         assert!(
@@ -127,8 +127,8 @@ fn exactly_the_snapshot_that_is_named_is_deleted_by_name_or_id() {
             stdout(&by_name)
         );
         if daemon {
-            // It is gone from the listings, and nothing is in progress.
-            until("it is confirmed", || {
+            // Until the snapshot is no longer listed and nothing is in progress.
+            until("the delete is confirmed", || {
                 !place.home.events("delete_confirmed").is_empty()
             });
         }
@@ -157,7 +157,7 @@ fn a_word_that_is_one_snapshots_id_and_anothers_name_is_refused() {
 }
 
 #[test]
-fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
+fn delete_exits_with_1_and_reports_the_contradiction_if_answer_and_listing_disagree() {
     let place = quick();
     let sandbox = &place.provider.sandbox;
     sandbox.order(Fault::status(CallKind::Delete, 204));
@@ -175,7 +175,7 @@ fn a_delete_is_done_when_the_listing_says_so_whatever_the_answer_said() {
 }
 
 #[test]
-fn a_create_that_is_stored_otherwise_is_not_called_done() {
+fn a_create_that_is_stored_with_another_name_or_date_is_not_reported_as_done() {
     let place = quick();
     let stored = CreateFault::Named("Before_Upgrade".to_owned());
     place.provider.sandbox.order(Fault::made(stored));
@@ -227,7 +227,7 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
 }
 
 #[test]
-fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_servers_tells_more() {
+fn restore_with_wait_reports_the_start_at_once_and_ends_if_the_server_list_is_unavailable() {
     let ways = [
         (Some(404), "404"),
         (Some(403), "403"),
@@ -258,7 +258,7 @@ fn a_wait_for_a_restore_says_at_once_that_it_began_and_ends_where_no_list_of_ser
 }
 
 #[test]
-fn the_trail_holds_the_status_that_was_received_not_the_documented_one() {
+fn the_trail_records_the_received_status_rather_than_the_documented_status() {
     let place = quick();
     let sandbox = &place.provider.sandbox;
     sandbox.order(Fault::status(CallKind::Delete, 200).done());
@@ -274,7 +274,7 @@ fn the_trail_holds_the_status_that_was_received_not_the_documented_one() {
 }
 
 #[test]
-fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spared_meanwhile() {
+fn a_safety_snapshot_is_completed_before_the_restore_and_the_restored_snapshot_is_spared() {
     each_way(|place, _| {
         let done = place
             .home
@@ -285,7 +285,7 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spa
         let safety = names
             .iter()
             .find(|name| name.starts_with("before-restore-"));
-        let safety = safety.expect("one");
+        let safety = safety.expect("a safety snapshot");
         let remedy = format!("is no longer left alone, run snaprotate delete 12345 {safety}\n");
         assert!(said.ends_with(&remedy), "{said}");
         let trail = place.home.trail();
@@ -299,13 +299,13 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_what_is_restored_is_spa
         assert_eq!(
             made("paused"),
             None,
-            "nothing that an interruption would leave"
+            "no pause that an interruption would leave behind"
         );
     });
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_before_anything_is_sent() {
+fn an_order_that_cannot_be_carried_out_is_refused_before_anything_is_sent() {
     let place = place(SignedDuration::from_hours(1));
     let _service = Service::start(&place.home);
     until("the create is answered", || {
@@ -323,9 +323,9 @@ fn what_cannot_be_done_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn without_a_service_an_order_s_answer_stands_alone_whatever_else_is_amiss() {
+fn without_a_service_an_order_prints_only_its_answer_despite_warnings_and_alerts() {
     let place = quick();
-    // A policy with a warning, and an alert that already stands.
+    // A policy with a warning, and an alert that is already active.
     let policy = "[server]\nid = 12345\nname = \"web\"\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 5\n";
     place.home.policy("web", policy);
     for row in ["one", "two", "three"] {
@@ -345,15 +345,15 @@ fn without_a_service_an_order_s_answer_stands_alone_whatever_else_is_amiss() {
         assert_eq!(stderr(&output), "", "{args:?}");
     }
     let asked = place.home.run(&["pause", "--log", "warn"]);
-    assert!(good(&asked).contains("WARN"), "who wants them gets them");
+    assert!(good(&asked).contains("WARN"), "--log warn shows them");
 }
 
 /// A process without a control socket holds the lock.
 #[test]
-fn while_another_command_holds_the_lock_an_order_says_who_has_it() {
+fn an_order_names_the_command_that_holds_the_lock() {
     let place = place(SignedDuration::from_hours(1));
     let once: Daemon = place.home.start(&["once"]);
-    until("it works", || {
+    until("the create is sent and answered", || {
         !place.home.events("create_result").is_empty()
     });
     let output = place.home.run(&["create", "web", "mine"]);

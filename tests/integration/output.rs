@@ -38,7 +38,7 @@ fn rotated() -> (Provider, Home) {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_in_one_line_and_ends_with_1() {
+fn output_that_cannot_be_written_gives_a_one_line_error_and_exit_code_1() {
     let (_provider, home) = rotated();
     for args in COMMANDS {
         let full = File::options()
@@ -55,7 +55,7 @@ fn what_cannot_be_written_is_told_in_one_line_and_ends_with_1() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_no_error() {
+fn a_reader_that_closed_the_pipe_is_not_an_error() {
     let (_provider, home) = rotated();
     for args in COMMANDS {
         let mut command = home.command(args);
@@ -72,7 +72,7 @@ fn a_reader_that_went_away_is_no_error() {
 }
 
 #[test]
-fn json_on_a_terminal_holds_no_control_characters_and_a_pipe_gets_them_as_they_are() {
+fn json_on_a_terminal_has_no_control_characters_but_json_in_a_pipe_keeps_them() {
     let provider = Provider::quick();
     provider.sandbox.add_server(7, "web");
     let name = "web\u{85}\u{9b}31m\u{7f}";

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use snaprotate::sandbox::faults::{CallKind, Fault};
 
 #[test]
-fn i20_a_start_is_sent_until_the_server_is_seen_active_and_an_alert_says_since_when() {
+fn i20_a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_is_raised_meanwhile() {
     for (case, fault) in [
         ("refused", Fault::status(CallKind::Power, 400)),
         ("lost", Fault::cut(CallKind::Power)),
@@ -37,7 +37,7 @@ fn i20_a_start_is_sent_until_the_server_is_seen_active_and_an_alert_says_since_w
 }
 
 #[test]
-fn i20_the_start_outlives_a_pause_a_reload_a_policy_that_goes_and_a_service_that_stops() {
+fn i20_the_owed_start_survives_a_pause_a_reload_a_removed_policy_and_a_service_stop() {
     for case in ["pause", "another policy", "no policy", "stop"] {
         let place = place("");
         place
@@ -74,7 +74,7 @@ fn i20_the_start_outlives_a_pause_a_reload_a_policy_that_goes_and_a_service_that
 }
 
 #[test]
-fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
+fn i20_neither_a_refused_token_nor_a_rate_limit_delays_a_start() {
     std::thread::scope(|scope| {
         for status in [401, 403, 429] {
             scope.spawn(move || {
@@ -82,17 +82,17 @@ fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
                 let sandbox = &place.provider.sandbox;
                 sandbox.set_completes_after(SignedDuration::from_secs(60));
                 let daemon = place.home.start(&["run"]);
-                until("it is down", || {
+                until("the server is down", || {
                     !place.home.events("create_result").is_empty()
                 });
                 assert_eq!(place.status(), "stopped", "{status}");
                 sandbox.order(Fault::status(CallKind::List, status).forever());
                 let began = Instant::now();
-                until("it runs again", || place.status() == "active");
+                until("the server runs again", || place.status() == "active");
                 // The server may be down for 5 s.
                 let took = began.elapsed();
                 assert!(took < Duration::from_secs(15), "{status}: {took:?}");
-                until("it was seen", || {
+                until("the start is confirmed", || {
                     !place.home.events("start_confirmed").is_empty()
                 });
                 assert_eq!(daemon.stop(), Some(0), "{status}");
@@ -104,64 +104,66 @@ fn i20_neither_a_refused_token_nor_a_rate_limit_holds_up_a_start() {
 }
 
 #[test]
-fn a_token_that_one_start_was_refused_with_is_taken_again_by_the_next_listing() {
+fn a_token_refused_for_one_start_is_accepted_again_by_the_next_listing() {
     for status in [401, 403] {
         let place = place("");
         let sandbox = &place.provider.sandbox;
         let daemon = place.home.start(&["run"]);
         // The stop is the first power call.
         sandbox.order(Fault::status(CallKind::Power, status).after(1));
-        until("it runs again", || {
+        until("the start is confirmed", || {
             !place.home.events("start_confirmed").is_empty()
         });
-        until("no alert stands", || {
+        until("no account_refused alert is active", || {
             let raised = place.alerts("account_refused").len();
             let cleared = place.home.events("alert_cleared");
             let cleared = cleared.iter().filter(|r| r["alert"] == "account_refused");
-            raised == cleared.count()
+            raised > 0 && raised == cleared.count()
         });
         assert_eq!(daemon.stop(), Some(0));
         place.verified();
     }
 }
 
-/// A running service has stopped the server, and each start fails with 500.
+/// Returns a running service that has stopped its server; each start fails with 500.
 fn stays_down() -> (Place, Daemon) {
     let place = place("");
     let fault = Fault::status(CallKind::Power, 500).after(1).forever();
     place.provider.sandbox.order(fault);
     let daemon = place.home.start(&["run"]);
-    until("it is down", || {
+    until("the server is down", || {
         !place.home.events("stop_confirmed").is_empty()
     });
     (place, daemon)
 }
 
 #[test]
-fn i20_without_listings_too_an_alert_tells_of_a_server_that_stays_down() {
+fn i20_an_alert_reports_a_server_that_stays_down_even_without_listings() {
     let (place, daemon) = stays_down();
     let sandbox = &place.provider.sandbox;
     sandbox.order(Fault::status(CallKind::List, 401).forever());
-    until("an alert", || !place.alerts("server_stopped").is_empty());
+    until("the alert is raised", || {
+        !place.alerts("server_stopped").is_empty()
+    });
     sandbox.clear_orders();
-    until("it runs again", || place.status() == "active");
+    until("the server runs again", || place.status() == "active");
     assert_eq!(daemon.stop(), Some(0));
     place.verified();
 }
 
 #[test]
-fn i20_a_server_without_a_policy_that_stays_down_is_told_of() {
+fn i20_status_reports_a_server_without_a_policy_that_stays_down() {
     let (place, daemon) = stays_down();
     let sandbox = &place.provider.sandbox;
     place.leave();
     daemon.signal("HUP");
-    until("status tells of it", || {
+    until("status reports the server", || {
         let status = place.home.run(&["status"]);
         status.status.code() != Some(0) && stdout(&status).contains("no policy in force names it")
     });
     sandbox.clear_orders();
-    until("it runs again", || place.status() == "active");
-    until("nothing is left to be said", || {
+    until("the server runs again", || place.status() == "active");
+    until("status reports no problem", || {
         place.home.run(&["status"]).status.code() == Some(0)
     });
     assert_eq!(daemon.stop(), Some(0));
@@ -174,14 +176,14 @@ fn a_resume_by_id_gives_up_the_start_of_a_server_without_a_policy() {
     place.leave();
     daemon.signal("HUP");
     let told = || place.alerts("server_stopped").join("\n");
-    until("the alert names the way out", || {
+    until("the alert names the remedy", || {
         told().contains("snaprotate resume")
     });
     let resumed = place.home.run(&["resume", &SERVER.to_string()]);
     let said = stdout(&resumed);
     assert_eq!(resumed.status.code(), Some(0), "{said}{}", stderr(&resumed));
     assert!(said.contains("is given up"), "{said}");
-    until("nothing is left to be said", || {
+    until("status reports no problem", || {
         place.home.run(&["status"]).status.code() == Some(0)
     });
     let starts = || place.home.events("start_intent").len();
@@ -194,12 +196,12 @@ fn a_resume_by_id_gives_up_the_start_of_a_server_without_a_policy() {
 }
 
 #[test]
-fn i20_a_service_that_ends_without_having_started_a_server_says_so() {
+fn i20_a_service_that_exits_before_starting_a_stopped_server_reports_that_it_may_be_down() {
     let place = place("");
     let sandbox = &place.provider.sandbox;
     sandbox.order(Fault::status(CallKind::Power, 500).after(1).forever());
     let daemon = Service::start(&place.home);
-    until("it is down", || {
+    until("the server is down", || {
         !place.home.events("stop_confirmed").is_empty()
     });
     assert_eq!(daemon.stop(), Some(0));
@@ -208,7 +210,9 @@ fn i20_a_service_that_ends_without_having_started_a_server_says_so() {
     assert_eq!(place.alerts("server_stopped").len(), 1);
     sandbox.clear_orders();
     let daemon = place.home.start(&["run"]);
-    until("the next one starts it", || place.status() == "active");
+    until("the next service starts the server", || {
+        place.status() == "active"
+    });
     assert_eq!(daemon.stop(), Some(0));
     assert_eq!(place.downs(), 1);
     place.verified();

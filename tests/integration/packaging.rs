@@ -36,7 +36,7 @@ fn files(source: &str) -> Vec<String> {
         })
         .map(|file| Path::new(folder).join(file).display().to_string())
         .collect();
-    assert!(!found.is_empty(), "no file is {source}");
+    assert!(!found.is_empty(), "no file matches {source}");
     found
 }
 

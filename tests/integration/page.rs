@@ -36,7 +36,7 @@ pub(super) fn policy(home: &Home, id: u64, name: &str) {
 }
 
 pub(super) fn settled(address: SocketAddr, servers: usize) {
-    until("all are settled", || {
+    until("the slots are settled", || {
         let view: Value = serde_json::from_str(&get(address, "/api/v1/status").body).expect("JSON");
         let all = view["servers"].as_array().expect("servers");
         let rests = |s: &&Value| s["rotations"][0]["last"]["ending"] == "completed";
@@ -45,7 +45,7 @@ pub(super) fn settled(address: SocketAddr, servers: usize) {
 }
 
 #[test]
-fn each_route_answers_and_every_answer_is_sealed() {
+fn each_route_answers_and_every_answer_has_the_security_headers() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, "web");
     provider
@@ -155,7 +155,7 @@ fn each_route_answers_and_every_answer_is_sealed() {
 }
 
 #[test]
-fn the_json_is_that_of_the_status_command() {
+fn the_json_of_the_page_equals_the_json_of_the_status_command() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, "web");
     policy(&home, 12345, "web");
@@ -172,7 +172,7 @@ fn the_json_is_that_of_the_status_command() {
 }
 
 #[test]
-fn another_hosts_name_is_misdirected_and_nothing_is_told() {
+fn a_request_for_another_host_is_misdirected_and_reveals_nothing() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, "web");
     policy(&home, 12345, "web");
@@ -208,7 +208,7 @@ fn another_hosts_name_is_misdirected_and_nothing_is_told() {
 }
 
 #[test]
-fn only_reading_is_allowed() {
+fn only_get_and_head_requests_are_allowed() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, "web");
     policy(&home, 12345, "web");
@@ -233,7 +233,7 @@ fn only_reading_is_allowed() {
 }
 
 #[test]
-fn the_page_of_a_server_says_of_a_hook_whether_it_was_before_or_after() {
+fn the_page_of_a_server_shows_whether_a_hook_is_before_or_after() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(7, "web-07");
     home.daily(
@@ -254,7 +254,7 @@ fn the_page_of_a_server_says_of_a_hook_whether_it_was_before_or_after() {
 }
 
 #[test]
-fn the_page_of_a_server_names_the_snapshot_of_which_a_record_has_only_the_id() {
+fn the_page_of_a_server_names_a_snapshot_even_if_a_record_has_only_its_id() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(7, "web-07");
     for back in 1..3 {
@@ -264,7 +264,7 @@ fn the_page_of_a_server_names_the_snapshot_of_which_a_record_has_only_the_id() {
     }
     home.daily(7, 2, "");
     let _service = Service::start(&home);
-    until("the oldest is gone", || {
+    until("the oldest snapshot is deleted", || {
         !home.events("delete_confirmed").is_empty()
     });
     let gone = home.events("delete_confirmed");
@@ -278,7 +278,7 @@ fn the_page_of_a_server_names_the_snapshot_of_which_a_record_has_only_the_id() {
 }
 
 #[test]
-fn hostile_names_are_text_in_the_page_and_values_in_the_metrics() {
+fn hostile_names_are_escaped_in_the_page_and_in_the_metrics() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, HOSTILE);
     let foreign = format!("{HOSTILE}\u{202e}\u{1b}[2J");

@@ -11,7 +11,7 @@ use crate::support::notify::Service;
 use crate::support::{Daemon, daily_name, days_ago, stderr, stdout, until};
 
 #[test]
-fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
+fn the_metrics_cover_slots_room_alerts_calls_and_decisions() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(1, "web");
     provider.sandbox.add_server(2, "full");
@@ -24,7 +24,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
     policy(&home, 2, "full");
     let _service = Service::start(&home);
     settled(address, 1);
-    until("the other one is blocked", || {
+    until("the full server is blocked", || {
         value(
             &get(address, "/metrics").body,
             "snaprotate_servers{state=\"blocked\"}",
@@ -99,7 +99,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
     // Answered calls were counted, one by one.
     let lists = is("snaprotate_api_requests_total{call=\"list\",outcome=\"ok\"}");
     let sent = u32::try_from(provider.sandbox.counts().lists()).expect("few");
-    // The server's description was asked for once, since an empty listing tells no name.
+    // The server's description was requested once, since an empty listing contains no name.
     assert!(
         lists > 1.0 && lists <= f64::from(sent + 1),
         "{lists} of {sent}"
@@ -134,7 +134,7 @@ fn the_metrics_tell_of_slots_room_alerts_calls_and_decisions() {
 }
 
 #[test]
-fn health_is_refused_while_the_trail_cannot_be_written_and_well_again_after() {
+fn the_health_check_fails_while_the_trail_cannot_be_written_and_succeeds_afterwards() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(7, "web-01");
     policy(&home, 7, "web-01");
@@ -149,7 +149,7 @@ fn health_is_refused_while_the_trail_cannot_be_written_and_well_again_after() {
         .stderr(Stdio::null());
     let daemon = Daemon(command.spawn().expect("it starts"));
     let health = || ask(address, "GET", "/healthz", "localhost");
-    until("it is ill", || {
+    until("the health check fails", || {
         health().is_some_and(|answer| answer.status == 503)
     });
     let answer = health().expect("answered");
@@ -164,31 +164,31 @@ fn health_is_refused_while_the_trail_cannot_be_written_and_well_again_after() {
         Some(1.0)
     );
     disk.make_room();
-    until("it is well", || {
+    until("the health check succeeds", || {
         health().is_some_and(|answer| answer.status == 200)
     });
     assert_eq!(daemon.stop(), Some(0));
 }
 
 #[test]
-fn a_port_in_use_stops_nothing_and_a_reload_moves_the_page() {
+fn a_port_in_use_does_not_stop_rotation_and_a_reload_moves_the_page() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, "web");
     policy(&home, 12345, "web");
     let other = TcpListener::bind(address).expect("a port");
     let service = Service::start(&home);
-    until("it rotates without the page", || {
+    until("the service rotates without the page", || {
         provider.sandbox.created(12345) == [daily_name(0)]
     });
     let log = || std::fs::read_to_string(home.path("stderr")).expect("a log");
-    until("it says so", || {
+    until("the log reports the missing page", || {
         log().contains("no status page: the service can't listen on the address")
     });
     assert!(log().contains(&address.to_string()), "{}", log());
     let second = http::address();
     listen(&home, &format!("listen = \"{second}\""));
     service.reload();
-    until("it moved", || {
+    until("the page moved", || {
         ask(second, "GET", "/healthz", "localhost").is_some()
     });
     // A port that is removed from the configuration closes; an open connection delays nothing.
@@ -198,17 +198,17 @@ fn a_port_in_use_stops_nothing_and_a_reload_moves_the_page() {
     listen(&home, &format!("listen = \"{address}\""));
     drop(other);
     service.reload();
-    until("it moved again", || {
+    until("the page moved again", || {
         ask(address, "GET", "/healthz", "localhost").is_some()
     });
-    until("and left", || {
+    until("the former address is closed", || {
         ask(second, "GET", "/healthz", "localhost").is_none()
     });
     assert_eq!(service.stop(), Some(0));
 }
 
 #[test]
-fn refused_files_and_an_address_for_everyone_are_said() {
+fn a_refused_configuration_and_a_public_address_are_reported() {
     let (provider, home, address) = live();
     provider.sandbox.add_server(12345, "web");
     policy(&home, 12345, "web");
@@ -235,7 +235,7 @@ fn refused_files_and_an_address_for_everyone_are_said() {
 }
 
 #[test]
-fn however_many_send_half_a_request_the_health_is_answered_at_once_and_so_is_status() {
+fn many_incomplete_requests_delay_neither_the_health_check_nor_status() {
     let (_provider, home, address) = live();
     policy(&home, 7, "web");
     let service = Service::start(&home);
@@ -256,7 +256,7 @@ fn however_many_send_half_a_request_the_health_is_answered_at_once_and_so_is_sta
         let said = home.run(&["status"]);
         assert!(stdout(&said).contains("1 server"), "{}", stderr(&said));
     }
-    // Waiting for a single half request would have taken ten seconds.
+    // Waiting for a single incomplete request would have taken ten seconds.
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     drop((halves, others));
     assert_eq!(service.stop(), Some(0));

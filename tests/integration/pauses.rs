@@ -8,7 +8,7 @@ use crate::support::{daily_name, stdout, until, verified};
 use jiff::SignedDuration;
 
 #[test]
-fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
+fn a_pause_survives_restarts_and_names_the_snapshot_in_progress() {
     let place = place(SignedDuration::from_secs(2));
     let service = Service::start(&place.home);
     until("the create is answered", || {
@@ -23,14 +23,14 @@ fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
     );
     let status = place.home.run(&["status"]);
     assert!(stdout(&status).contains("paused"), "{}", stdout(&status));
-    until("it is watched to its end", || {
+    until("the snapshot is completed", || {
         !place.home.events("snapshot_completed").is_empty()
     });
     assert_eq!(service.stop(), Some(0));
     assert_eq!(
         code(&place.home.run(&["once"])),
         Some(1),
-        "paused is not settled"
+        "a paused server is not settled"
     );
     let resumed = place.home.run(&["resume", "--server", "web"]);
     assert!(good(&resumed).contains("no longer paused"));
@@ -49,7 +49,7 @@ fn a_pause_holds_over_restarts_and_what_was_begun_is_named() {
     assert_eq!(
         place.home.events("resumed").len(),
         1,
-        "the others are not recorded"
+        "a resume without effect is not recorded"
     );
     assert_eq!(code(&place.home.run(&["once"])), Some(0));
     verified(&place.home);
@@ -82,7 +82,7 @@ fn an_order_is_not_carried_out_by_the_service_of_another_configuration() {
 }
 
 #[test]
-fn a_pause_is_not_heeded_by_the_service_of_another_configuration() {
+fn a_pause_is_refused_if_the_running_service_has_another_configuration() {
     let place = quick();
     let service = settled(&place);
     let file = place.home.path("snaprotate.toml");

@@ -31,10 +31,10 @@ fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("mode set");
 }
 
-/// Runs the command as another user if this is root, who may read everything.
+/// Runs the command as another user if the test runs as root, who may read everything.
 fn run(home: &Home, args: &[&str]) -> Output {
     let mut command = Command::new(home.path("snaprotate"));
-    if std::fs::metadata("/proc/self").expect("it").uid() == 0 {
+    if std::fs::metadata("/proc/self").expect("metadata").uid() == 0 {
         command.uid(NOBODY).gid(NOBODY);
     }
     let config = home.path("snaprotate.toml");
@@ -43,7 +43,7 @@ fn run(home: &Home, args: &[&str]) -> Output {
 }
 
 #[test]
-fn a_token_that_this_user_may_not_read_hinders_only_what_needs_it() {
+fn a_token_that_the_user_may_not_read_affects_only_commands_that_need_it() {
     let home = home();
     mode(&home.path("token"), 0o000);
     let check = run(&home, &["check"]);
@@ -62,12 +62,12 @@ fn a_token_that_this_user_may_not_read_hinders_only_what_needs_it() {
     }
     std::fs::remove_file(home.path("token")).expect("removed");
     let check = run(&home, &["check"]);
-    assert_eq!(check.status.code(), Some(2), "it must be there");
+    assert_eq!(check.status.code(), Some(2), "the token must exist");
     assert!(stderr(&check).contains("write the token into it"));
 }
 
 #[test]
-fn files_and_folders_that_this_user_may_not_read_are_named_with_what_to_do() {
+fn files_and_folders_that_the_user_may_not_read_are_named_with_a_remedy() {
     let home = home();
     std::fs::create_dir(home.path("log")).expect("a folder");
     mode(&home.path("log"), 0o000);

@@ -1,10 +1,10 @@
-//! `plan`: what a run would do, and how it ends.
+//! `plan`: what a run would do, and its exit codes.
 
 use super::processes::{home, live};
 use crate::support::{daily_name, days_ago, stderr, stdout};
 
 #[test]
-fn i14_a_plan_sends_only_gets_and_is_what_a_run_then_does() {
+fn i14_plan_sends_only_get_requests_and_shows_what_a_run_then_does() {
     let (provider, home) = live();
     for back in (1..=3).rev() {
         let name = daily_name(back);
@@ -44,7 +44,7 @@ fn i14_a_plan_sends_only_gets_and_is_what_a_run_then_does() {
 }
 
 #[test]
-fn a_plan_is_for_one_server_by_id_name_or_file_and_unknown_ones_are_usage() {
+fn plan_finds_a_server_by_id_or_file_name_and_an_unknown_server_is_a_usage_error() {
     let (provider, home) = live();
     provider.sandbox.add_server(7, "db");
     home.daily(7, 2, "");
@@ -61,7 +61,7 @@ fn a_plan_is_for_one_server_by_id_name_or_file_and_unknown_ones_are_usage() {
 }
 
 #[test]
-fn a_plan_ends_with_1_when_the_api_cannot_be_read() {
+fn plan_ends_with_exit_code_1_when_the_api_cannot_be_reached() {
     let output = home().run(&["plan"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));

@@ -10,14 +10,14 @@ use jiff::SignedDuration;
 /// A port of this host that refuses connections.
 pub(super) const NOBODY: &str = "http://127.0.0.1:9/api/v1";
 
-/// Returns one policy, and an API that can't be reached.
+/// Returns a home with one policy, and an API that can't be reached.
 pub(super) fn home() -> Home {
     let home = Home::new(NOBODY, "", QUICK);
     home.daily(12345, 3, "");
     home
 }
 
-/// Returns one policy, and a provider that has its server.
+/// Returns a provider with one server, and a home with a policy for that server.
 pub(super) fn live() -> (Provider, Home) {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
@@ -26,7 +26,7 @@ pub(super) fn live() -> (Provider, Home) {
     (provider, home)
 }
 
-/// Returns the trail's records of the process and its files, in order.
+/// Returns the trail's events about the process and its configuration, in order.
 pub(super) fn global(home: &Home) -> Vec<String> {
     let events = home.trail().into_iter();
     let words = events.filter_map(|e| Some(e["event"].as_str()?.to_owned()));
@@ -36,7 +36,7 @@ pub(super) fn global(home: &Home) -> Vec<String> {
 }
 
 #[test]
-fn check_counts_the_policies_of_a_good_set() {
+fn check_counts_the_policies_of_a_valid_configuration() {
     // The default times: `check` warns of the short ones that other tests use.
     let home = Home::new(NOBODY, "", "");
     home.daily(12345, 3, "");
@@ -55,7 +55,7 @@ fn check_counts_the_policies_of_a_good_set() {
 }
 
 #[test]
-fn check_names_file_and_line_of_every_problem_and_ends_with_2() {
+fn check_names_file_and_line_of_every_problem_and_ends_with_exit_code_2() {
     let home = home();
     home.daily(7, 9, "");
     home.policy("mail", "[server]\nid = 8\nnam = \"mail\"\n");
@@ -69,13 +69,13 @@ fn check_names_file_and_line_of_every_problem_and_ends_with_2() {
 }
 
 #[test]
-fn an_unknown_command_is_a_matter_of_usage() {
+fn an_unknown_command_is_a_usage_error() {
     let home = home();
     assert_eq!(home.run(&["rotate"]).status.code(), Some(2));
 }
 
 #[test]
-fn the_configuration_may_be_named_after_the_command() {
+fn the_config_option_may_follow_the_command() {
     let home = home();
     let missing = home.path("none.toml");
     let output = home.run(&["check", "--config", missing.to_str().expect("text")]);
@@ -84,7 +84,7 @@ fn the_configuration_may_be_named_after_the_command() {
 }
 
 #[test]
-fn run_refuses_a_broken_set_with_2_before_it_touches_anything() {
+fn run_refuses_an_invalid_configuration_with_exit_code_2_before_it_writes_anything() {
     let home = home();
     home.policy("server-12345", "[server]\n");
     let output = home.run(&["run"]);
@@ -98,7 +98,7 @@ fn run_refuses_a_broken_set_with_2_before_it_touches_anything() {
 }
 
 #[test]
-fn sigterm_ends_the_daemon_with_0_and_start_and_end_are_recorded() {
+fn sigterm_ends_the_daemon_with_exit_code_0_and_start_and_end_are_recorded() {
     let home = home();
     assert_eq!(Service::start(&home).stop(), Some(0));
     assert_eq!(
@@ -108,7 +108,7 @@ fn sigterm_ends_the_daemon_with_0_and_start_and_end_are_recorded() {
 }
 
 #[test]
-fn a_second_sigterm_ends_it_at_once_though_a_create_is_unanswered() {
+fn a_second_sigterm_ends_the_daemon_at_once_even_if_a_create_is_unanswered() {
     let provider = Provider::start(
         SignedDuration::from_millis(200),
         Duration::from_millis(1500),
@@ -128,7 +128,7 @@ fn a_second_sigterm_ends_it_at_once_though_a_create_is_unanswered() {
 }
 
 #[test]
-fn sigterm_in_the_middle_of_a_create_waits_for_its_answer() {
+fn after_sigterm_during_a_create_the_daemon_waits_for_the_answer() {
     let provider = Provider::start(SignedDuration::from_millis(200), Duration::from_millis(400));
     provider.sandbox.add_server(12345, "web");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -167,7 +167,7 @@ fn a_killed_daemon_leaves_no_lock_behind() {
 }
 
 #[test]
-fn the_watchdog_is_fed_while_the_engine_goes_on() {
+fn the_watchdog_is_fed_while_the_engine_runs() {
     let home = home();
     let service = Service::begin(&home, &[("WATCHDOG_USEC", "6000000")]);
     service.hears("READY=1");
@@ -176,7 +176,7 @@ fn the_watchdog_is_fed_while_the_engine_goes_on() {
 }
 
 #[test]
-fn once_ends_with_1_when_the_api_cannot_be_reached() {
+fn once_ends_with_exit_code_1_when_the_api_cannot_be_reached() {
     let home = home();
     let output = home.run(&["once"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -187,7 +187,7 @@ fn once_ends_with_1_when_the_api_cannot_be_reached() {
 }
 
 #[test]
-fn once_records_whether_all_that_was_due_is_dealt_with() {
+fn once_records_whether_everything_that_was_due_is_done() {
     let ended = |home: &Home| home.events("daemon_stopped")[0]["reason"].clone();
     let failed = home();
     assert_eq!(failed.run(&["once"]).status.code(), Some(1));
@@ -199,7 +199,7 @@ fn once_records_whether_all_that_was_due_is_dealt_with() {
 }
 
 #[test]
-fn what_the_first_seconds_are_for_is_said_at_once() {
+fn the_wait_for_a_listing_that_confirms_the_first_is_logged_once_and_before_any_slot() {
     let (_provider, home) = live();
     let once = home.run(&["once"]);
     let told = stderr(&once);
@@ -217,7 +217,7 @@ fn what_the_first_seconds_are_for_is_said_at_once() {
 }
 
 #[test]
-fn once_names_the_old_alert_and_the_unsettled_slot_that_it_ends_with_1_for() {
+fn once_logs_the_active_alert_and_the_unsettled_slot_that_cause_exit_code_1() {
     let (provider, home) = live();
     provider.sandbox.add_server(2, "full-01");
     for by_hand in 0..5 {
@@ -227,7 +227,7 @@ fn once_names_the_old_alert_and_the_unsettled_slot_that_it_ends_with_1_for() {
     }
     home.daily(2, 3, "");
     assert_eq!(home.run(&["once"]).status.code(), Some(1));
-    // The alert is raised once, and stands.
+    // The alert is raised only once, and stays active.
     let paused = home.run(&["pause", "--server", "server-12345"]);
     assert!(paused.status.success(), "{}", stderr(&paused));
     let again = home.run(&["once", "--log", "error"]);
@@ -246,7 +246,7 @@ fn once_names_the_old_alert_and_the_unsettled_slot_that_it_ends_with_1_for() {
 }
 
 #[test]
-fn the_trail_is_verified_without_token_good_policies_and_good_settings() {
+fn the_trail_can_be_verified_without_a_token_or_valid_policies_or_valid_settings() {
     let home = home();
     Service::start(&home).stop();
     fs::remove_file(home.path("token")).expect("removed");
@@ -289,7 +289,7 @@ fn the_trail_is_verified_without_token_good_policies_and_good_settings() {
 }
 
 #[test]
-fn i13_the_token_is_in_no_log_or_trail_however_much_is_logged() {
+fn i13_the_token_is_in_neither_log_nor_trail_even_at_the_trace_level() {
     let (provider, home) = live();
     provider.sandbox.set_token("another");
     let output = home.run(&["once", "--log", "trace", "--log-format", "json"]);
@@ -325,7 +325,7 @@ fn the_chain_is_intact_after_a_run_and_a_changed_line_is_found() {
 }
 
 #[test]
-fn a_trail_with_a_cut_tail_is_an_alert_until_a_start_finds_it_whole() {
+fn a_trail_that_was_cut_raises_an_alert_until_a_start_finds_the_trail_whole() {
     let home = home();
     Service::start(&home).stop();
     let mut files = fs::read_dir(home.path("log")).expect("a trail");

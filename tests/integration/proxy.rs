@@ -14,7 +14,7 @@ use crate::support::{
 use tempfile::TempDir;
 use tokio_rustls::rustls::ServerConfig;
 
-/// tinyproxy on its own port, ended with the test.
+/// tinyproxy on its own port, stopped at the end of the test.
 struct Proxy {
     child: Child,
     port: u16,
@@ -166,7 +166,7 @@ fn i13_a_rotation_goes_through_a_proxy_that_sees_neither_token_nor_path() {
 }
 
 #[test]
-fn receivers_over_https_are_told_through_the_proxy_as_well() {
+fn receivers_over_https_are_notified_through_the_proxy_as_well() {
     let Some(proxy) = Proxy::start() else { return };
     let hook = receivers::Hook::start();
     let (port, trusted) = tls_at(&hook.url(""));
@@ -182,7 +182,7 @@ fn receivers_over_https_are_told_through_the_proxy_as_well() {
 }
 
 #[test]
-fn the_proxy_of_the_environment_is_used_where_the_file_says_so_but_for_hosts_that_it_leaves_out() {
+fn the_proxy_of_the_environment_is_used_if_the_file_says_so_except_for_hosts_in_no_proxy() {
     let Some(proxy) = Proxy::start() else { return };
     let provider = Provider::quick();
     provider.sandbox.add_server(7, "web");
@@ -203,7 +203,7 @@ fn the_proxy_of_the_environment_is_used_where_the_file_says_so_but_for_hosts_tha
 }
 
 #[test]
-fn a_proxy_that_is_down_is_told_as_one_that_can_not_be_reached() {
+fn a_proxy_that_is_down_is_reported_as_no_connection() {
     let provider = Provider::quick();
     provider.sandbox.add_server(7, "web");
     let (port, trusted) = tls_before(&provider);
@@ -226,7 +226,7 @@ fn a_proxy_that_is_down_is_told_as_one_that_can_not_be_reached() {
 }
 
 #[test]
-fn a_base_over_plain_http_takes_no_proxy() {
+fn a_proxy_for_a_plain_http_base_url_is_refused() {
     let provider = Provider::quick();
     let api = "proxy = \"http://127.0.0.1:3128\"";
     let home = Home::new(&provider.sandbox.base_url(), api, QUICK);

@@ -38,7 +38,7 @@ fn time(record: &Value) -> Timestamp {
 }
 
 #[test]
-fn a_server_that_stays_busy_beyond_the_attempts_does_not_cost_the_slot() {
+fn a_server_that_is_busy_for_more_tries_than_attempts_does_not_lose_its_slot() {
     let (provider, home) = scene();
     for status in [409, 423, 429] {
         let busy = Fault::status(CallKind::Create, status).times(2);
@@ -54,7 +54,7 @@ fn a_server_that_stays_busy_beyond_the_attempts_does_not_cost_the_slot() {
 }
 
 #[test]
-fn a_server_filled_by_people_is_rotated_once_they_make_room() {
+fn a_server_filled_with_foreign_snapshots_is_rotated_once_there_is_room() {
     let (provider, home) = scene();
     let mut last = 0;
     for number in 0..5 {
@@ -64,7 +64,7 @@ fn a_server_filled_by_people_is_rotated_once_they_make_room() {
             .add_snapshot(SERVER, &name, "completed", at);
     }
     let service = Service::start(&home);
-    until("it is blocked", || {
+    until("the alert is raised", || {
         raised(&home, "alert_raised", "blocked") == 1
     });
     provider.sandbox.remove_snapshot(last);
@@ -79,15 +79,15 @@ fn a_server_filled_by_people_is_rotated_once_they_make_room() {
 }
 
 #[test]
-fn a_token_that_is_refused_stops_every_change_until_it_works_again() {
+fn a_refused_token_stops_every_mutation_until_it_is_accepted_again() {
     let (provider, home) = scene();
     provider.sandbox.set_token("another");
     let service = Service::start(&home);
-    until("it is said", || {
+    until("the account alert is raised", || {
         raised(&home, "alert_raised", "account_refused") == 1
     });
     let looked = provider.sandbox.counts().lists();
-    until("it has probed", || {
+    until("the account is probed again", || {
         provider.sandbox.counts().lists() > looked + 2
     });
     assert_eq!(provider.sandbox.counts().create, 0);
@@ -123,7 +123,7 @@ fn i9_after_a_cut_tail_no_create_is_sent_for_a_settle_window() {
 }
 
 #[test]
-fn i8_a_run_longer_than_its_interval_overlaps_with_no_other() {
+fn i8_a_run_longer_than_its_interval_overlaps_no_other_run() {
     let provider = Provider::start(SignedDuration::from_millis(2500), Duration::from_millis(1));
     provider.sandbox.add_server(SERVER, "web-01");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -132,7 +132,7 @@ fn i8_a_run_longer_than_its_interval_overlaps_with_no_other() {
         "[server]\nid = 7\n[[rotation]]\nname = \"tick\"\nschedule = \"* * * * * *\"\nkeep = 2\nsnapshot_name = \"tick-%Y%m%d-%H%M%S\"\n",
     );
     let service = Service::start(&home);
-    until("three are settled", || {
+    until("three slots are settled", || {
         home.events("slot_settled").len() == 3
     });
     assert_eq!(service.stop(), Some(0));

@@ -1,4 +1,4 @@
-//! Checks the reference pages of the book, which are made from `--help` and the schemas.
+//! Checks the reference pages of the book, which are generated from `--help` and the schemas.
 //! `SNAPROTATE_UPDATE=1 cargo test --test integration reference::` writes them.
 
 use std::fmt::Write as _;
@@ -49,7 +49,7 @@ fn commands(help: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_page_of_commands_is_their_help() {
+fn the_page_of_commands_matches_their_help_texts() {
     let mut text = format!(
         "# Commands\n\n{MADE}\n\nEach section is what `snaprotate COMMAND --help` prints. `snaprotate man` prints the same texts as manual pages.\n"
     );
@@ -75,7 +75,7 @@ fn the_page_of_commands_is_their_help() {
 }
 
 #[test]
-fn the_pages_of_the_two_files_are_their_schemas() {
+fn the_pages_of_the_two_files_match_their_schemas() {
     for (schema, page, title) in [
         ("config", "main-file.md", "The main file, `snaprotate.toml`"),
         (

@@ -1,4 +1,4 @@
-//! Reloads and changes of the files while the service runs, and what a plan says of them.
+//! Reloads and changes of the files while the service runs, and what a plan reports about them.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
 
 #[test]
-fn a_reload_with_a_mistake_keeps_the_old_set_and_one_without_clears_the_alert() {
+fn a_reload_with_a_mistake_keeps_the_old_policies_and_a_valid_reload_clears_the_alert() {
     let home = home();
     let service = Service::start(&home);
     home.daily(7, 9, "");
@@ -72,7 +72,7 @@ fn status_names_the_files_that_the_service_has_not_read() {
 }
 
 #[test]
-fn a_warning_beside_a_mistake_is_logged_as_one_and_not_counted_in_the_alert() {
+fn a_warning_beside_a_mistake_is_recorded_as_a_warning_and_not_counted_in_the_alert() {
     let home = home();
     let service = Service::start(&home);
     home.daily(7, 9, "");
@@ -93,7 +93,7 @@ fn a_warning_beside_a_mistake_is_logged_as_one_and_not_counted_in_the_alert() {
 }
 
 #[test]
-fn a_reload_says_which_rotation_takes_over_the_snapshots_of_one_that_is_gone() {
+fn a_reload_records_which_rotation_takes_over_the_snapshots_of_a_removed_rotation() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -127,7 +127,9 @@ fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
     let service = Service::start(&home);
     home.daily(12345, 1, "");
     service.reload();
-    until("both are deleted", || provider.names(12345).len() == 1);
+    until("both snapshots are deleted", || {
+        provider.names(12345).len() == 1
+    });
     assert_eq!(service.stop(), Some(0));
     let loaded = &home.events("config_loaded")[1];
     let said = loaded["deletes"].to_string();
@@ -141,7 +143,7 @@ fn a_reload_records_what_the_change_will_delete_before_it_is_deleted() {
 
 #[test]
 fn a_reload_records_what_a_new_policy_will_delete() {
-    // Deletes at once; after the create that is due; to make room for it.
+    // The deletes happen at once, after the due create, or to make room for it.
     for backs in [0..3, 1..4, 1..6] {
         let (provider, home) = live();
         provider.sandbox.add_server(7, "new");
@@ -165,7 +167,7 @@ fn a_reload_records_what_a_new_policy_will_delete() {
 }
 
 #[test]
-fn a_reload_says_when_a_renamed_rotations_snapshots_fill_the_room() {
+fn a_reload_warns_if_the_snapshots_of_a_renamed_rotation_leave_too_little_room() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
     for back in (0..3).rev() {
@@ -186,7 +188,7 @@ fn a_reload_says_when_a_renamed_rotations_snapshots_fill_the_room() {
             .iter()
             .any(|n| n.starts_with("nightly"))
     };
-    until("one is made under the new name", made);
+    until("a snapshot is made under the new name", made);
     assert_eq!(service.stop(), Some(0));
     let said = home.events("config_loaded")[1]["deletes"].to_string();
     let expected = "3 own snapshots become foreign and leave room for 2 of the 3 snapshots to keep; to keep rotating them, add former_names = [";
@@ -196,7 +198,7 @@ fn a_reload_says_when_a_renamed_rotations_snapshots_fill_the_room() {
 }
 
 #[test]
-fn a_plan_says_whose_snapshots_become_foreign_by_a_rotation_s_new_name() {
+fn a_plan_warns_of_snapshots_that_a_rotations_new_name_or_pattern_makes_foreign() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -226,7 +228,7 @@ fn a_plan_says_whose_snapshots_become_foreign_by_a_rotation_s_new_name() {
 }
 
 #[test]
-fn the_address_of_the_api_does_not_change_under_a_running_daemon() {
+fn a_reload_that_changes_the_api_address_is_refused() {
     let home = home();
     let service = Service::start(&home);
     let file = home.path("snaprotate.toml");
@@ -238,7 +240,7 @@ fn the_address_of_the_api_does_not_change_under_a_running_daemon() {
 }
 
 #[test]
-fn an_alert_about_the_files_is_cleared_by_a_start_with_good_ones() {
+fn an_alert_about_invalid_files_is_cleared_by_a_start_with_valid_files() {
     let home = home();
     let service = Service::start(&home);
     home.daily(7, 9, "");

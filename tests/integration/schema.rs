@@ -1,4 +1,4 @@
-//! `schema`: the JSON of the real commands is valid by their schemas.
+//! `schema`: the JSON of the real commands is valid against their schemas.
 
 use crate::support::notify::Service;
 use crate::support::{Home, Provider, QUICK, daily_name, days_ago, stderr, stdout, until};
@@ -25,8 +25,8 @@ fn closed(node: &mut Value) {
     }
 }
 
-/// Asserts that a value is valid by the schema of this name, and that it is not with any key
-/// removed or one added.
+/// Asserts that a value is valid against the schema of this name, and that it is invalid with a key
+/// added or, except in a record of the trail, with its first key removed.
 fn holds(home: &Home, name: &str, value: &Value) {
     let mut schema = schema(home, name);
     closed(&mut schema);
@@ -65,7 +65,7 @@ fn written(home: &Home, args: &[&str], code: i32) -> Value {
     serde_json::from_str(&stdout(&output)).unwrap_or_else(|why| panic!("{args:?}: {why}"))
 }
 
-/// Returns a server of each kind: rotated, full of others' snapshots, empty, and without a policy.
+/// Returns a server of each kind: rotated, full of foreign snapshots, empty, and without a policy.
 fn fleet() -> (Provider, Home) {
     let provider = Provider::quick();
     for (id, name) in [(1, "web"), (2, "full"), (3, "new"), (9, "other")] {
@@ -97,7 +97,7 @@ fn fleet() -> (Provider, Home) {
 }
 
 #[test]
-fn schema_lists_its_names_prints_each_and_an_unknown_one_is_told_which() {
+fn schema_lists_its_names_prints_each_schema_and_names_valid_ones_for_an_unknown_name() {
     let (_provider, home) = fleet();
     let output = home.run(&["schema"]);
     assert_eq!(output.status.code(), Some(0));
@@ -115,7 +115,7 @@ fn schema_lists_its_names_prints_each_and_an_unknown_one_is_told_which() {
 }
 
 #[test]
-fn plan_list_and_forecast_write_what_their_schemas_say() {
+fn the_json_of_plan_list_and_forecast_matches_the_schemas() {
     let (_provider, home) = fleet();
     // One of the servers is blocked.
     holds(&home, "plan", &written(&home, &["plan", "--json"], 1));
@@ -140,7 +140,7 @@ fn plan_list_and_forecast_write_what_their_schemas_say() {
 }
 
 #[test]
-fn audit_verify_writes_what_its_schema_says_of_a_trail_that_is_whole_broken_or_none() {
+fn the_json_of_audit_verify_matches_its_schema_for_an_intact_a_broken_and_a_missing_trail() {
     let (_provider, home) = fleet();
     let verify = |code| {
         let found = written(&home, &["audit", "verify", "--json"], code);
@@ -170,7 +170,7 @@ fn audit_verify_writes_what_its_schema_says_of_a_trail_that_is_whole_broken_or_n
 }
 
 #[test]
-fn check_writes_what_its_schema_says_also_of_refused_files_and_of_the_account() {
+fn the_json_of_check_matches_its_schema_also_for_refused_files_and_the_account() {
     let (provider, home) = fleet();
     holds(&home, "check", &written(&home, &["check", "--json"], 0));
     let online = written(&home, &["check", "--online", "--json"], 1);
@@ -190,12 +190,12 @@ fn check_writes_what_its_schema_says_also_of_refused_files_and_of_the_account() 
 }
 
 #[test]
-fn status_and_the_trail_are_what_their_schemas_say() {
+fn the_json_of_status_and_of_the_trail_matches_the_schemas() {
     let (_provider, home) = fleet();
     let service = Service::start(&home);
     let raised = || home.events("alert_raised").len();
     until(
-        "an alert of the full server, and a settled slot of the others",
+        "an alert for the full server, and a settled slot for each other server",
         || {
             raised() > 0
                 && home.events("slot_settled").len() >= 2

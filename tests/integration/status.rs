@@ -1,4 +1,4 @@
-//! `status` of the real daemon by the real command.
+//! The real `status` command against the real daemon.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -27,7 +27,7 @@ fn json(home: &Home) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn without_a_service_it_says_so_and_ends_with_3() {
+fn status_without_a_running_service_says_so_and_exits_with_3() {
     let (_provider, home) = live(2);
     let output = home.run(&["status"]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
@@ -39,7 +39,7 @@ fn without_a_service_it_says_so_and_ends_with_3() {
 }
 
 #[test]
-fn it_tells_room_last_and_next_slot_and_ends_with_0_while_no_alert_stands() {
+fn status_shows_room_last_and_next_slot_and_exits_with_0_while_no_alert_is_active() {
     let (_provider, home) = live(2);
     let service = Service::start(&home);
     let settled = || json(&home).1["servers"][0]["rotations"][0]["last"]["ending"] == "completed";
@@ -65,12 +65,12 @@ fn it_tells_room_last_and_next_slot_and_ends_with_0_while_no_alert_stands() {
     assert_eq!(
         home.run(&["status"]).status.code(),
         Some(3),
-        "the socket went with the service"
+        "the socket is removed with the service"
     );
 }
 
 #[test]
-fn a_slot_that_waits_for_the_provider_is_due_and_what_was_never_listed_is_not_known() {
+fn a_slot_that_waits_for_the_provider_is_shown_as_due_and_unlisted_values_are_null() {
     // A port of this host that refuses connections.
     let home = Home::new("http://127.0.0.1:9/api/v1", "", QUICK);
     home.daily(12345, 2, "");
@@ -88,7 +88,7 @@ fn a_slot_that_waits_for_the_provider_is_due_and_what_was_never_listed_is_not_kn
 }
 
 #[test]
-fn an_alert_stands_on_top_and_it_ends_with_1() {
+fn status_shows_an_alert_at_the_top_and_exits_with_1() {
     let (provider, home) = live(2);
     for n in 0..5 {
         let at = support::days_ago(n);
@@ -97,7 +97,7 @@ fn an_alert_stands_on_top_and_it_ends_with_1() {
             .add_snapshot(12345, &format!("by-hand-{n}"), "completed", at);
     }
     let _service = Service::start(&home);
-    until("it is blocked", || {
+    until("the server is blocked", || {
         json(&home).1["servers"][0]["state"] == "blocked"
     });
     let (code, view) = json(&home);
@@ -112,7 +112,7 @@ fn an_alert_stands_on_top_and_it_ends_with_1() {
 }
 
 #[test]
-fn a_slot_whose_attempt_failed_says_how_often_and_when_it_is_tried_again() {
+fn status_shows_how_often_a_slot_failed_and_when_it_is_retried() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
     provider.sandbox.order(Fault::made(CreateFault::Failed));
@@ -120,16 +120,18 @@ fn a_slot_whose_attempt_failed_says_how_often_and_when_it_is_tried_again() {
     let home = Home::new(&provider.sandbox.base_url(), "", &slow);
     home.daily(12345, 2, "");
     let _service = Service::start(&home);
-    until("it failed", || !home.events("snapshot_failed").is_empty());
+    until("an attempt failed", || {
+        !home.events("snapshot_failed").is_empty()
+    });
     let says =
         |args: &[&str]| stdout(&home.run(args)).contains("due, attempt 1 of 3 failed; next at 2");
     for args in [&["status"][..], &["status", "--server", "12345"]] {
-        until("it waits for the next attempt", || says(args));
+        until("status shows the next attempt", || says(args));
     }
 }
 
 #[test]
-fn refused_files_are_an_alert_until_they_are_mended() {
+fn refused_files_raise_an_alert_until_they_are_fixed() {
     let (_provider, home) = live(2);
     let service = Service::start(&home);
     home.daily(7, 9, "");
@@ -151,7 +153,7 @@ fn refused_files_are_an_alert_until_they_are_mended() {
 }
 
 #[test]
-fn a_server_that_the_service_does_not_have_is_a_matter_of_usage() {
+fn status_of_an_unknown_server_is_a_usage_error() {
     let (_provider, home) = live(2);
     let _service = Service::start(&home);
     let output = home.run(&["status", "--server", "mail"]);
@@ -164,10 +166,10 @@ fn a_server_that_the_service_does_not_have_is_a_matter_of_usage() {
 }
 
 #[test]
-fn a_file_that_is_named_must_be_there_and_that_of_another_service_is_noted() {
+fn a_named_config_file_must_exist_and_status_notes_if_the_service_uses_another() {
     let (_provider, home) = live(2);
     let _service = Service::start(&home);
-    until("it answers", || {
+    until("the service answers", || {
         home.run(&["status"]).status.code() == Some(0)
     });
     let ask = |file: &str, more: &[&str]| {
@@ -207,7 +209,7 @@ fn a_file_that_is_named_must_be_there_and_that_of_another_service_is_noted() {
 }
 
 #[test]
-fn a_server_that_was_restored_says_until_when_it_is_left_alone() {
+fn status_shows_until_when_a_restored_server_is_left_alone() {
     let (provider, home) = live(2);
     let made = support::days_ago(3);
     provider
@@ -230,7 +232,7 @@ fn a_server_that_was_restored_says_until_when_it_is_left_alone() {
 }
 
 #[test]
-fn while_the_token_is_refused_every_server_says_that_nothing_is_changed() {
+fn while_the_token_is_rejected_status_shows_the_server_as_resting() {
     let (provider, home) = live(2);
     let service = Service::start(&home);
     until("the slot is settled", || {
@@ -238,7 +240,9 @@ fn while_the_token_is_refused_every_server_says_that_nothing_is_changed() {
     });
     provider.sandbox.set_token("another");
     service.reload();
-    until("it is refused", || !home.events("alert_raised").is_empty());
+    until("the token is rejected", || {
+        !home.events("alert_raised").is_empty()
+    });
     let text = stdout(&home.run(&["status"]));
     let row = text.lines().last().expect("a row");
     assert!(
@@ -248,7 +252,7 @@ fn while_the_token_is_refused_every_server_says_that_nothing_is_changed() {
 }
 
 #[test]
-fn a_server_that_hooks_hold_says_so_to_status_and_to_a_pause() {
+fn status_and_pause_show_that_hooks_hold_a_server() {
     let (_provider, home) = live(2);
     let script = home.path("hook");
     let gate = home.path("gate");
@@ -261,7 +265,9 @@ fn a_server_that_hooks_hold_says_so_to_status_and_to_a_pause() {
     let hooks = format!("[rotation.hooks]\nbefore = [\"{}\"]", script.display());
     home.daily(12345, 2, &hooks);
     let service = Service::start(&home);
-    until("before runs", || !home.events("hook_started").is_empty());
+    until("the before hook runs", || {
+        !home.events("hook_started").is_empty()
+    });
     let holds = format!(
         "hooks have held the server for {} of daily since",
         daily_name(0)
@@ -281,7 +287,7 @@ fn a_server_that_hooks_hold_says_so_to_status_and_to_a_pause() {
 }
 
 #[test]
-fn while_the_provider_hangs_what_is_shown_says_how_old_it_is_and_why() {
+fn while_the_provider_hangs_status_shows_how_old_its_data_is_and_why() {
     let provider = Provider::quick();
     provider.sandbox.add_server(12345, "web");
     let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
@@ -306,17 +312,17 @@ fn while_the_provider_hangs_what_is_shown_says_how_old_it_is_and_why() {
             .join(" ")
             .contains(words)
     };
-    // All its attempts together take longer than a single call may.
+    // All attempts of a listing together take longer than a single call may.
     let asked = |args: &[&str]| says(args, "s ago, no answer yet");
-    until("it is asked for in vain", || asked(&["status"]));
+    until("a listing is requested in vain", || asked(&["status"]));
     for args in [&["status"][..], &["status", "12345"]] {
         let why = || says(args, "resting, not listed for") && says(args, "answer within 500ms; ");
-        until("it failed", why);
+        until("the listing failed", why);
     }
     let first = "1 server can't be listed now: the oldest listing is from 20";
     assert!(says(&["status"], first));
     home.run(&["pause", "12345"]);
-    until("no newer one is asked for in a pause", || {
+    until("no newer listing is requested during a pause", || {
         json(&home).1["servers"][0]["unlisted"].is_null()
     });
 }

@@ -10,7 +10,7 @@ use snaprotate::sandbox::faults::{CallKind, Fault};
 
 pub(super) const SERVER: u64 = 12345;
 
-/// Kills in the test; `SNAPROTATE_KILLS` sets another number.
+/// Default number of kills; `SNAPROTATE_KILLS` overrides it.
 const KILLS: usize = 60;
 
 /// Services that run at the same time.
@@ -101,7 +101,7 @@ impl Place {
 }
 
 #[test]
-fn i20_a_server_is_stopped_for_its_snapshot_and_runs_again_when_that_is_completed() {
+fn i20_a_server_is_stopped_for_its_snapshot_and_started_when_the_snapshot_is_completed() {
     let place = place("");
     let plan = place.home.run(&["plan", "web"]);
     let plan = stdout(&plan);
@@ -146,7 +146,7 @@ fn i20_a_server_is_stopped_for_its_snapshot_and_runs_again_when_that_is_complete
 }
 
 #[test]
-fn where_accepted_is_enough_the_server_runs_before_its_snapshot_is_completed() {
+fn with_restart_when_accepted_the_server_runs_before_its_snapshot_is_completed() {
     let place = place("restart_when = \"accepted\"");
     assert_eq!(place.once().0, Some(0));
     let completed = &place.home.events("snapshot_completed")[0];
@@ -158,7 +158,7 @@ fn where_accepted_is_enough_the_server_runs_before_its_snapshot_is_completed() {
 }
 
 #[test]
-fn i20_a_server_that_somebody_stopped_before_gets_its_snapshot_and_stays_stopped() {
+fn i20_a_server_that_was_already_stopped_gets_its_snapshot_and_stays_stopped() {
     let place = place("");
     place.provider.sandbox.set_server_status(SERVER, "stopped");
     assert_eq!(place.once().0, Some(0));
@@ -169,7 +169,7 @@ fn i20_a_server_that_somebody_stopped_before_gets_its_snapshot_and_stays_stopped
 }
 
 #[test]
-fn i20_a_provider_without_power_calls_gets_no_create_and_the_alert_names_that() {
+fn i20_without_power_calls_at_the_provider_no_create_is_sent_and_the_alert_says_why() {
     for (call, status) in [
         (CallKind::Power, 404),
         (CallKind::Power, 405),
@@ -194,7 +194,7 @@ fn i20_a_provider_without_power_calls_gets_no_create_and_the_alert_names_that() 
 }
 
 #[test]
-fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
+fn i20_whatever_happens_to_the_stop_the_server_runs_in_the_end() {
     let late = SignedDuration::from_millis(1200);
     let stop = |fault: Fault| fault.times(1);
     for (case, fault, snapshot) in [
@@ -220,7 +220,7 @@ fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
             true,
         ),
         (
-            "a state without answer",
+            "no answer about the state",
             Fault::status(CallKind::Server, 500).times(4),
             true,
         ),
@@ -255,7 +255,7 @@ fn i20_whatever_becomes_of_the_stop_the_server_runs_in_the_end() {
 }
 
 #[test]
-fn i20_kills_anywhere_leave_no_server_stopped_and_none_is_stopped_twice_for_a_slot() {
+fn i20_kills_at_any_point_leave_no_server_stopped_and_stop_none_twice_for_a_slot() {
     let kills = std::env::var("SNAPROTATE_KILLS").map_or(KILLS, |n| n.parse().expect("a number"));
     let each = kills.div_ceil(SERVICES);
     std::thread::scope(|scope| {
@@ -298,23 +298,29 @@ fn kill(kills: usize, nth: usize) {
     }
     let started = home.events("daemon_started").len();
     let last = home.start(&["run"]);
-    until("it runs", || home.events("daemon_started").len() > started);
-    let long = Duration::from_mins(4);
-    within(long, "every server runs, and no start is owed", || {
-        servers.iter().all(|id| {
-            let of = |event| {
-                let all = home.events(event);
-                all.iter().filter(|record| record["server"] == *id).count()
-            };
-            let last = |event| {
-                let all = home.events(event);
-                let mut all = all.iter().filter(|record| record["server"] == *id);
-                all.next_back().and_then(|record| record["seq"].as_u64())
-            };
-            let runs = provider.sandbox.server_status(*id).as_deref() == Some("active");
-            of("slot_settled") > 0 && runs && last("start_confirmed") > last("stop_intent")
-        })
+    until("the service runs", || {
+        home.events("daemon_started").len() > started
     });
+    let long = Duration::from_mins(4);
+    within(
+        long,
+        "every server runs, and no start is outstanding",
+        || {
+            servers.iter().all(|id| {
+                let of = |event| {
+                    let all = home.events(event);
+                    all.iter().filter(|record| record["server"] == *id).count()
+                };
+                let last = |event| {
+                    let all = home.events(event);
+                    let mut all = all.iter().filter(|record| record["server"] == *id);
+                    all.next_back().and_then(|record| record["seq"].as_u64())
+                };
+                let runs = provider.sandbox.server_status(*id).as_deref() == Some("active");
+                of("slot_settled") > 0 && runs && last("start_confirmed") > last("stop_intent")
+            })
+        },
+    );
     assert_eq!(last.stop(), Some(0));
     for id in servers {
         let status = provider.sandbox.server_status(id);
@@ -347,7 +353,7 @@ fn kill(kills: usize, nth: usize) {
         let all = made.len();
         made.sort();
         made.dedup();
-        assert_eq!(made.len(), all, "no name was ever made twice on {id}");
+        assert_eq!(made.len(), all, "no name was created twice on {id}");
     }
     let powered = provider.sandbox.powered();
     assert!(

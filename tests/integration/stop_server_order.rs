@@ -1,9 +1,9 @@
-//! The order of a stop, the hooks and the create, and what a stop is never sent for.
+//! The order of a stop, the hooks and the create, and when no stop is sent.
 
 use super::stop_server::{SERVER, place, policy};
 
 #[test]
-fn i11_a_server_of_another_name_is_not_stopped() {
+fn i11_a_server_with_another_name_than_in_its_policy_is_not_stopped() {
     let place = place("");
     let text =
         policy(SERVER, "0 0 * * *", "").replace("id = 12345", "id = 12345\nname = \"other\"");
@@ -18,7 +18,7 @@ fn i11_a_server_of_another_name_is_not_stopped() {
 }
 
 #[test]
-fn i20_hooks_go_before_the_stop_and_after_the_start() {
+fn i20_the_before_hook_runs_before_the_stop_and_the_after_hook_after_the_start() {
     let place = place(
         "[rotation.hooks]\nbefore = [\"/bin/echo\", \"held\"]\nafter = [\"/bin/echo\", \"released\"]",
     );

@@ -15,7 +15,7 @@ const SERVER: u64 = 12345;
 const KNOWN: (u64, &str) = (818, "daily-snapshot-2026-11-29");
 
 #[test]
-fn a_trail_of_the_version_before_opens_verifies_and_goes_on() {
+fn a_trail_of_the_previous_version_opens_verifies_and_continues() {
     let latency = std::time::Duration::from_millis(1);
     let provider = Provider::showing(IdShape::Integers, SignedDuration::from_millis(200), latency);
     provider.sandbox.add_server(SERVER, "web");
@@ -47,7 +47,7 @@ fn a_trail_of_the_version_before_opens_verifies_and_goes_on() {
     let first: Value = serde_json::from_str(first).expect("JSON");
     assert_eq!(first["server"], SERVER);
 
-    // A slot that the trail settled is not made again, whatever day it is.
+    // A slot that the trail records as settled does not run again, whatever day it is.
     for _ in 0..2 {
         let once = home.run(&["once"]);
         assert_eq!(once.status.code(), Some(0), "{}", stderr(&once));

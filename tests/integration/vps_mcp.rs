@@ -1,5 +1,5 @@
-//! The provider's own published client against the stand-in: it lists servers and switches one, so
-//! the stand-in is compatible with that client.
+//! The provider's own published client against the stand-in: it lists servers, and stops and starts
+//! one, so the stand-in is compatible with that client.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use snaprotate::sandbox::{IdShape, PowerAction, server_uuid};
 
-/// The client, which speaks JSON-RPC by line; it ends with the test.
+/// The client, which speaks JSON-RPC line by line; stopped at the end of the test.
 struct Client {
     child: Child,
     into: ChildStdin,
@@ -20,8 +20,8 @@ struct Client {
 }
 
 impl Client {
-    /// Starts it. Returns `None`, after a line that says so, where it isn't installed; in CI it
-    /// must be.
+    /// Starts the client. Returns `None` and prints a line if the client isn't installed; fails on
+    /// CI.
     fn start(base_url: &str) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/vps-mcp/bin/vps-mcp");
         if !program.exists() {
@@ -68,7 +68,7 @@ impl Client {
         loop {
             let mut line = String::new();
             let length = self.from.read_line(&mut line).expect("an answer");
-            assert!(length > 0, "{method}: it ended");
+            assert!(length > 0, "{method}: the client ended");
             let answer: Value = serde_json::from_str(&line).expect("JSON");
             if answer["id"] == id {
                 return answer["result"].clone();
@@ -93,7 +93,7 @@ impl Drop for Client {
 }
 
 #[test]
-fn the_provider_s_own_client_lists_the_stand_in_s_servers_and_switches_one() {
+fn the_providers_own_client_lists_the_stand_ins_servers_and_stops_and_starts_one() {
     let latency = Duration::from_millis(1);
     let provider = Provider::showing(IdShape::Uuids, SignedDuration::from_millis(200), latency);
     for nth in 1..=25 {

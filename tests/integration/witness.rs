@@ -63,7 +63,7 @@ fn runs(home: &Home, times: usize) -> Vec<String> {
         std::thread::sleep(Duration::from_millis(1_050));
     }
     let text = fs::read_to_string(home.path("mnt/notes")).expect("notes");
-    // One empty line stands within each note, and one between two notes.
+    // Each note contains one empty line, and one separates two notes.
     let parts: Vec<_> = text.split("\n\n").collect();
     let notes = parts.chunks(2).map(|pair| {
         let note = pair.join("\n\n");
@@ -116,7 +116,7 @@ fn forge(home: &Home, from: usize, edit: impl Fn(&str) -> Option<String>) {
         format!("{:020} {}\n", last.0, last.1),
     )
     .expect("written");
-    // The chain alone shows nothing.
+    // The chain alone does not reveal the forgery.
     verified(home);
 }
 
@@ -125,7 +125,7 @@ fn other_run(body: &str) -> String {
 }
 
 #[test]
-fn the_reader_of_this_test_takes_the_note_of_go_s_documentation() {
+fn the_note_reader_of_these_tests_accepts_the_note_from_the_go_documentation() {
     let key = verifier_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
     let text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
     let note = format!(
@@ -150,7 +150,7 @@ fn another_implementation_reads_the_checkpoint_that_the_program_signed() {
         (&Value::from(size), &Value::from(hash))
     );
     assert!(rest[0].starts_with("time 2"), "{rest:?}");
-    // The checkpoint is of the record before the one that reports it, and went to log and file.
+    // The checkpoint covers the record before the one that reports it. Log and file received it.
     let told = &home.events("witnessed")[0];
     assert_eq!(told["record"], size);
     assert_eq!(told["seq"], size + 1);
@@ -167,11 +167,11 @@ fn another_implementation_reads_the_checkpoint_that_the_program_signed() {
 }
 
 #[test]
-fn a_trail_as_the_witness_saw_it_is_intact_by_own_key_key_given_and_key_in_a_file() {
+fn an_unchanged_trail_verifies_with_the_configured_key_a_given_key_and_a_key_in_a_file() {
     let (_provider, home, key) = home("interval = \"1s\"");
     assert_eq!(runs(&home, 3).len(), 3);
     fs::write(home.path("key.pub"), format!("{key}\n")).expect("written");
-    let size = home.events("witnessed").last().expect("one")["record"].clone();
+    let size = home.events("witnessed").last().expect("a checkpoint")["record"].clone();
     for more in [&[][..], &["--key", &key], &["--key", "key.pub"]] {
         let (code, said) = verify(&home, &[&["--witness", "mnt/notes"], more].concat());
         assert_eq!(code, Some(0), "{said}");
@@ -193,7 +193,7 @@ fn a_trail_as_the_witness_saw_it_is_intact_by_own_key_key_given_and_key_in_a_fil
 }
 
 #[test]
-fn a_trail_that_is_cut_is_told_with_the_record_that_the_witness_saw() {
+fn a_trail_that_was_cut_is_reported_with_the_record_that_the_witness_saw() {
     let (_provider, home, _) = home("interval = \"1s\"");
     runs(&home, 2);
     let seen = home.events("witnessed");
@@ -214,7 +214,7 @@ fn a_trail_that_is_cut_is_told_with_the_record_that_the_witness_saw() {
 }
 
 #[test]
-fn a_rewritten_trail_is_told_with_the_records_between_which_that_began() {
+fn a_rewritten_trail_is_reported_with_the_records_between_which_the_rewrite_began() {
     let (_provider, home, _) = home("interval = \"1s\"");
     runs(&home, 3);
     let seen = home.events("witnessed");
@@ -236,7 +236,7 @@ fn a_rewritten_trail_is_told_with_the_records_between_which_that_began() {
 }
 
 #[test]
-fn a_trail_that_is_replaced_whole_or_removed_with_its_head_is_told() {
+fn a_trail_that_is_replaced_or_removed_together_with_its_head_is_reported() {
     let (_provider, home, key) = home("interval = \"1s\"");
     runs(&home, 2);
     forge(&home, 1, |body| Some(other_run(body)));
@@ -277,7 +277,7 @@ fn a_changed_note_a_wrong_key_and_a_file_without_a_note_are_refused() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("which is not a known key"), "{said}");
     fs::write(home.path("empty"), "nothing\n").expect("written");
-    // A good one beside it doesn't make up for it.
+    // A valid file beside it doesn't compensate for it.
     let (code, said) = verify(&home, &["--witness", "empty", "mnt/notes"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(

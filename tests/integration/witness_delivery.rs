@@ -11,7 +11,7 @@ use crate::support::{stderr, stdout, until};
 use serde_json::Value;
 
 #[test]
-fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows_nowhere() {
+fn the_output_of_a_receiver_or_the_log_serves_as_a_witness_and_shows_no_private_key() {
     let (_provider, home, key) = home("");
     let (told, file) = (home.path("told"), home.path("snaprotate.toml"));
     let text = fs::read_to_string(&file).expect("read");
@@ -56,7 +56,7 @@ fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows
         said += &fs::read_to_string(home.path(name)).expect("read");
     }
     said += &fs::read_to_string(trail_file(&home)).expect("read");
-    // A wrong key, and one that stands where its file should be named, are not shown either.
+    // A wrong key, and a key written in place of its file's name, are not shown either.
     home.secret(
         "witness-key",
         &private.replacen("PRIVATE+KEY+snap", "PRIVATE+KEY+snip", 1),
@@ -83,7 +83,7 @@ fn what_a_receiver_and_the_log_got_serves_as_a_witness_and_the_private_key_shows
 }
 
 #[test]
-fn keygen_makes_a_file_for_its_owner_alone_and_never_overwrites_one() {
+fn keygen_creates_a_file_that_only_its_owner_can_read_and_never_overwrites_a_file() {
     let (_provider, home, key) = home("");
     let path = home.path("witness-key");
     let mode = fs::metadata(&path).expect("a file").permissions().mode();
@@ -111,7 +111,7 @@ fn keygen_makes_a_file_for_its_owner_alone_and_never_overwrites_one() {
 }
 
 #[test]
-fn a_quiet_trail_makes_no_more_checkpoints_and_a_new_record_makes_one() {
+fn a_quiet_trail_gets_no_more_checkpoints_and_a_new_record_causes_one() {
     let (_provider, home, _) = home("interval = \"1s\"");
     let service = Service::start(&home);
     let quiet = || {
@@ -137,7 +137,7 @@ fn a_quiet_trail_makes_no_more_checkpoints_and_a_new_record_makes_one() {
 }
 
 #[test]
-fn a_witness_that_fails_holds_nothing_up_and_its_alert_clears_by_itself() {
+fn a_failing_witness_delays_nothing_and_its_alert_clears_by_itself() {
     let (_provider, home, _) = home("");
     fs::remove_dir(home.path("mnt")).expect("removed");
     let service = Service::start(&home);
@@ -168,7 +168,9 @@ fn a_witness_that_fails_holds_nothing_up_and_its_alert_clears_by_itself() {
     fs::remove_dir_all(home.path("log")).expect("removed");
     fs::remove_dir_all(home.path("state")).expect("removed");
     let service = Service::start(&home);
-    until("an alert of the key", || raised("alert_raised").len() == 1);
+    until("an alert about the key", || {
+        raised("alert_raised").len() == 1
+    });
     let reason = raised("alert_raised")[0]["reason"].to_string();
     assert!(
         reason.contains("witness-key: can't read the witness key"),
@@ -181,7 +183,7 @@ fn a_witness_that_fails_holds_nothing_up_and_its_alert_clears_by_itself() {
 }
 
 #[test]
-fn the_credential_takes_precedence_over_the_key_file_and_one_that_others_can_read_is_refused() {
+fn the_credential_takes_precedence_over_the_key_file_and_a_world_readable_key_file_is_refused() {
     let (_provider, home, other) = home("");
     let folder = home.path("credentials");
     fs::create_dir(&folder).expect("a folder");

@@ -1,5 +1,5 @@
-//! Tests of the judge: for each invariant a right step that it accepts and a wrong one that it must
-//! refuse. Without them a clean run of the small cases would mean nothing.
+//! Tests of the judge: for each invariant, a correct step that it accepts and a wrong step that it
+//! must reject. Without them a clean run of the small cases would mean nothing.
 
 use std::collections::BTreeSet;
 
@@ -107,14 +107,14 @@ fn open_create(id: Option<u64>) -> Pending {
 }
 
 #[test]
-fn right_steps_pass() {
+fn correct_steps_are_accepted() {
     assert_eq!(days(3).judge(&delete(3)), None);
     assert_eq!(days(5).judge(&prune(5)), None);
     assert_eq!(days(4).judge(&create()), None);
 }
 
 #[test]
-fn i1_a_foreign_a_protected_and_an_absent_one_are_not_to_be_deleted() {
+fn i1_deleting_a_foreign_a_protected_or_an_absent_snapshot_is_rejected() {
     let mut bench = days(3);
     bench.rows[2].owner = None;
     assert_eq!(bench.judge(&delete(3)), Some(Rule::I1));
@@ -125,13 +125,13 @@ fn i1_a_foreign_a_protected_and_an_absent_one_are_not_to_be_deleted() {
 }
 
 #[test]
-fn i2_the_newest_completed_one_is_not_to_be_deleted() {
+fn i2_deleting_the_newest_completed_snapshot_is_rejected() {
     assert_eq!(days(3).judge(&delete(1)), Some(Rule::I2));
     assert_eq!(days(5).judge(&prune(1)), Some(Rule::I2));
 }
 
 #[test]
-fn i3_keep_and_min_completed_are_left() {
+fn i3_a_delete_that_leaves_fewer_than_keep_or_min_completed_is_rejected() {
     assert_eq!(days(2).judge(&delete(2)), Some(Rule::I3));
     let mut bench = days(5);
     bench.wanted = wanted(&[2], true, false, 5, 5);
@@ -150,7 +150,7 @@ fn i4_a_listing_from_before_the_last_answer_justifies_nothing() {
 }
 
 #[test]
-fn i5_beside_an_open_mutation_only_the_same_delete_is_sent() {
+fn i5_while_a_mutation_is_open_only_the_same_delete_may_be_sent() {
     let mut bench = days(3);
     bench.ledger.open = Some(open_delete(3));
     assert_eq!(bench.judge(&delete(3)), None);
@@ -165,7 +165,7 @@ fn i5_beside_an_open_mutation_only_the_same_delete_is_sent() {
 }
 
 #[test]
-fn i5_a_delete_is_closed_as_what_can_be_seen() {
+fn i5_a_delete_is_closed_only_as_the_listing_and_the_settle_window_allow() {
     let id = SnapshotId::from(3);
     let mut bench = days(3);
     bench.ledger.open = Some(open_delete(3));
@@ -180,18 +180,18 @@ fn i5_a_delete_is_closed_as_what_can_be_seen() {
 }
 
 #[test]
-fn i7_no_second_prune_first_of_another_one_before_the_rotation_has_made_one() {
+fn i7_a_prune_first_of_another_snapshot_before_the_rotation_has_made_one_is_rejected() {
     let mut bench = days(5);
     for given in [9, 2] {
         bench.ledger.given = Some(given);
         assert_eq!(bench.judge(&prune(5)), Some(Rule::I7));
     }
     bench.ledger.given = Some(5);
-    assert_eq!(bench.judge(&prune(5)), None, "the same one again");
+    assert_eq!(bench.judge(&prune(5)), None, "the same snapshot again");
 }
 
 #[test]
-fn i19_what_goes_is_paid_for_or_was_announced() {
+fn i19_a_delete_that_is_neither_paid_for_nor_announced_is_rejected() {
     let mut bench = days(3);
     bench.ledger.made.clear();
     assert_eq!(bench.judge(&delete(3)), Some(Rule::I19));
@@ -202,13 +202,17 @@ fn i19_what_goes_is_paid_for_or_was_announced() {
     assert_eq!(bench.judge(&delete(3)), None);
     let mut bench = days(3);
     bench.ledger.spent.insert(7);
-    assert_eq!(bench.judge(&delete(3)), Some(Rule::I19), "it has paid");
+    assert_eq!(
+        bench.judge(&delete(3)),
+        Some(Rule::I19),
+        "the payment is spent"
+    );
     bench.ledger.spent.insert(3);
-    assert_eq!(bench.judge(&delete(3)), None, "for this very one");
+    assert_eq!(bench.judge(&delete(3)), None, "spent on this snapshot");
 }
 
 #[test]
-fn i19_dates_and_slots_agree_on_the_oldest() {
+fn i19_a_delete_is_rejected_if_dates_and_slots_disagree_on_the_oldest_snapshot() {
     let mut bench = days(3);
     bench.rows[2].owner = Some((0, 2));
     bench.rows[1].owner = Some((0, 3));
@@ -216,7 +220,7 @@ fn i19_dates_and_slots_agree_on_the_oldest() {
 }
 
 #[test]
-fn i8_nothing_is_changed_beside_one_under_way_until_it_is_stuck() {
+fn i8_a_mutation_beside_a_snapshot_in_progress_is_rejected_until_the_snapshot_is_stuck() {
     let fresh = own(0, 0, Status::InProgress);
     let mut bench = Bench::holding(&[done(1), done(2), done(3), fresh]);
     assert_eq!(bench.judge(&delete(3)), Some(Rule::I8));
@@ -227,11 +231,15 @@ fn i8_nothing_is_changed_beside_one_under_way_until_it_is_stuck() {
 }
 
 #[test]
-fn i8_one_in_progress_neither_counts_nor_goes() {
+fn i8_a_snapshot_in_progress_does_not_count_as_newest_and_is_deleted_only_once_stuck() {
     let stuck = own(0, 1, Status::InProgress);
     let mut bench = Bench::holding(&[stuck, done(2), done(3), done(4), done(5)]);
     assert_eq!(bench.judge(&delete(1)), Some(Rule::I8));
-    assert_eq!(bench.judge(&delete(2)), Some(Rule::I2), "it is not newer");
+    assert_eq!(
+        bench.judge(&delete(2)),
+        Some(Rule::I2),
+        "one in progress does not count as newer"
+    );
     bench.wanted = wanted(&[2], true, true, 1, 5);
     bench.now = STUCK_AFTER - 1;
     assert_eq!(bench.judge(&delete(1)), Some(Rule::I8));
@@ -257,7 +265,7 @@ fn i9_a_slot_that_has_a_snapshot_gets_no_second_one() {
 }
 
 #[test]
-fn i9_a_create_counts_as_not_done_only_after_the_settle_window() {
+fn i9_a_create_counts_as_failed_only_after_the_settle_window() {
     let result = |outcome, id| {
         Step::Record(ServerEvent::CreateResult {
             snapshot: name("a", 0),
@@ -288,16 +296,20 @@ fn i9_a_create_counts_as_not_done_only_after_the_settle_window() {
         id: None,
         since: 0,
     });
-    assert_eq!(bench.judge(&adopted), Some(Rule::I9), "it was there before");
+    assert_eq!(
+        bench.judge(&adopted),
+        Some(Rule::I9),
+        "it was listed before the create"
+    );
 }
 
 #[test]
-fn i10_no_create_on_a_full_server() {
+fn i10_a_create_on_a_full_server_is_rejected() {
     assert_eq!(days(5).judge(&create()), Some(Rule::I10));
 }
 
 #[test]
-fn i11_in_doubt_nothing_is_changed_and_an_odd_row_stays() {
+fn i11_a_doubtful_listing_justifies_no_mutation_and_an_odd_row_is_not_deleted() {
     let mut bench = days(3);
     bench.ledger.doubtful = true;
     assert_eq!(bench.judge(&delete(3)), Some(Rule::I11));
@@ -313,7 +325,7 @@ fn i11_in_doubt_nothing_is_changed_and_an_odd_row_stays() {
 }
 
 #[test]
-fn held_means_that_nothing_is_sent() {
+fn nothing_is_sent_while_the_server_is_held() {
     let mut bench = days(3);
     bench.ledger.held = true;
     assert_eq!(bench.judge(&delete(3)), Some(Rule::Held));
@@ -321,7 +333,7 @@ fn held_means_that_nothing_is_sent() {
 }
 
 #[test]
-fn only_a_slot_that_is_due_and_open_is_made() {
+fn a_create_is_rejected_unless_its_slot_is_due_and_unsettled() {
     let mut bench = days(3);
     bench.ledger.attempts.insert(name("a", 0), ATTEMPTS);
     assert_eq!(bench.judge(&create()), Some(Rule::Due));
@@ -337,7 +349,7 @@ fn only_a_slot_that_is_due_and_open_is_made() {
 }
 
 #[test]
-fn a_prune_first_needs_a_full_server_a_due_slot_and_takes_the_oldest() {
+fn a_prune_first_requires_a_full_server_and_a_due_slot_and_deletes_the_oldest() {
     assert_eq!(days(4).judge(&prune(4)), Some(Rule::Due));
     assert_eq!(days(5).judge(&prune(4)), Some(Rule::Due));
     let mut bench = days(5);
@@ -349,7 +361,7 @@ fn a_prune_first_needs_a_full_server_a_due_slot_and_takes_the_oldest() {
 }
 
 #[test]
-fn only_what_is_surplus_goes_beside_a_free_slot() {
+fn with_free_places_only_surplus_snapshots_may_be_deleted() {
     assert_eq!(days(4).judge(&delete(3)), Some(Rule::Surplus));
     let failed = own(0, 1, Status::Failed);
     let bench = Bench::holding(&[failed, done(2)]);
@@ -357,7 +369,7 @@ fn only_what_is_surplus_goes_beside_a_free_slot() {
 }
 
 #[test]
-fn a_wait_or_a_block_says_why() {
+fn a_block_without_a_reason_is_rejected() {
     let reason = String::new();
     assert_eq!(days(1).judge(&Step::Blocked { reason }), Some(Rule::End));
 }

@@ -36,7 +36,7 @@ fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {
 }
 
 #[test]
-fn a_restart_folds_the_same_histories_as_the_facts_themselves() {
+fn a_restart_rebuilds_the_histories_that_applying_the_events_directly_gives() {
     let disk = some_nights();
     let (_, opened) = start(&disk).unwrap();
     let mut expected = ServerHistory::default();
@@ -57,7 +57,7 @@ fn a_restart_folds_the_same_histories_as_the_facts_themselves() {
 }
 
 #[test]
-fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
+fn a_new_month_begins_with_checkpoints_that_hold_the_state_of_all_earlier_records() {
     let disk = some_nights();
     let alert = |about: &str| GlobalEvent::AlertRaised {
         alert: "token_refused".to_owned(),
@@ -104,7 +104,7 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
         .next()
         .and_then(|alert| alert.since);
     assert_eq!(since, Some(at(NOVEMBER)));
-    assert!(after.last > since, "the end of the process before");
+    assert!(after.last > since, "the previous process ended later");
     assert_eq!(after.notices, []);
     let verified = check(&disk);
     assert_eq!(verified.problems, Vec::<String>::new());
@@ -112,7 +112,7 @@ fn a_new_month_begins_with_checkpoints_that_equal_the_folding_of_all() {
 }
 
 #[test]
-fn a_pause_of_all_lasts_into_the_next_month_and_each_server_knows_of_its_end() {
+fn a_pause_of_all_servers_lasts_into_the_next_month_and_each_history_records_its_end() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer
@@ -140,7 +140,7 @@ fn a_pause_of_all_lasts_into_the_next_month_and_each_server_knows_of_its_end() {
 }
 
 #[test]
-fn the_chain_runs_on_across_months() {
+fn the_chain_continues_across_months() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&[blocked(DECEMBER, "later")]).unwrap();
@@ -164,7 +164,7 @@ fn the_chain_runs_on_across_months() {
 }
 
 #[test]
-fn a_clock_that_goes_back_a_month_stays_in_the_newest_file() {
+fn records_stay_in_the_newest_file_when_the_clock_goes_back_a_month() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&[blocked(DECEMBER, "one")]).unwrap();
@@ -177,7 +177,7 @@ fn a_clock_that_goes_back_a_month_stays_in_the_newest_file() {
 }
 
 #[test]
-fn a_changed_dropped_or_moved_line_is_found_and_the_trail_stays_shut() {
+fn a_changed_dropped_or_moved_line_is_detected_and_the_trail_does_not_open() {
     let disk = some_nights();
     let text = disk.text(&november());
     let lines: Vec<&str> = text.lines().collect();
@@ -203,14 +203,14 @@ fn a_changed_dropped_or_moved_line_is_found_and_the_trail_stays_shut() {
         );
         assert!(error.contains("snaprotate audit verify"), "{error}");
     }
-    // After the file is moved aside as the message says, the loss is noticed and work goes on.
+    // After the file is moved aside as the message says, the trail opens and reports the loss.
     disk.take(&november());
     let (_, opened) = start(&disk).unwrap();
     assert_eq!(opened.notices, [GlobalEvent::TrailLost { head: 9 }]);
 }
 
 #[test]
-fn a_changed_line_whose_hash_was_made_anew_breaks_the_next_one() {
+fn a_changed_line_with_a_recomputed_hash_breaks_the_chain_at_the_next_line() {
     let disk = some_nights();
     let text = disk.text(&november());
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -222,7 +222,7 @@ fn a_changed_line_whose_hash_was_made_anew_breaks_the_next_one() {
 }
 
 #[test]
-fn an_event_of_a_newer_version_keeps_the_trail_shut() {
+fn a_trail_with_an_event_of_a_newer_version_does_not_open() {
     let disk = some_nights();
     let text = disk.text(&november());
     let last = text.lines().last().unwrap();
@@ -236,7 +236,7 @@ fn an_event_of_a_newer_version_keeps_the_trail_shut() {
 }
 
 #[test]
-fn a_file_whose_first_line_is_cut_is_found_though_older_files_are_archived() {
+fn a_missing_first_line_is_detected_even_if_older_files_are_archived() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&[blocked(DECEMBER, "later")]).unwrap();
@@ -254,7 +254,7 @@ fn a_file_whose_first_line_is_cut_is_found_though_older_files_are_archived() {
 }
 
 #[test]
-fn a_number_that_no_trail_reaches_is_no_records() {
+fn an_impossible_record_number_is_rejected() {
     for seq in [0, TOO_MANY, u64::MAX] {
         let disk = single(r#""event":"checkpoint","alerts":[]"#, seq);
         let found = check(&disk);
@@ -268,7 +268,7 @@ fn a_number_that_no_trail_reaches_is_no_records() {
 }
 
 #[test]
-fn what_foreign_lines_say_is_told_in_one_printable_line() {
+fn text_from_a_forged_record_is_reported_sanitized_on_one_line() {
     let disk = single(r#""event":"\u001b[31m\nred""#, 1);
     let error = start(&disk).map(|_| ()).unwrap_err().to_string();
     assert!(!error.contains(char::is_control), "{error:?}");

@@ -28,7 +28,7 @@ fn life(disk: &MemoryDisk, nth: usize) -> Vec<String> {
     acknowledged
 }
 
-/// Asserts that the next start finds all that was acknowledged, and no damage but a torn tail.
+/// Asserts that the next start finds all that was acknowledged, and no damage except a torn tail.
 fn survives(disk: &MemoryDisk, acknowledged: &[String], holes: bool, place: &str) {
     let (mut writer, opened) = start(disk).unwrap_or_else(|e| panic!("{place}: {e}"));
     for notice in &opened.notices {
@@ -144,7 +144,7 @@ fn a_torn_tail_is_set_aside_and_recorded() {
 }
 
 #[test]
-fn a_torn_tail_on_a_full_disk_waits_for_room() {
+fn with_a_torn_tail_on_a_full_disk_appends_fail_until_there_is_space() {
     let disk = some_nights();
     let whole = disk.text(&november());
     disk.put(&november(), &format!("{whole}{{\"seq\":10,\"ti"));
@@ -203,7 +203,7 @@ fn a_tail_that_was_replaced_is_noticed() {
 }
 
 #[test]
-fn a_lost_trail_is_noticed_and_goes_on_with_the_next_number() {
+fn a_lost_trail_is_noticed_and_record_numbers_continue_after_the_head() {
     let disk = some_nights();
     let old = disk.take(&november());
     let lost = GlobalEvent::TrailLost { head: 9 };
@@ -277,7 +277,7 @@ fn a_head_that_lags_raises_no_alarm() {
 }
 
 #[test]
-fn a_first_start_notices_nothing_and_holds_nothing() {
+fn a_first_start_reports_no_damage_and_does_not_hold_creates() {
     let (_, opened) = start(&MemoryDisk::default()).unwrap();
     assert_eq!((opened.notices.len(), opened.hold_creates), (0, false));
     assert_eq!(opened.hold_since, None);

@@ -9,7 +9,7 @@ use crate::audit::disk::{Disk as _, RealDisk};
 use crate::audit::{Trail, verify};
 
 #[test]
-fn what_is_not_there_can_be_neither_read_nor_written_nor_synced_nor_removed() {
+fn a_missing_file_or_folder_cannot_be_read_written_synced_or_removed() {
     let dir = tempfile::tempdir().unwrap();
     let (gone, other) = (dir.path().join("gone"), dir.path().join("other"));
     let mut disk = RealDisk::default();
@@ -33,7 +33,7 @@ fn what_is_not_there_can_be_neither_read_nor_written_nor_synced_nor_removed() {
 }
 
 #[test]
-fn a_file_is_cut_and_written_over_where_it_is_told_and_removed_for_good() {
+fn a_file_is_truncated_and_overwritten_at_the_given_offset_and_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
     let mut disk = RealDisk::default();
@@ -49,7 +49,7 @@ fn a_file_is_cut_and_written_over_where_it_is_told_and_removed_for_good() {
 }
 
 #[test]
-fn a_file_that_is_replaced_while_it_is_open_is_written_under_its_name() {
+fn an_append_to_a_file_that_was_replaced_while_open_reaches_the_new_file() {
     let dir = tempfile::tempdir().unwrap();
     let (path, other) = (dir.path().join("file"), dir.path().join("other"));
     let mut disk = RealDisk::default();
@@ -62,7 +62,7 @@ fn a_file_that_is_replaced_while_it_is_open_is_written_under_its_name() {
 }
 
 #[test]
-fn what_root_makes_belongs_to_the_owner_of_the_folder_it_is_in() {
+fn files_and_folders_created_by_root_belong_to_the_owner_of_their_parent_folder() {
     const SERVICE: u32 = 65534;
     const OTHER: u32 = 1;
     let dir = tempfile::tempdir().unwrap();
@@ -87,7 +87,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_folder_it_is_in() {
     assert_eq!(owner(&folder), (SERVICE, SERVICE));
     assert_eq!(owner(&file), (SERVICE, SERVICE));
 
-    // A file that root makes in its own folder stays root's; another user's file is replaced.
+    // A file that root creates in its own folder is root's; another user's file is replaced.
     let (mine, before) = (ours.join("file"), theirs.join("before"));
     disk.create(&mine).unwrap();
     let (uid, gid) = owner(dir.path());
@@ -99,7 +99,7 @@ fn what_root_makes_belongs_to_the_owner_of_the_folder_it_is_in() {
 }
 
 #[test]
-fn i6_a_head_that_the_disk_does_not_give_back_is_not_taken_for_a_missing_one() {
+fn i6_an_unreadable_head_is_not_treated_as_missing() {
     let dir = tempfile::tempdir().unwrap();
     let (logs, state) = (dir.path().join("log"), dir.path().join("state"));
     // A folder can be opened, but not read.
@@ -113,7 +113,7 @@ fn i6_a_head_that_the_disk_does_not_give_back_is_not_taken_for_a_missing_one() {
 }
 
 #[test]
-fn a_trail_that_may_not_be_read_names_who_may_and_other_failures_do_not() {
+fn only_a_permission_error_on_the_trail_suggests_sudo() {
     let told = |kind: ErrorKind| TrailError::disk("read", &november())(kind.into()).to_string();
     let denied = told(ErrorKind::PermissionDenied);
     assert!(denied.contains("audit-2026-11.jsonl"), "{denied}");

@@ -4,7 +4,7 @@ use super::*;
 use crate::audit::memory_disk::Crash;
 
 #[test]
-fn i6_a_full_disk_refuses_every_append_and_heals_by_itself() {
+fn i6_appends_fail_while_the_disk_is_full_and_succeed_once_there_is_room() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     let whole = disk.text(&november());
@@ -25,7 +25,7 @@ fn i6_a_full_disk_refuses_every_append_and_heals_by_itself() {
 }
 
 #[test]
-fn nothing_is_appended_on_top_of_a_half_line_that_cannot_be_cut_off() {
+fn nothing_is_appended_after_a_partial_line_that_cannot_be_cut_off() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     disk.set().room = Some(40);
@@ -41,7 +41,7 @@ fn nothing_is_appended_on_top_of_a_half_line_that_cannot_be_cut_off() {
 }
 
 #[test]
-fn i6_after_a_failed_sync_records_are_written_anew() {
+fn i6_records_are_rewritten_after_a_failed_sync() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     disk.set().failing_syncs = 1;
@@ -56,8 +56,8 @@ fn i6_after_a_failed_sync_records_are_written_anew() {
 }
 
 #[test]
-fn i6_what_a_killed_process_left_unsynced_is_on_the_disk_before_anything_follows_it() {
-    // The failing sync is reported to the process that goes on, or to one that ends because of it.
+fn i6_records_that_a_killed_process_left_unsynced_are_synced_before_anything_is_appended() {
+    // The failed sync is reported to a process that continues, or to one that ends because of it.
     for restarts in [false, true] {
         let disk = some_nights();
         let (mut writer, _) = start(&disk).unwrap();
@@ -81,7 +81,7 @@ fn i6_what_a_killed_process_left_unsynced_is_on_the_disk_before_anything_follows
 }
 
 #[test]
-fn what_the_head_names_is_on_the_disk_and_not_written_again() {
+fn records_up_to_the_head_are_on_the_disk_and_are_not_rewritten() {
     let disk = some_nights();
     let (head, text) = (state().join("head"), disk.text(&november()));
     disk.set().no_overwrite = true;
@@ -93,7 +93,7 @@ fn what_the_head_names_is_on_the_disk_and_not_written_again() {
 }
 
 #[test]
-fn what_is_not_known_to_be_on_the_disk_is_written_again_at_once_and_only_as_it_was_read() {
+fn records_after_the_head_are_rewritten_in_one_batch_and_only_if_they_are_unchanged() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     let many: Vec<Entry> = (0..50).map(|n| blocked(NOVEMBER, &n.to_string())).collect();
@@ -118,7 +118,7 @@ fn what_is_not_known_to_be_on_the_disk_is_written_again_at_once_and_only_as_it_w
 }
 
 #[test]
-fn what_changed_since_it_was_read_is_not_written_again() {
+fn records_that_changed_after_they_were_read_are_not_rewritten() {
     let disk = some_nights();
     let whole = disk.text(&november());
     let head = disk.text(&state().join("head"));
@@ -140,7 +140,7 @@ fn what_changed_since_it_was_read_is_not_written_again() {
 }
 
 #[test]
-fn a_month_that_cannot_begin_leaves_the_old_file_in_force() {
+fn a_month_whose_file_cannot_be_written_leaves_the_old_file_in_use() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     disk.set().room = Some(600);
@@ -154,7 +154,7 @@ fn a_month_that_cannot_begin_leaves_the_old_file_in_force() {
 }
 
 #[test]
-fn a_file_that_someone_else_writes_to_is_not_written_any_more() {
+fn a_trail_file_that_somebody_else_changed_is_no_longer_written() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     let whole = disk.text(&november());
@@ -169,7 +169,7 @@ fn a_file_that_someone_else_writes_to_is_not_written_any_more() {
 }
 
 #[test]
-fn a_head_that_someone_takes_away_is_made_anew_as_soon_as_it_is_missed() {
+fn a_deleted_head_is_recreated_by_the_next_append() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     disk.take(&state().join("head"));
@@ -181,7 +181,7 @@ fn a_head_that_someone_takes_away_is_made_anew_as_soon_as_it_is_missed() {
 }
 
 #[test]
-fn a_head_that_cannot_be_written_stops_nothing_lags_and_is_told_of_once() {
+fn an_unwritable_head_lags_behind_stops_no_append_and_is_logged_once() {
     let log = tempfile::NamedTempFile::new().unwrap();
     let told = || {
         let text = std::fs::read_to_string(log.path()).unwrap();

@@ -22,7 +22,7 @@ fn names(folder: &TempDir, since: Option<&str>) -> Vec<String> {
 }
 
 #[test]
-fn files_whose_month_lies_before_the_time_are_left_out() {
+fn files_of_months_before_the_requested_time_are_left_out() {
     let (october, november) = ("audit-2026-10.jsonl", "audit-2026-11.jsonl");
     let folder = folder(&[november, october, "audit-2026-11.jsonl.torn-1", "notes"]);
     assert_eq!(names(&folder, None), [october, november]);
@@ -35,7 +35,7 @@ fn files_whose_month_lies_before_the_time_are_left_out() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_yet_holds_no_files_but_one_that_cannot_be_listed_is_an_error() {
+fn a_missing_folder_holds_no_files_but_a_folder_that_cannot_be_listed_is_an_error() {
     let folder = folder(&["a-file"]);
     let missing = files_since(&folder.path().join("none"), None);
     assert_eq!(missing, Ok(Vec::new()));
@@ -44,7 +44,7 @@ fn a_folder_that_is_not_there_yet_holds_no_files_but_one_that_cannot_be_listed_i
 }
 
 #[test]
-fn the_records_of_one_file_are_handed_out_and_no_other_s() {
+fn only_the_records_of_the_given_file_are_returned() {
     let folder = folder(&[]);
     let line = |seq: u64| {
         format!(
@@ -64,10 +64,10 @@ fn the_records_of_one_file_are_handed_out_and_no_other_s() {
 }
 
 #[test]
-fn the_head_tells_whether_anything_was_ever_recorded() {
+fn the_head_shows_whether_anything_was_ever_recorded() {
     let folder = folder(&[]);
     let begun = || was_begun(folder.path()).unwrap();
-    assert!(!begun(), "there is none");
+    assert!(!begun(), "there is no head yet");
     let hash = "0".repeat(64);
     for (head, so) in [
         (format!("{:020} {hash}\n", 0), false),
@@ -80,7 +80,7 @@ fn the_head_tells_whether_anything_was_ever_recorded() {
 }
 
 #[test]
-fn the_tail_is_the_newest_records_of_one_server_in_the_end_of_the_newest_file() {
+fn the_tail_holds_the_newest_records_of_one_server_from_the_end_of_the_newest_file() {
     let folder = folder(&[]);
     let line = |seq: u64, server: u64, event: &str| {
         format!(
@@ -91,7 +91,7 @@ fn the_tail_is_the_newest_records_of_one_server_in_the_end_of_the_newest_file() 
         let found = tail(folder.path(), &[ServerId::from(7)].into(), most, bytes).unwrap();
         found.iter().map(|record| record.seq).collect()
     };
-    assert_eq!(seqs(9, 9999), [0; 0], "no folder's files yet");
+    assert_eq!(seqs(9, 9999), [0; 0], "the folder holds no files yet");
     let file = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
     file("audit-2026-10.jsonl", line(1, 7, "paused"));
     let lines = [
@@ -106,7 +106,7 @@ fn the_tail_is_the_newest_records_of_one_server_in_the_end_of_the_newest_file() 
     file("audit-2026-11.jsonl", lines.concat() + "{\"seq\":7");
     assert_eq!(seqs(9, 9999), [3, 5, 6]);
     assert_eq!(seqs(2, 9999), [5, 6]);
-    // A line of which only the end is read is no record; nor is the half one at the end.
+    // A line of which only the end is read is not a record; neither is the unfinished last line.
     assert_eq!(seqs(9, last + 8 + 1), [6]);
     assert_eq!(seqs(9, last + 8), [0; 0]);
 }

@@ -10,7 +10,7 @@ use super::*;
 use crate::audit::{Record, Trail, files_since, records, verify};
 
 #[tokio::test]
-async fn records_go_to_real_files_and_come_back() {
+async fn records_are_written_to_real_files_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let (logs, state) = (dir.path().join("log/trail"), dir.path().join("state"));
     let now = at(NOVEMBER);
@@ -45,7 +45,7 @@ async fn records_go_to_real_files_and_come_back() {
 }
 
 #[tokio::test]
-async fn a_trail_that_is_removed_under_the_writer_refuses_appends() {
+async fn appends_fail_after_the_trail_is_removed_while_the_writer_has_it_open() {
     let dir = tempfile::tempdir().unwrap();
     let (logs, state) = (dir.path().join("log"), dir.path().join("state"));
     let (trail, _) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();
@@ -58,7 +58,7 @@ async fn a_trail_that_is_removed_under_the_writer_refuses_appends() {
 }
 
 #[tokio::test]
-async fn one_sync_serves_all_who_wait() {
+async fn one_sync_serves_all_waiting_appends() {
     let disk = MemoryDisk::default();
     let boxed = Box::new(disk.clone());
     let (trail, _) = Trail::open_on(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();
@@ -122,7 +122,7 @@ async fn records_of_two_months_in_one_group_go_to_the_later_months_file() {
 }
 
 #[tokio::test]
-async fn one_bad_entry_does_not_spoil_what_others_append() {
+async fn a_refused_entry_does_not_affect_other_appends() {
     let disk = MemoryDisk::default();
     let boxed = Box::new(disk.clone());
     let (trail, _) = Trail::open_inline(boxed, audit(), state(), "a", at(NOVEMBER), GRACE).unwrap();

@@ -4,7 +4,7 @@
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
 
-/// Returns the same trail with more at its end.
+/// Returns the trail of [`some_nights`] with `more` appended.
 fn and_then(more: &str) -> MemoryDisk {
     let disk = some_nights();
     let text = disk.text(&november());
@@ -17,7 +17,7 @@ fn broken(disk: &MemoryDisk) -> String {
 }
 
 #[test]
-fn only_64_lowercase_digits_are_a_hash() {
+fn only_64_lowercase_hex_digits_are_a_hash() {
     let zeros = "0".repeat(64);
     assert_eq!(Hash::parse(&zeros), Some(Hash::default()));
     let text = "0123456789abcdef".repeat(4);
@@ -36,7 +36,7 @@ fn only_64_lowercase_digits_are_a_hash() {
 }
 
 #[test]
-fn only_months_that_hold_something_are_files_of_the_trail() {
+fn only_month_files_with_contents_are_files_of_the_trail() {
     let disk = some_nights();
     for name in [
         "audit-20x6-12.jsonl",
@@ -61,7 +61,7 @@ fn only_months_that_hold_something_are_files_of_the_trail() {
 }
 
 #[test]
-fn a_month_that_holds_a_copy_of_another_breaks_the_chain() {
+fn a_month_file_that_is_a_copy_of_another_breaks_the_chain() {
     let disk = some_nights();
     disk.put(&december(), &disk.text(&november()));
     let found = check(&disk);
@@ -70,7 +70,7 @@ fn a_month_that_holds_a_copy_of_another_breaks_the_chain() {
 }
 
 #[test]
-fn a_damaged_line_that_an_old_head_would_excuse_breaks_the_chain() {
+fn a_damaged_line_followed_by_valid_records_breaks_the_chain_even_if_the_head_is_old() {
     let disk = some_nights();
     let head = disk.text(&state().join("head"));
     let (mut writer, _) = start(&disk).unwrap();
@@ -94,7 +94,7 @@ fn a_damaged_line_that_an_old_head_would_excuse_breaks_the_chain() {
 }
 
 #[test]
-fn i6_whole_lines_after_the_heads_record_are_a_tear_that_may_have_cost_records() {
+fn i6_a_torn_tail_with_whole_lines_counts_as_a_possible_loss_of_records() {
     let spoilt = "a hole\n{\"seq\":11,";
     let disk = and_then(spoilt);
     let found = check(&disk);
@@ -112,15 +112,19 @@ fn i6_whole_lines_after_the_heads_record_are_a_tear_that_may_have_cost_records()
 }
 
 #[test]
-fn i6_a_change_up_to_the_heads_record_is_no_tear_whatever_follows() {
+fn i6_a_change_up_to_the_heads_record_is_never_taken_for_a_torn_tail() {
     let text = some_nights().text(&november());
     let (before, last) = text.split_at(text.trim_end().rfind('\n').unwrap() + 1);
     let changed = format!("{before}{}", last.replace("801", "802"));
     for (what, text, line) in [
-        ("the last one", changed.clone(), 9),
-        ("then half a line", format!("{changed}{{\"seq\":10,"), 9),
+        ("the last record", changed.clone(), 9),
         (
-            "one before it, then half a line",
+            "the last record, then half a line",
+            format!("{changed}{{\"seq\":10,"),
+            9,
+        ),
+        (
+            "an earlier record, then half a line",
             format!("{}{{\"seq\":10,", text.replacen("801", "802", 1)),
             5,
         ),
@@ -152,7 +156,7 @@ fn a_skipped_record_number_is_detected_even_if_the_hashes_fit() {
 }
 
 #[test]
-fn a_head_that_names_another_record_before_the_newest_file_is_noticed() {
+fn a_head_that_differs_from_the_record_before_the_newest_file_is_noticed() {
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&[blocked(DECEMBER, "later")]).unwrap();
@@ -262,7 +266,7 @@ fn global_events_may_name_a_server_but_alerts_that_name_one_must_be_known() {
 }
 
 #[test]
-fn only_what_can_be_read_back_is_recorded() {
+fn only_entries_that_can_be_read_back_are_recorded() {
     let alert = || GlobalEvent::AlertCleared {
         alert: "token_refused".to_owned(),
         about: "one".to_owned(),

@@ -9,7 +9,7 @@ fn witnessed(time: &str, record: u64) -> Entry {
 }
 
 #[test]
-fn a_start_says_whether_anything_was_ever_recorded() {
+fn a_start_reports_whether_anything_was_ever_recorded() {
     let disk = MemoryDisk::default();
     let (mut writer, opened) = start(&disk).unwrap();
     assert!(opened.begins);
@@ -52,7 +52,7 @@ fn a_start_finds_how_far_the_last_checkpoint_of_this_month_reaches() {
 }
 
 #[tokio::test]
-async fn the_handle_has_the_last_record_that_is_durable() {
+async fn the_handle_reports_the_last_durable_record() {
     let dir = tempfile::tempdir().unwrap();
     let (logs, state) = (dir.path().join("log"), dir.path().join("state"));
     let (trail, opened) = Trail::open(&logs, &state, "a", at(NOVEMBER), GRACE).unwrap();

@@ -116,8 +116,7 @@ fn note(lines: &[TextLine], at: usize, end: usize, keys: &[VerifierKey]) -> Foun
     refused(why.as_deref().unwrap_or("is not a checkpoint"))
 }
 
-/// Returns the possible origins in a line: the whole line, and its last word, as in a line of a
-/// log.
+/// Returns the possible origins in a line: the whole line, and its last word, as in a log line.
 fn origins(line: &str) -> impl Iterator<Item = &str> {
     let end = line
         .rsplit(|c: char| c.is_whitespace() || matches!(c, '"' | '='))
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_are_found_in_mails_logs_and_json_and_one_after_another() {
+    fn notes_are_found_in_emails_logs_and_json_also_several_in_one_text() {
         let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
         let keys = [key.verifier().clone()];
         let note = signed(&key, 12);
@@ -213,14 +212,14 @@ mod tests {
         for (what, text) in [
             ("alone", note.clone()),
             (
-                "in a mail",
+                "in an email",
                 format!("Dear admin,\nplease keep:\n\n{note}\n— Anna\n"),
             ),
-            ("right below a line", format!("keep this:\n{note}")),
+            ("directly below a line", format!("keep this:\n{note}")),
             ("quoted", set_in("> ", "\r\n")),
             ("indented", set_in("    ", "\n")),
             (
-                "in a line of a log",
+                "in a log line",
                 format!("INFO witnessed checkpoint={note:?} record=12\n"),
             ),
             ("in JSON", json.clone()),
@@ -229,7 +228,7 @@ mod tests {
                 json.replace('\u{2014}', "\\u2014").replace('/', "\\/"),
             ),
             (
-                "as mail sends it",
+                "base64-encoded in an email",
                 format!(
                     "Content-Transfer-Encoding: base64\r\n\r\n{}\r\n",
                     folded.join("\r\n")
@@ -254,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_leaves_a_note_that_is_taken() {
+    fn a_note_whose_text_a_flipped_bit_changed_is_never_accepted() {
         let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
         let keys = [key.verifier().clone()];
         let note = signed(&key, 1234);
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_by_another_key_and_one_without_a_signature_are_refused() {
+    fn a_note_signed_by_another_key_or_without_a_signature_is_refused() {
         let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
         let (other, _) = SignerKey::generate("snaprotate/h").expect("a key");
         let note = signed(&other, 7);

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trail_that_was_cut_rewritten_replaced_or_archived_is_told_apart() {
+    fn cut_rewritten_replaced_and_archived_trails_are_distinguished() {
         let never = u64::MAX;
         // The trail, the checkpoints, the last record that agrees, and the message.
         for (seen, records, agrees, said) in [

@@ -236,13 +236,13 @@ fn hex(id: KeyId) -> String {
 mod tests {
     use super::*;
 
-    /// The example of Go's `golang.org/x/mod/sumdb/note`.
+    /// The example from the documentation of Go's `golang.org/x/mod/sumdb/note`.
     const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
     const TEXT: &str = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
     const LINE: &str = "\u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
 
     #[test]
-    fn the_note_of_go_s_documentation_verifies_and_no_changed_one_does() {
+    fn the_note_from_the_go_documentation_verifies_and_a_changed_note_does_not() {
         let key = VerifierKey::parse(PETER).expect("a key");
         assert_eq!(key.to_string(), PETER);
         let signature = Signature::parse(LINE).expect("a signature");
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_signs_what_its_public_half_verifies_and_shows_its_seed_nowhere() {
+    fn a_new_key_signs_notes_that_its_verifier_key_accepts_and_debug_output_hides_the_seed() {
         let (key, text) = SignerKey::generate("snaprotate/host").expect("a key");
         let again = SignerKey::parse(&text).expect("the same");
         assert_eq!(again.verifier(), key.verifier());
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_key_is_refused_without_repeating_it() {
+    fn a_damaged_key_is_refused_with_an_error_that_does_not_repeat_the_key() {
         for text in [
             "",
             "PeterNeumann+c74f20a3",

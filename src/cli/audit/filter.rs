@@ -72,7 +72,7 @@ pub(super) const GROUPS: [&str; 8] = [
     "alert", "create", "delete", "hook", "restore", "slot", "start", "stop",
 ];
 
-/// Returns true if `event` is the event that was asked for, or belongs to that group.
+/// Returns true if `event` is the requested event, or belongs to the requested group.
 fn is_of(event: &str, asked: &str) -> bool {
     let rest = event.strip_prefix(asked);
     rest.is_some_and(|rest| rest.is_empty() || (GROUPS.contains(&asked) && rest.starts_with('_')))
@@ -88,20 +88,20 @@ pub(super) struct Filter {
     pub(super) until: Option<Timestamp>,
     /// Any of these events; all events if empty.
     pub(super) events: Vec<String>,
-    /// Only records of something that went wrong.
+    /// Only records that report a failure, a refusal, a loss or an alert.
     pub(super) failed: bool,
     pub(super) rotation: Option<String>,
     pub(super) snapshot: Option<SnapshotQuery>,
 }
 
-/// The snapshot that was asked for.
+/// The requested snapshot.
 #[derive(Debug, Default)]
 pub(super) struct SnapshotQuery {
     /// As typed.
     pub(super) name: String,
     /// The typed text as an id.
     pub(super) id: Option<SnapshotId>,
-    /// The names that this id bears on each server: records before a create's answer have no id.
+    /// The names that this id has on each server: records before a create's answer have no id.
     pub(super) named: BTreeSet<(ServerId, String)>,
 }
 
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_that_the_trail_can_hold_may_be_asked_for() {
+    fn the_filter_offers_every_event_that_the_trail_can_hold() {
         // Serde lists all variants in its error for an unknown one.
         let unknown = r#"{"event":"none_such"}"#;
         let event = serde_json::from_str::<ServerEvent>(unknown)
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_filter_takes_everything() {
+    fn an_empty_filter_matches_every_record() {
         assert!(takes(
             &Filter::default(),
             &record(None, "daemon_started", "")
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_its_own_records_and_none_of_the_account() {
+    fn a_server_filter_matches_only_the_records_of_that_server() {
         let filter = Filter {
             server: Some(ServerId::from(7)),
             ..Filter::default()
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_of_a_time_belong_to_it() {
+    fn both_bounds_of_a_time_range_are_inclusive() {
         let at = |text: &str| Some(text.parse::<Timestamp>().expect("a time"));
         let one = record(Some(7), "slot_due", "");
         for (since, until, taken) in [
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_takes_each_of_its_events_and_no_other() {
+    fn a_group_matches_all_of_its_events_and_no_others() {
         let of = |group: &str| -> Vec<_> {
             let events = EVENTS.iter().copied();
             events.filter(|event| is_of(event, group)).collect()
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn any_of_the_events_and_the_rotation_are_taken() {
+    fn a_filter_matches_any_of_its_events_and_the_records_of_its_rotation() {
         let events = vec!["slot_due".to_owned(), "blocked".to_owned()];
         let filter = Filter {
             events,
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_found_by_name_by_id_and_in_what_a_reload_will_delete() {
+    fn a_snapshot_is_found_by_name_by_id_and_in_the_deletes_of_a_reload() {
         let by = |typed: &str| Filter {
             snapshot: Some(SnapshotQuery::new(typed)),
             ..Filter::default()
@@ -343,7 +343,7 @@ mod tests {
             );
         }
         let mut filter = by("801");
-        let asked = filter.snapshot.as_mut().expect("one");
+        let asked = filter.snapshot.as_mut().expect("a snapshot query");
         asked
             .named
             .insert((ServerId::from(7), "daily-1".to_owned()));
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_wrong_is_told_from_what_went_well() {
+    fn records_of_failures_are_distinguished_from_other_records() {
         for (event, fields, wrong) in [
             ("create_result", r#""outcome":"done""#, false),
             ("create_result", r#""outcome":"unknown""#, true),

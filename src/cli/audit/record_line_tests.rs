@@ -27,7 +27,7 @@ fn shown(lines: &LineFormat, record: &Record, known: &SnapshotNames) -> String {
     lines.line(record, &RecordFields::of(record), known)
 }
 
-/// Returns the line of an event of server 7, from the event's word on.
+/// Returns the line of an event of server 7, from the event's name on.
 fn told(event: &str, fields: &str) -> String {
     let record = record(Some(7), event, &format!("{fields},"));
     let line = shown(&lines(None, false), &record, &SnapshotNames::default());
@@ -36,7 +36,7 @@ fn told(event: &str, fields: &str) -> String {
 }
 
 #[test]
-fn times_are_in_the_zone_that_is_said_once() {
+fn times_are_in_the_zone_that_the_opening_line_names() {
     assert_eq!(lines(None, false).opening(), "Times are in Europe/Malta.");
     let utc = LineFormat::new(
         &[],
@@ -107,7 +107,7 @@ fn an_intent_shows_reason_and_rotation() {
     );
     let mut known = SnapshotNames::default();
     let due: RecordFields =
-        serde_json::from_str(r#"{"snapshot":"d-1","rotation":"daily"}"#).expect("said");
+        serde_json::from_str(r#"{"snapshot":"d-1","rotation":"daily"}"#).expect("JSON");
     known.learn(Some(&ServerId::from(7)), &due);
     let line = shown(&lines(None, false), &intent, &known);
     assert!(
@@ -117,7 +117,7 @@ fn an_intent_shows_reason_and_rotation() {
 }
 
 #[test]
-fn an_alert_says_what_it_is_about_but_not_the_server_twice() {
+fn an_alert_shows_what_it_is_about_without_repeating_the_server() {
     let said = told(
         "alert_raised",
         r#""alert":"blocked","about":"7","reason":"full""#,
@@ -128,7 +128,7 @@ fn an_alert_says_what_it_is_about_but_not_the_server_twice() {
 }
 
 #[test]
-fn a_field_without_words_of_its_own_is_shown_under_its_name() {
+fn a_field_without_a_text_of_its_own_is_shown_under_its_name() {
     let said = told(
         "some_day",
         r#""policies":2,"missed":0,"warnings":[],"deletes":["a","b"],"whole":true,"paused":false,"x\u001b":null"#,
@@ -137,9 +137,9 @@ fn a_field_without_words_of_its_own_is_shown_under_its_name() {
 }
 
 #[test]
-fn a_result_bears_the_name_that_an_earlier_record_gave_its_id() {
+fn a_result_shows_the_name_that_an_earlier_record_gave_for_its_id() {
     let mut known = SnapshotNames::default();
-    let made: RecordFields = serde_json::from_str(r#"{"snapshot":"d-1","id":801}"#).expect("said");
+    let made: RecordFields = serde_json::from_str(r#"{"snapshot":"d-1","id":801}"#).expect("JSON");
     known.learn(Some(&ServerId::from(7)), &made);
     assert_eq!(made.id, Some(SnapshotId::from(801)));
     let result = record(Some(7), "delete_result", r#""id":801,"outcome":"done","#);
@@ -148,7 +148,7 @@ fn a_result_bears_the_name_that_an_earlier_record_gave_its_id() {
 }
 
 #[test]
-fn on_a_terminal_what_does_not_fit_goes_on_below_the_server() {
+fn on_a_terminal_a_long_line_is_wrapped_below_the_server_column() {
     let blocked = record(
         Some(7),
         "blocked",
@@ -174,7 +174,7 @@ fn on_a_terminal_what_does_not_fit_goes_on_below_the_server() {
 }
 
 #[test]
-fn only_a_terminal_sees_colours_and_what_went_wrong_is_red() {
+fn only_a_terminal_gets_colours_and_failures_are_red() {
     let failed = record(Some(7), "snapshot_failed", "");
     assert!(!shown(&lines(None, false), &failed, &SnapshotNames::default()).contains('\u{1b}'));
     assert!(
@@ -184,7 +184,7 @@ fn only_a_terminal_sees_colours_and_what_went_wrong_is_red() {
 }
 
 #[test]
-fn a_hook_says_which_it_is_for_what_and_how_it_was_run() {
+fn a_hook_record_shows_its_kind_its_snapshot_and_how_it_ran() {
     let begun = told(
         "hook_started",
         r#""hook":"before","rotation":"weekly","snapshot":"w-1","command":["/bin/freeze","/srv","it's"]"#,

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_and_a_delete_are_known_by_the_name_and_rotation_of_the_create() {
+    fn a_record_with_only_an_id_gets_the_name_and_rotation_of_the_create() {
         let mut known = SnapshotNames::default();
         known.learn(WEB, &said(r#"{"snapshot":"daily-1","rotation":"daily"}"#));
         known.learn(WEB, &said(r#"{"snapshot":"daily-1","id":801}"#));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_snapshot_of_a_name_has_its_own_id() {
+    fn a_second_snapshot_of_the_same_name_has_its_own_id() {
         let mut known = SnapshotNames::default();
         known.learn(WEB, &said(r#"{"snapshot":"daily-1","rotation":"daily"}"#));
         for id in [801, 802] {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_tells_the_rotations_of_the_months_before() {
+    fn a_checkpoint_supplies_the_rotations_of_earlier_months() {
         let mut known = SnapshotNames::default();
         let checkpoint = r#"{"history":{"paused":null,"rotations":[{"name":"weekly","since":null,"slots":[{"name":"w-1","at":"x"}]}]}}"#;
         known.learn(WEB, &said(checkpoint));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_flat_whatever_the_trail_says() {
+    fn memory_stays_bounded_whatever_the_trail_holds() {
         let mut known = SnapshotNames::default();
         for number in 0..10_000 {
             known.learn(

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instant_with_a_zone_is_that_instant() {
+    fn a_time_with_an_offset_is_parsed_as_that_instant() {
         for text in [
             "2026-11-25T03:00:00Z",
             "2026-11-25T04:00:00+01:00",
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bears_no_zone_is_local() {
+    fn a_time_without_a_zone_is_local() {
         for text in [
             "2026-11-25 03:00",
             "2026-11-25T03:00:00",
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_of_day_is_today_s_also_where_it_is_yet_to_come() {
+    fn a_time_of_day_means_today_even_if_it_is_still_in_the_future() {
         for text in ["11:30", "11:30:00", " 11:30 "] {
             assert_eq!(since(text), at("2026-11-25T10:30:00Z"), "{text}");
         }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_begins_a_range_with_its_start_and_ends_one_with_its_end() {
+    fn a_day_sets_since_to_its_first_instant_and_until_to_its_last() {
         assert_eq!(since("2026-11-24"), at("2026-11-23T23:00:00Z"));
         assert_eq!(until("2026-11-24"), at("2026-11-24T22:59:59.999999999Z"));
         assert_eq!(since("yesterday"), since("2026-11-24"));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_ago_counts_back_from_now_and_days_are_calendar_days() {
+    fn a_duration_counts_back_from_now_and_its_days_are_calendar_days() {
         assert_eq!(since("12h"), at("2026-11-24T23:30:00Z"));
         assert_eq!(since("90m"), at("2026-11-25T10:00:00Z"));
         assert_eq!(since("2d"), at("2026-11-23T11:30:00Z"));
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_told_with_what_is_accepted() {
+    fn an_invalid_time_is_refused_with_the_accepted_forms() {
         for text in [
             "",
             "soon",
@@ -197,7 +197,7 @@ mod tests {
             );
             assert!(!said.contains('\u{1b}'), "{said}");
         }
-        let said = parse("soon", RangeEnd::Until, &now()).expect_err("no time");
+        let said = parse("soon", RangeEnd::Until, &now()).expect_err("not a time");
         assert!(said.contains("--until soon"), "{said}");
     }
 }

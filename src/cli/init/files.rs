@@ -40,7 +40,7 @@ impl Staging {
             DirBuilder::new().mode(0o700).create(&path).map(|()| path)
         };
         let mut last = None;
-        // A killed process with the same number may have left a folder behind.
+        // A killed process with the same process id may have left a folder behind.
         for nth in 0..100 {
             match make(nth) {
                 Ok(path) => return Ok(Self(path)),
@@ -64,7 +64,7 @@ impl Staging {
         Ok(path)
     }
 
-    /// Replaces paths in this folder by the files' final paths.
+    /// Replaces paths in this folder with the files' final paths.
     pub(super) fn as_meant(&self, problems: Problems, main: &Path, folder: &Path) -> Problems {
         let meant = problems.0.into_iter().map(|mut problem| {
             if let Ok(name) = problem.file.strip_prefix(&self.0) {
@@ -134,7 +134,7 @@ fn folders(folder: &Path, made: &mut CreatedFiles) -> io::Result<()> {
     fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE))
 }
 
-/// Writes the file next to its place, then links it there, since a link never replaces a file.
+/// Writes the file beside its final path, then links it, since a link never replaces a file.
 fn whole(file: &NewFile, folder: &Path, made: &mut CreatedFiles) -> io::Result<()> {
     let beside = folder.join(format!(".snaprotate-init-{}", std::process::id()));
     let mut open = OpenOptions::new();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_is_taken_back_when_a_later_file_cannot_be_written() {
+    fn files_and_folders_created_so_far_are_removed_if_a_later_file_cannot_be_written() {
         let folder = tempfile::tempdir().expect("a folder");
         let taken = folder.path().join("taken");
         fs::write(&taken, "mine").expect("written");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_whole_and_readable_by_the_service_and_nothing_is_left_beside_them() {
+    fn files_are_complete_and_readable_by_the_service_and_no_temporary_file_is_left() {
         let folder = tempfile::tempdir().expect("a folder");
         let to = folder.path().join("policies.d/web.toml");
         place(&[new(to.clone())]).expect("written");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_staging_folder_goes_and_problems_name_the_files_as_meant() {
+    fn the_staging_folder_is_removed_and_problems_name_the_final_paths() {
         let staging = Staging::new().expect("a folder");
         let path = staging.0.clone();
         staging

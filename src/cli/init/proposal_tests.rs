@@ -30,7 +30,7 @@ fn propose(name: &str, names: &[&str]) -> Proposal {
     proposal(ServerId::from(7), &rows, &setting, &mut BTreeSet::new())
 }
 
-/// Returns the lines that are no comments.
+/// Returns the lines that are neither empty nor comments.
 fn plain(text: &str) -> Vec<&str> {
     let lines = text.lines();
     lines
@@ -39,7 +39,7 @@ fn plain(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_pattern_that_goes_on_is_a_policy_that_is_read() {
+fn a_pattern_that_is_still_in_use_becomes_a_policy_file() {
     let found = propose("web", &["golden", "daily-2026-11-24", "daily-2026-11-25"]);
     assert_eq!(found.file(), "web.toml");
     assert_eq!(
@@ -62,7 +62,7 @@ fn a_pattern_that_goes_on_is_a_policy_that_is_read() {
 }
 
 #[test]
-fn what_has_stopped_or_is_not_recognised_is_an_example_that_is_not_read() {
+fn a_stopped_or_unrecognised_pattern_becomes_only_an_example_file() {
     let stopped = propose("web", &["daily-2026-11-01", "daily-2026-11-02"]);
     assert_eq!(stopped.file(), "web.toml.example");
     assert!(stopped.text.contains("the recognised rotation has stopped"));
@@ -78,7 +78,7 @@ fn what_has_stopped_or_is_not_recognised_is_an_example_that_is_not_read() {
 }
 
 #[test]
-fn one_that_has_stopped_beside_one_that_goes_on_stays_foreign() {
+fn a_stopped_pattern_beside_one_still_in_use_stays_foreign() {
     let names = [
         "old-2026-10-01",
         "old-2026-10-02",
@@ -97,7 +97,7 @@ fn one_that_has_stopped_beside_one_that_goes_on_stays_foreign() {
 }
 
 #[test]
-fn keep_adds_up_to_no_more_than_a_server_may_hold_and_fewer_than_there_are_is_said() {
+fn keep_adds_up_to_at_most_the_limit_and_a_keep_below_the_current_number_is_pointed_out() {
     let names = [
         "d-2026-11-22",
         "d-2026-11-23",
@@ -118,7 +118,7 @@ fn keep_adds_up_to_no_more_than_a_server_may_hold_and_fewer_than_there_are_is_sa
 }
 
 #[test]
-fn a_foreign_name_neither_leaves_its_comment_nor_its_string() {
+fn a_foreign_name_breaks_out_of_neither_its_comment_nor_its_string() {
     let found = propose("a\"\n[x]\\", &["evil\nkeep = 9", "daily-2026-11-24"]);
     assert!(found.text.contains("#   evil\\nkeep = 9"), "{}", found.text);
     // A name with a line break can't be in a policy.

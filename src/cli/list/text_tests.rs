@@ -56,7 +56,7 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn eighty_columns_break_no_row_of_a_usual_server() {
+fn a_row_of_a_typical_server_does_not_wrap_at_eighty_columns() {
     let mut row = row(801, "daily-snapshot-2026-11-22", Owner::Own);
     row.status = "completed".to_owned();
     row.protected = false;
@@ -87,7 +87,7 @@ fn eighty_columns_break_no_row_of_a_usual_server() {
 }
 
 #[test]
-fn a_date_is_local_with_its_zone_and_relative_also_when_it_lies_ahead() {
+fn a_date_is_shown_as_local_time_with_zone_and_as_relative_time_even_in_the_future() {
     let zone = TimeZone::get("Europe/Malta").expect("a zone");
     let mut later = row(2, "later", Owner::Own);
     later.created_at = Some(NOW + SignedDuration::from_hours(2));
@@ -105,7 +105,7 @@ fn a_date_is_local_with_its_zone_and_relative_also_when_it_lies_ahead() {
 }
 
 #[test]
-fn sizes_are_in_the_largest_unit_of_which_there_is_one() {
+fn sizes_are_shown_in_the_largest_unit_that_gives_at_least_one() {
     for (megabytes, text) in [
         (0, "0 MB"),
         (1023, "1023 MB"),

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_set_off_by_an_empty_line_also_after_half_a_one() {
+    fn notes_are_separated_by_an_empty_line_even_after_a_partial_note() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("notes");
         for note in ["a\n", "b\n"] {

@@ -1,4 +1,4 @@
-//! Signs checkpoints of the trail and hands them out: to the log, to receivers, to a file.
+//! Signs checkpoints of the trail and publishes them: to the log, to receivers, to a file.
 //!
 //! Rotation never waits for it. A checkpoint is due when the interval has passed and something was
 //! recorded since the last one, and whenever a new file of the trail begins. Failures are retried
@@ -254,7 +254,7 @@ impl Witness {
             let entry = Entry::global(now.wall, event);
             let recorded = self.trail.append(vec![entry]).await;
             self.engine.note_written(recorded.as_ref().err(), now.wall);
-            // The record of a checkpoint needs no other checkpoint if nothing came in between.
+            // The record of a checkpoint needs no checkpoint itself if nothing came in between.
             let own = self.trail.last().map(|mark| mark.seq);
             if let (Some(last), Ok(()), Some(own)) = (&mut state.last, recorded, own)
                 && last.covers == record
@@ -265,7 +265,7 @@ impl Witness {
         written
     }
 
-    /// Reads the key, each time anew, so that a changed file takes effect at once.
+    /// Reads the key each time, so that a changed file takes effect at once.
     fn key(&self, table: &config::witness::Witness) -> Result<SignerKey, String> {
         let path = (table.key_file.as_deref())
             .ok_or("there is no key: write key_file below [audit.witness]")?;
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_checkpoint_is_due_after_the_interval_if_there_is_news_and_in_each_new_file() {
+    fn a_checkpoint_is_due_after_the_interval_if_records_were_added_and_for_each_new_file() {
         let dir = tempfile::tempdir().expect("a folder");
         let mark = mark(dir.path());
         let wall: Timestamp = "2026-11-24T03:00:00Z".parse().expect("a time");
@@ -323,7 +323,7 @@ mod tests {
         assert!(due(24, seq - 1, file, false));
         assert!(!due(24 * 365, seq, file, false), "nothing new");
         assert!(due(0, seq, "audit-2026-10.jsonl", false), "a month ended");
-        assert!(due(0, seq, file, true), "a failure stands");
+        assert!(due(0, seq, file, true), "an alert is still active");
         let never = WitnessState::default();
         let now = ClockReading {
             wall,

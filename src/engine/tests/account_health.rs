@@ -24,7 +24,7 @@ async fn i16_a_server_whose_listing_alone_is_forbidden_is_blocked_and_others_rot
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_account_changes_nothing_is_probed_with_the_token_read_anew_and_goes_on() {
+async fn a_refused_account_is_not_changed_but_probed_with_a_reread_token_until_it_is_accepted() {
     for status in [401, 403] {
         let scene = Scene::new([1, 2]);
         scene.provider.script(move |what| match what {
@@ -37,8 +37,8 @@ async fn a_refused_account_changes_nothing_is_probed_with_the_token_read_anew_an
         assert_eq!(scene.raised(), [REFUSED], "{status}");
         assert!(scene.engine.summary().account_refused);
 
-        // Each probe is one listing, sent `retry_after` after the last one with the token read
-        // anew.
+        // Each probe is one listing, sent `retry_after` after the previous one. The token is read
+        // again for each.
         let renewed = scene.provider.times(|what| *what == What::Renew);
         let mut listed = scene.provider.times(|what| matches!(what, What::List(_)));
         let probes = listed.split_off(listed.len() - 11);
@@ -62,7 +62,7 @@ async fn a_refused_account_changes_nothing_is_probed_with_the_token_read_anew_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_token_is_tried_before_the_next_probe_and_the_same_one_is_not() {
+async fn a_new_token_is_tried_before_the_next_probe_but_an_unchanged_token_is_not() {
     let scene = Scene::new([1]);
     scene.provider.script(|_| Reply::Says(401));
     let running = scene.run();
@@ -84,7 +84,8 @@ async fn another_token_is_tried_before_the_next_probe_and_the_same_one_is_not() 
 #[tokio::test(start_paused = true)]
 async fn a_listing_that_was_requested_before_the_refusal_does_not_lift_it() {
     let scene = Scene::new([1, 2]);
-    // Both servers ask at once. Server 1's answer is still under way when the token is rejected.
+    // Both servers are listed at once. Server 1's answer is still under way when the token is
+    // rejected.
     let mut first = true;
     scene.provider.script(move |what| match what {
         What::List(Some(1)) if std::mem::take(&mut first) => Reply::Slowly(MINUTE, 200),
@@ -99,7 +100,7 @@ async fn a_listing_that_was_requested_before_the_refusal_does_not_lift_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_may_only_read_is_one_alert_that_stands_until_a_mutation_is_taken() {
+async fn a_read_only_token_raises_one_alert_that_stays_active_until_a_mutation_is_accepted() {
     let scene = Scene::new([1, 2, 3]);
     scene.provider.script(|what| match what {
         What::Create(_) => Reply::Says(401),
@@ -132,7 +133,7 @@ async fn a_token_that_may_only_read_is_one_alert_that_stands_until_a_mutation_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_refused_mutations_only_another_token_or_a_taken_mutation_clears_the_alert() {
+async fn after_refused_mutations_only_a_new_token_or_an_accepted_mutation_clears_the_alert() {
     for another in [false, true] {
         let scene = Scene::new([1, 2]);
         scene.provider.script(|what| match what {
@@ -158,7 +159,7 @@ async fn after_refused_mutations_only_another_token_or_a_taken_mutation_clears_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mutation_on_trial_that_breaks_does_not_keep_the_others_waiting() {
+async fn a_trial_mutation_that_panics_does_not_keep_other_mutations_waiting() {
     let scene = Scene::new([1, 2]);
     let mut creates = 0;
     scene.provider.script(move |what| match what {

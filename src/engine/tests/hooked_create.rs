@@ -13,7 +13,11 @@ use crate::engine::lock;
 
 /// Returns the last `hook_finished` record.
 fn last_end(scene: &Scene) -> serde_json::Value {
-    scene.events("hook_finished").last().expect("one").clone()
+    scene
+        .events("hook_finished")
+        .last()
+        .expect("a record")
+        .clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +73,7 @@ async fn a_failed_before_means_no_snapshot_but_after_runs_and_an_alert_is_raised
 }
 
 #[tokio::test(start_paused = true)]
-async fn i18_after_a_crash_in_a_hold_the_after_hook_runs_first() {
+async fn i18_after_a_crash_during_a_hold_the_after_hook_runs_first() {
     let mut stage = Stage::new([1]);
     stage.scene.provider.script(|what| match what {
         What::Create(_) => Reply::Slowly(20 * SECOND, 200),
@@ -77,7 +81,11 @@ async fn i18_after_a_crash_in_a_hold_the_after_hook_runs_first() {
     });
     let running = stage.scene.run();
     stage.scene.pass(20 * SECOND).await;
-    assert_eq!(stage.scene.provider.creates(1), 1, "it is being sent");
+    assert_eq!(
+        stage.scene.provider.creates(1),
+        1,
+        "the create is being sent"
+    );
     let running = stage.crash(running).await;
     stage.scene.pass(5 * SECOND).await;
     assert_eq!(stage.said()[1..], ["after (again) 1"]);
@@ -89,7 +97,7 @@ async fn i18_after_a_crash_in_a_hold_the_after_hook_runs_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_disk_that_fills_up_in_a_hold_keeps_no_server_held() {
+async fn a_disk_that_fills_up_during_a_hold_does_not_keep_the_server_held() {
     let stage = Stage::new([1]);
     let disk = stage.scene.disk.clone();
     stage.script(move |hook| {
@@ -111,7 +119,7 @@ async fn a_disk_that_fills_up_in_a_hold_keeps_no_server_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_service_leaves_no_server_held() {
+async fn stopping_the_service_leaves_no_server_held() {
     let stage = Stage::new([1]);
     // No listing shows the snapshot, so the server stays held.
     stage.scene.provider.script(|what| match what {
@@ -129,7 +137,7 @@ async fn the_end_of_the_service_leaves_no_server_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_that_comes_during_before_releases_the_server_without_a_create() {
+async fn a_pause_during_the_before_hook_releases_the_server_without_a_create() {
     let stage = Stage::new([1]);
     stage.script(|_| (20 * SECOND, HookOutcome::Done));
     let running = stage.scene.run();
@@ -167,7 +175,7 @@ async fn removing_a_policy_while_its_server_is_held_releases_the_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_provider_keeps_no_server_held_for_longer_than_max_hold() {
+async fn a_failing_provider_keeps_no_server_held_for_longer_than_max_hold() {
     let stage = Stage::new([1]);
     stage.scene.provider.script(|what| match what {
         What::Create(_) => Reply::Slowly(30 * SECOND, 504),
@@ -177,7 +185,7 @@ async fn the_provider_keeps_no_server_held_for_longer_than_max_hold() {
     stage.scene.pass(15 * SECOND).await;
     stage.scene.provider.script(|_| Reply::Says(503));
     stage.scene.pass(50 * MINUTE).await;
-    assert_eq!(stage.held(), 1, "whether it was made isn't known");
+    assert_eq!(stage.held(), 1, "whether the snapshot was made is unknown");
     stage.scene.pass(20 * MINUTE).await;
     assert_eq!(stage.said(), ["before 1", "after 1"]);
     assert_eq!(last_end(&stage.scene)["early"], true);
@@ -220,14 +228,14 @@ async fn of_many_servers_only_a_few_are_held_at_once() {
     stage.scene.pass(HOUR).await;
     assert_eq!(stage.scene.made().len(), 40);
     assert_eq!((stage.ran("before"), stage.held()), (40, 0));
-    // Servers whose create has not been answered yet, and servers whose release is under way.
+    // Includes servers whose create has not been answered yet, and servers that are being released.
     let most = *lock(&most);
     assert!((2..=32).contains(&most), "{most}");
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_provider_rejects_the_token_for_changes_no_server_is_held() {
+async fn while_creates_are_answered_with_401_no_server_is_held_without_a_create_or_stays_held() {
     let stage = Stage::new([1, 2]);
     stage.scene.provider.script(|what| match what {
         What::Create(_) => Reply::Says(401),
@@ -275,7 +283,7 @@ async fn an_order_for_a_held_server_is_refused_and_the_reason_names_the_hold() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_the_hook_runner_is_gone_after_runs_again_at_once_and_no_create_follows() {
+async fn if_the_hook_runner_is_lost_the_after_hook_runs_again_at_once_and_no_create_follows() {
     let stage = Stage::new([1]);
     stage.hands.lost.store(true, Relaxed);
     let running = stage.scene.run();
@@ -289,7 +297,7 @@ async fn if_the_hook_runner_is_gone_after_runs_again_at_once_and_no_create_follo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_its_runner_released_too_early_raises_an_alert() {
+async fn an_early_release_by_the_hook_runner_raises_an_alert() {
     let stage = Stage::new([1]);
     stage.hands.early.store(true, Relaxed);
     let running = stage.scene.run();

@@ -46,7 +46,7 @@ async fn i10_nothing_is_changed_on_the_word_of_the_first_listing_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i10_what_listings_showed_is_gone_only_when_two_that_can_be_relied_on_lack_it() {
+async fn i10_a_listed_snapshot_counts_as_gone_only_when_two_reliable_listings_lack_it() {
     use Reply::{Doubted, Lacks};
     for replies in [
         vec![Lacks(101)],
@@ -68,7 +68,7 @@ async fn i10_what_listings_showed_is_gone_only_when_two_that_can_be_relied_on_la
 }
 
 #[tokio::test(start_paused = true)]
-async fn i5_a_delete_without_an_answer_is_done_only_when_two_listings_say_so() {
+async fn i5_an_unanswered_delete_counts_as_done_only_when_two_listings_confirm_it() {
     let scene = Scene::new([1]);
     for day in 22..=24 {
         let name = format!("daily-2026-11-{day}");
@@ -92,12 +92,15 @@ async fn i5_a_delete_without_an_answer_is_done_only_when_two_listings_say_so() {
     // The first look announced the deletion.
     scene.pass(scene.rules.shrink_grace + MINUTE).await;
     assert_eq!(scene.events("delete_intent").len(), 1);
-    assert!(scene.events("delete_confirmed").is_empty(), "it is there");
+    assert!(
+        scene.events("delete_confirmed").is_empty(),
+        "the snapshot still exists"
+    );
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn i9_what_was_answered_is_not_missing_by_one_listing_after_an_outage() {
+async fn i9_an_accepted_create_does_not_fail_because_one_listing_after_an_outage_lacks_it() {
     let scene = Scene::new([1]);
     let mut since_create = None;
     scene
@@ -128,7 +131,7 @@ async fn i9_what_was_answered_is_not_missing_by_one_listing_after_an_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i7_a_deleted_one_that_a_listing_shows_again_is_back_only_when_two_say_so() {
+async fn i7_a_deleted_snapshot_that_is_listed_again_counts_as_back_only_after_two_listings() {
     for (stale, doubted, again) in [(1, 0, false), (3, 4, false), (100, 0, true)] {
         let scene = Scene::new([1]);
         for name in ["by-hand-1", "by-hand-2", "by-hand-3"] {

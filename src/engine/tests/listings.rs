@@ -1,4 +1,4 @@
-//! Tests of listings: which server receives which one, and what a failed or slow one delays.
+//! Tests of listings: which server receives which listing, and what a failed or slow one delays.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ fn hold_two(scene: &Scene, servers: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i16_a_listing_that_takes_very_long_holds_up_no_other_server() {
+async fn i16_a_very_slow_listing_delays_no_other_server() {
     let scene = Scene::new([1, 2, 3]);
     scene.provider.script(|what| match what {
         What::List(Some(1)) => Reply::Slowly(9 * MINUTE, 200),
@@ -34,7 +34,11 @@ async fn i16_a_listing_that_takes_very_long_holds_up_no_other_server() {
     scene.pass(MINUTE).await;
     assert_eq!(scene.made(), [2, 3].into());
     scene.pass(20 * MINUTE).await;
-    assert_eq!(scene.made(), [1, 2, 3].into(), "in its own time");
+    assert_eq!(
+        scene.made(),
+        [1, 2, 3].into(),
+        "server 1 follows after its slow listing"
+    );
     running.ends().await;
 }
 
@@ -88,11 +92,11 @@ async fn a_provider_that_hangs_raises_an_alert_when_the_first_account_wide_listi
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_deleted_is_recorded_as_gone_and_what_we_deleted_is_not() {
+async fn only_snapshots_that_somebody_else_deleted_are_recorded_as_gone() {
     let scene = Scene::new([1]);
     let running = scene.run();
     scene.pass(3 * DAY).await;
-    // Two of the four that were made are kept, and neither delete was recorded as somebody else's.
+    // Two of the four snapshots are kept, and neither delete was recorded as somebody else's.
     assert_eq!(scene.events("delete_confirmed").len(), 2);
     assert!(scene.events("snapshot_gone").is_empty());
     let older = scene.provider.names(1)[0].clone();
@@ -108,7 +112,7 @@ async fn what_somebody_else_deleted_is_recorded_as_gone_and_what_we_deleted_is_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_deleted_while_no_process_ran_is_recorded_after_the_start() {
+async fn a_snapshot_that_was_deleted_while_no_process_ran_is_recorded_as_gone_after_the_start() {
     let mut scene = Scene::new([1]);
     let running = scene.run();
     scene.pass(3 * DAY).await;
@@ -147,7 +151,7 @@ async fn two_failed_listings_raise_no_alert() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_of_the_account_do_not_count_as_a_servers_own() {
+async fn failures_during_an_account_outage_do_not_count_as_failures_of_a_server() {
     let scene = Scene::new([1, 2]);
     scene.provider.script(|_| Reply::Says(500));
     let running = scene.run();
@@ -167,7 +171,7 @@ async fn failures_of_the_account_do_not_count_as_a_servers_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_servers_share_one_listing_of_the_account() {
+async fn many_servers_share_account_wide_listings() {
     const SERVERS: u64 = 50;
     let scene = Scene::new(1..=SERVERS);
     hold_two(&scene, SERVERS);
@@ -188,13 +192,13 @@ async fn many_servers_share_one_listing_of_the_account() {
     assert_eq!(
         first.what,
         What::List(None),
-        "one for all servers that begin"
+        "one listing for all servers that start"
     );
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn i16_listings_that_fail_now_and_then_raise_no_alert() {
+async fn i16_intermittent_listing_failures_raise_no_alert() {
     let scene = Scene::new([1, 2]);
     let mut turn = 0;
     scene.provider.script(move |what| match what {
@@ -206,13 +210,13 @@ async fn i16_listings_that_fail_now_and_then_raise_no_alert() {
     });
     let running = scene.run();
     scene.pass(72 * 60 * MINUTE).await;
-    assert_eq!(scene.provider.creates(1), 4, "one a slot");
+    assert_eq!(scene.provider.creates(1), 4, "one per slot");
     assert!(scene.raised().is_empty());
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_servers_are_listed_one_by_one() {
+async fn a_few_servers_are_listed_one_by_one() {
     let scene = Scene::new([1, 2, 3, 4]);
     let running = scene.run();
     scene.pass(10 * MINUTE).await;
@@ -227,7 +231,7 @@ async fn few_servers_are_listed_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i4_a_request_during_a_listing_gets_the_next_one() {
+async fn i4_a_request_during_a_listing_receives_the_next_listing() {
     for working in [1, 8] {
         let scene = Scene::new(1..=8);
         scene.engine.working.store(working, Ordering::Relaxed);
@@ -290,13 +294,13 @@ async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn i1_a_snapshot_that_is_listed_as_another_servers_is_not_deleted_there() {
+async fn i1_a_snapshot_that_is_listed_under_another_server_is_not_deleted_there() {
     let scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
     let running = scene.run();
     scene.pass(10 * MINUTE).await;
     assert_eq!(scene.made(), [1, 2].into());
-    // The oldest one that server 2 still has.
+    // The oldest snapshot that server 2 still has.
     scene.provider.move_to(1, 104);
     scene.pass(DAY).await;
     let blocked = scene.events("blocked");
@@ -307,14 +311,14 @@ async fn i1_a_snapshot_that_is_listed_as_another_servers_is_not_deleted_there() 
     );
     let deleted = scene.provider.times(|what| *what == What::Delete(104));
     assert_eq!(deleted, []);
-    // That server has recorded it as gone meanwhile.
+    // Meanwhile server 2 has recorded the snapshot as gone.
     assert_eq!(scene.events("snapshot_gone").len(), 1);
     assert_eq!(scene.events("recovered").len(), 0);
-    // A resume of that server gives up only the one that it no longer has.
+    // A resume of server 2 gives up only the snapshot that its listing no longer shows.
     let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
     resumed.expect("nothing prevents it");
     let left = (105..110).find(|id| scene.provider.owner(*id) == Some(2));
-    let left = left.expect("one that server 2 has made");
+    let left = left.expect("a snapshot that server 2 has made");
     scene.provider.move_to(1, left);
     scene.pass(10 * MINUTE).await;
     let raised = scene.events("alert_raised");

@@ -9,7 +9,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn all_are_looked_at_again_when_the_clock_is_set_back_while_they_rest() {
+async fn all_resting_servers_are_checked_again_when_the_clock_is_set_back() {
     let scene = Scene::new(1..=6);
     let running = scene.run();
     scene.pass(2 * HOUR).await;
@@ -21,7 +21,8 @@ async fn all_are_looked_at_again_when_the_clock_is_set_back_while_they_rest() {
     scene.stepper.step(-48 * HOUR);
     scene.pass(MINUTE).await;
     assert_eq!(scene.raised().len(), 6, "the clock is behind the trail");
-    // Once the clock is right again they resume, and each creates one at the next slot.
+    // Once the clock is right again, the servers resume, and each gets one snapshot at the next
+    // slot.
     scene.stepper.step(48 * HOUR);
     scene.pass(24 * HOUR).await;
     assert_eq!(scene.cleared().len(), 6);
@@ -33,7 +34,7 @@ async fn all_are_looked_at_again_when_the_clock_is_set_back_while_they_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i1_nothing_is_begun_between_that_new_policies_are_recorded_and_that_they_are_in_force() {
+async fn i1_no_mutation_starts_between_recording_new_policies_and_activating_them() {
     for comes in [false, true] {
         let scene = Scene::new([1]);
         let recording = scene.engine.begin_policy_swap();
@@ -51,7 +52,7 @@ async fn i1_nothing_is_begun_between_that_new_policies_are_recorded_and_that_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_a_policy_went_is_recorded_when_it_can_be_whatever_is_reloaded_meanwhile() {
+async fn the_removal_of_a_policy_is_recorded_once_the_disk_has_room_despite_further_reloads() {
     let scene = Scene::new([1, 2]);
     let running = scene.run();
     scene.pass(HOUR).await;
@@ -68,7 +69,7 @@ async fn that_a_policy_went_is_recorded_when_it_can_be_whatever_is_reloaded_mean
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_of_a_new_schedule_counts_only_if_nobody_watched_when_it_was_due() {
+async fn a_past_slot_of_a_new_schedule_counts_only_if_no_process_ran_when_it_was_due() {
     let scene = Scene::new([]);
     scene.reload_timed("0 3 * * *");
     let running = scene.run();
@@ -76,7 +77,11 @@ async fn a_slot_of_a_new_schedule_counts_only_if_nobody_watched_when_it_was_due(
     assert_eq!(scene.provider.creates(1), 1);
     scene.reload_timed("0 7 * * *");
     scene.pass(HOUR).await;
-    assert_eq!(scene.provider.creates(1), 1, "the service rested at 07:00");
+    assert_eq!(
+        scene.provider.creates(1),
+        1,
+        "the service was running at 07:00"
+    );
     scene.pass(24 * HOUR).await;
     assert_eq!(scene.provider.creates(1), 2);
     running.ends().await;
@@ -92,7 +97,7 @@ async fn a_slot_of_a_new_schedule_counts_only_if_nobody_watched_when_it_was_due(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_a_little_wakes_nobody() {
+async fn a_clock_that_is_set_back_by_minutes_wakes_no_server() {
     let scene = Scene::new([1]);
     let running = scene.run();
     scene.pass(HOUR).await;
@@ -104,7 +109,7 @@ async fn a_clock_that_is_set_back_a_little_wakes_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_ahead_runs_the_newest_slot_once() {
+async fn after_the_clock_is_set_ahead_only_the_newest_slot_runs_and_only_once() {
     let scene = Scene::new([1]);
     let running = scene.run();
     scene.pass(HOUR).await;
@@ -117,7 +122,7 @@ async fn a_clock_that_is_set_ahead_runs_the_newest_slot_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i16_a_loop_that_breaks_is_tried_again_and_others_go_on() {
+async fn i16_a_server_loop_that_panics_is_retried_and_the_others_continue() {
     let mut scene = Scene::new([]);
     scene.rules.retry_after = MINUTE;
     scene.restart([1, 2, 3]);
@@ -144,7 +149,7 @@ async fn i16_a_loop_that_breaks_is_tried_again_and_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i16_a_listing_that_breaks_is_one_that_failed() {
+async fn i16_a_listing_that_panics_counts_as_failed() {
     for servers in [3, 8] {
         let scene = Scene::new(1..=servers);
         let mut broken = 0;
@@ -163,11 +168,11 @@ async fn i16_a_listing_that_breaks_is_one_that_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_awaits_the_create_in_flight_records_it_and_sends_no_other() {
+async fn a_shutdown_waits_for_the_create_in_flight_records_its_result_and_sends_no_other() {
     let scene = Scene::new([1, 2]);
     scene.provider.script(|what| match what {
         What::Create(1) => Reply::Slowly(20 * SECOND, 200),
-        // Without the stop, its create would follow while the other is in flight.
+        // Without the shutdown, server 2's create would follow while server 1's is in flight.
         What::List(Some(2)) => Reply::Slowly(8 * SECOND, 200),
         _ => Reply::Works,
     });
@@ -178,16 +183,16 @@ async fn a_stop_awaits_the_create_in_flight_records_it_and_sends_no_other() {
     running.ends().await;
     assert!(
         scene.clock.now().mono - asked > 10 * SECOND,
-        "it was waited for"
+        "the shutdown waited for the create"
     );
-    assert_eq!(scene.provider.mutations(), 1, "no other was sent");
+    assert_eq!(scene.provider.mutations(), 1, "no other create was sent");
     let results = scene.events("create_result");
     assert_eq!(results.len(), 1);
     assert_eq!(results[0]["server"], 1);
     assert_eq!(results[0]["outcome"], "done");
     assert_eq!(results[0]["status"], 201);
     let intents = scene.events("create_intent");
-    assert_eq!(intents.len(), 1, "nor intended");
+    assert_eq!(intents.len(), 1, "no other create was intended");
     let asked = scene.provider.asked().len();
     scene.pass(HOUR).await;
     assert_eq!(scene.provider.asked().len(), asked);

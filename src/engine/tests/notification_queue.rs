@@ -36,7 +36,7 @@ fn news(tap: &NewsQueue) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its_policy() {
+async fn slots_and_alerts_are_queued_and_alerts_of_a_removed_policy_become_unwatched() {
     let scene = Scene::new([1]);
     let tap = Arc::new(NewsQueue::default());
     scene.engine.tap(Arc::clone(&tap));
@@ -55,7 +55,7 @@ async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its
 
     scene.reload([]);
     let named = &scene.engine.standing()[0];
-    assert_eq!(named.server, standing[0].server, "by the name that it had");
+    assert_eq!(named.server, standing[0].server, "the name is kept");
     scene.pass(MINUTE).await;
     assert_eq!(news(&tap), ["unwatched blocked Some(ServerId(1))"]);
     assert!(scene.engine.standing().is_empty());
@@ -63,7 +63,7 @@ async fn slots_and_alerts_are_let_known_and_what_stood_on_a_server_goes_with_its
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trail_that_can_t_be_written_is_news_though_it_can_t_be_recorded() {
+async fn an_unwritable_trail_is_queued_as_an_alert_although_it_cannot_be_recorded() {
     let scene = Scene::new([1]);
     let tap = Arc::new(NewsQueue::default());
     scene.engine.tap(Arc::clone(&tap));
@@ -84,7 +84,7 @@ async fn a_trail_that_can_t_be_written_is_news_though_it_can_t_be_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_the_trail_ends_by_itself_and_is_told_by_it_with_what_was_raised_meanwhile() {
+async fn a_trail_outage_ends_by_itself_and_is_recorded_with_the_alerts_raised_meanwhile() {
     let scene = Scene::new([1]);
     scene.provider.script(|_| Reply::Says(500));
     let running = scene.run();
@@ -105,6 +105,6 @@ async fn an_outage_of_the_trail_ends_by_itself_and_is_told_by_it_with_what_was_r
         "{reason}"
     );
     scene.pass(10 * MINUTE).await;
-    assert_eq!(scene.raised(), raised, "once");
+    assert_eq!(scene.raised(), raised, "raised only once");
     running.ends().await;
 }

@@ -63,7 +63,7 @@ async fn at_rest() -> (Scene, super::support::Running) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_at_rest_carries_an_order_out_at_once_and_the_trail_says_whose_it_was() {
+async fn a_resting_server_carries_out_an_order_at_once_and_the_trail_names_the_operator() {
     let (scene, running) = at_rest().await;
     let before = scene.clock.now().mono;
     done(&order(&scene, create("before-upgrade")).await);
@@ -82,14 +82,14 @@ async fn a_server_at_rest_carries_an_order_out_at_once_and_the_trail_says_whose_
     }
     assert_eq!(scene.events("delete_confirmed").len(), 1);
     assert_eq!(scene.events("snapshot_completed").len(), 2);
-    // The rotation goes on as before.
+    // The rotation continues as before.
     scene.pass(24 * HOUR).await;
     assert_eq!(scene.provider.names(1).len(), 3);
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn i5_an_order_that_comes_while_the_server_works_never_meets_another_mutation() {
+async fn i5_an_order_that_arrives_during_a_mutation_is_not_sent_before_the_mutation_is_answered() {
     let scene = Scene::new([1]);
     scene.provider.script(|what| match what {
         What::Create(_) => Reply::Slowly(20 * SECOND, 200),
@@ -97,7 +97,11 @@ async fn i5_an_order_that_comes_while_the_server_works_never_meets_another_mutat
     });
     let running = scene.run();
     scene.pass(15 * SECOND).await;
-    assert_eq!(scene.provider.creates(1), 1, "it is being sent");
+    assert_eq!(
+        scene.provider.creates(1),
+        1,
+        "the slot's create is in flight"
+    );
     let engine = Arc::clone(&scene.engine);
     let ordered = engine
         .order(SERVER, create("mine"), "root".to_owned())
@@ -135,7 +139,7 @@ async fn i9_i12_an_order_without_an_answer_is_never_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_order_that_is_refused_neither_repeats_nor_counts_for_the_rotation() {
+async fn a_refused_delete_order_is_not_repeated_and_does_not_count_against_the_rotation() {
     let (scene, running) = at_rest().await;
     scene.provider.script(|what| match what {
         What::Delete(_) => Reply::Says(400),
@@ -172,7 +176,7 @@ async fn a_restore_holds_the_server_and_a_slot_that_is_due_waits_for_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i12_a_restore_that_a_crash_cut_off_is_closed_as_unknown_and_holds_the_server() {
+async fn i12_a_restore_interrupted_by_a_crash_is_recorded_as_unknown_and_holds_the_server() {
     let (mut scene, running) = at_rest().await;
     scene.provider.script(|what| match what {
         What::Restore(_) => Reply::Slowly(HOUR, 200),
@@ -202,7 +206,7 @@ async fn i12_a_restore_that_a_crash_cut_off_is_closed_as_unknown_and_holds_the_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_whose_client_went_away_before_it_began_is_dropped() {
+async fn an_order_whose_client_disconnects_before_it_starts_is_dropped() {
     let (scene, running) = at_rest().await;
     scene.provider.script(|what| match what {
         What::List(_) => Reply::Slowly(20 * SECOND, 200),
@@ -218,7 +222,7 @@ async fn an_order_whose_client_went_away_before_it_began_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_that_cannot_be_begun_says_why() {
+async fn an_order_that_cannot_start_reports_why() {
     let (scene, running) = at_rest().await;
     let by = || "root".to_owned();
     let answer = scene
@@ -243,25 +247,29 @@ async fn an_order_that_cannot_be_begun_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_no_loop_runs_an_order_is_carried_out_alone_and_nothing_that_is_due() {
+async fn without_a_running_loop_only_the_order_is_carried_out_and_no_due_slot() {
     let scene = Scene::new([1]);
     scene.provider.put(1, "by-hand", "2026-11-01T03:00:00Z");
     let by = || "root".to_owned();
     let answer = scene.engine.order_alone(SERVER, create("mine"), by()).await;
     done(&answer);
     assert_eq!(scene.provider.names(1), ["by-hand", "mine"]);
-    assert_eq!(scene.provider.creates(1), 1, "today's slot is the daemon's");
+    assert_eq!(
+        scene.provider.creates(1),
+        1,
+        "today's slot is left to the daemon"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
+async fn a_pause_prevents_new_work_survives_a_restart_and_ends_with_resume() {
     let mut scene = Scene::new([1, 2]);
     let held = scene.engine.pause(Some(SERVER), "root").await.unwrap();
     assert!(held.since.is_some());
     let running = scene.run();
     scene.pass(25 * HOUR).await;
     assert_eq!(scene.provider.creates(1), 0);
-    assert_eq!(scene.provider.creates(2), 2, "the other one goes on");
+    assert_eq!(scene.provider.creates(2), 2, "the other server continues");
     running.ends().await;
     scene.restart([1, 2]);
     let before = scene.provider.asked().len();
@@ -291,7 +299,7 @@ async fn a_pause_begins_nothing_survives_a_restart_and_ends_with_resume() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_of_all_holds_for_policies_that_come_later_and_over_restarts() {
+async fn a_pause_of_all_servers_applies_to_policies_added_later_and_across_restarts() {
     let mut scene = Scene::new([1]);
     let running = scene.run();
     let begun = scene.engine.pause(None, "root").await.unwrap().begun;
@@ -324,7 +332,7 @@ async fn a_pause_of_all_holds_for_policies_that_come_later_and_over_restarts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_names_the_call_in_flight_whose_end_is_still_recorded() {
+async fn a_pause_names_the_call_in_flight_and_its_outcome_is_still_recorded() {
     let scene = Scene::new([1]);
     scene.provider.script(|what| match what {
         What::Create(_) => Reply::Slowly(20 * SECOND, 200),

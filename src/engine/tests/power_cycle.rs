@@ -9,11 +9,11 @@ use super::support::{MINUTE, Scene};
 use crate::api::PowerAction;
 
 #[tokio::test(start_paused = true)]
-async fn i20_a_server_is_not_stopped_by_a_state_from_before_a_person_stopped_it() {
+async fn i20_a_state_from_before_a_person_stopped_the_server_causes_no_stop_and_no_start() {
     let scene = Scene::new([1]);
     scene.reload_stopping();
-    // The create is refused for now, and from the start on no listing is answered. The state is
-    // asked twice until the server counts as started.
+    // The create is refused for now, and listings fail from the start call on. The state is
+    // requested twice before the server counts as started.
     let mut started = false;
     scene.provider.script(move |what| match what {
         What::Create(_) => Reply::Says(409),

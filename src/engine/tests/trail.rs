@@ -26,7 +26,7 @@ async fn once_ends_with_success_when_all_is_settled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i6_nothing_is_sent_when_its_intent_cannot_be_written() {
+async fn i6_no_call_is_sent_when_its_intent_cannot_be_written() {
     let scene = Scene::new([1]);
     scene.provider.script(|what| match what {
         What::Create(_) => Reply::Says(409),
@@ -62,7 +62,11 @@ async fn i6_an_outcome_is_written_when_the_disk_works_again_and_nothing_is_sent_
     let sent = scene.provider.mutations();
     let (intents, results) = (scene.events("create_intent"), scene.events("create_result"));
     assert_eq!((intents.len(), results.len()), (sent, 0));
-    assert_eq!(scene.engine.summary().alerts, 1, "the trail's");
+    assert_eq!(
+        scene.engine.summary().alerts,
+        1,
+        "the alert about the trail"
+    );
 
     scene.provider.works();
     scene.disk.set().room = None;
@@ -85,9 +89,9 @@ async fn i6_an_outcome_is_written_when_the_disk_works_again_and_nothing_is_sent_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removed_policy_is_recorded_once_and_its_open_create_is_taken_up_when_it_returns() {
+async fn a_removed_policy_is_recorded_once_and_its_return_resumes_the_open_create() {
     let mut scene = Scene::new([1, 2]);
-    // The create had its effect although the answer is a 500; `put` adds the snapshot below.
+    // The create takes effect although the answer is a 500; `put` adds its snapshot below.
     scene.provider.script(|what| match what {
         What::Create(1) => Reply::Says(500),
         _ => Reply::Works,
@@ -125,12 +129,16 @@ async fn a_removed_policy_is_recorded_once_and_its_open_create_is_taken_up_when_
     assert_eq!(scene.provider.names(1), [TODAY]);
     scene.reload([2]);
     scene.pass(MINUTE).await;
-    assert_eq!(scene.events("server_removed").len(), 2, "gone once more");
+    assert_eq!(
+        scene.events("server_removed").len(),
+        2,
+        "the policy is removed again"
+    );
     running.ends().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_returns_only_to_be_blocked_leaves_no_alert_behind_when_it_goes() {
+async fn a_policy_that_returns_and_is_blocked_leaves_no_alert_behind_when_it_is_removed() {
     let scene = Scene::new([1, 2]);
     let running = scene.run();
     scene.pass(MINUTE).await;
@@ -153,8 +161,7 @@ async fn a_policy_that_returns_only_to_be_blocked_leaves_no_alert_behind_when_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_trail_that_begins_beside_own_snapshots_is_an_alert_and_nothing_is_created_for_a_settle_window()
- {
+async fn a_new_trail_beside_own_snapshots_raises_an_alert_and_delays_creates_for_a_settle_window() {
     for there in [true, false] {
         let mut scene = Scene::new([]);
         if there {
@@ -176,7 +183,7 @@ async fn a_trail_that_begins_beside_own_snapshots_is_an_alert_and_nothing_is_cre
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hold_of_a_trail_that_begins_goes_on_after_a_restart() {
+async fn the_delay_of_creates_after_a_new_trail_continues_after_a_restart() {
     let mut scene = Scene::new([]);
     scene
         .provider
@@ -196,7 +203,7 @@ async fn the_hold_of_a_trail_that_begins_goes_on_after_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_creates_are_held_nothing_is_given_up_for_room() {
+async fn while_a_new_trail_delays_creates_no_snapshot_is_deleted_to_make_room() {
     let mut scene = Scene::new([]);
     for day in 16..=20 {
         let name = format!("daily-2026-11-{day}");

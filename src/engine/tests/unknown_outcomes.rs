@@ -1,4 +1,4 @@
-//! Tests of orders that began and whose outcome is unknown.
+//! Tests of orders that were started and whose outcome is unknown.
 
 use std::sync::Arc;
 
@@ -42,8 +42,7 @@ fn unknown(answer: &OrderOutcome) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i6_an_order_that_was_sent_before_the_disk_was_full_and_the_service_stopped_is_not_called_undone()
- {
+async fn i6_a_sent_order_whose_result_cannot_be_recorded_before_the_stop_is_reported_as_unknown() {
     let (scene, running) = at_rest().await;
     let disk = scene.disk.clone();
     scene.provider.script(move |what| {
@@ -54,14 +53,14 @@ async fn i6_an_order_that_was_sent_before_the_disk_was_full_and_the_service_stop
     });
     let answer = ordered(&scene);
     scene.pass(MINUTE).await;
-    assert_eq!(scene.provider.names(1), [TODAY], "it was sent");
+    assert_eq!(scene.provider.names(1), [TODAY], "the delete was sent");
     assert!(!answer.is_finished(), "its outcome can't be recorded");
     running.ends().await;
     unknown(&answer.await.unwrap());
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_in_the_midst_of_which_the_servers_loop_breaks_is_not_called_undone() {
+async fn an_order_during_which_the_server_s_loop_panics_is_reported_as_unknown() {
     let (scene, running) = at_rest().await;
     scene.provider.script(|what| match what {
         What::Delete(_) => panic!("a fault of the engine"),
@@ -72,7 +71,7 @@ async fn an_order_in_the_midst_of_which_the_servers_loop_breaks_is_not_called_un
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_whose_call_is_given_up_at_the_end_is_not_called_undone() {
+async fn an_order_whose_call_is_aborted_with_the_service_is_reported_as_unknown() {
     let (scene, running) = at_rest().await;
     scene.provider.script(|what| match what {
         What::Delete(_) => Reply::Slowly(SignedDuration::from_hours(1), 200),
@@ -85,7 +84,7 @@ async fn an_order_whose_call_is_given_up_at_the_end_is_not_called_undone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_that_waits_when_the_service_stops_was_not_sent() {
+async fn an_order_that_is_still_waiting_when_the_service_stops_is_reported_as_not_sent() {
     let (scene, running) = at_rest().await;
     scene.provider.script(|what| match what {
         What::List(_) => Reply::Slowly(20 * SignedDuration::from_secs(1), 200),

@@ -79,7 +79,7 @@ fn rows(view: &FleetView, query: &str) -> Vec<u64> {
 }
 
 #[test]
-fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
+fn servers_are_found_by_words_of_their_name_id_file_state_and_alerts() {
     let mut all = view(vec![
         server_view(7, "Web-1", Activity::Resting),
         server_view(8, "web-2", Activity::Blocked),
@@ -107,7 +107,7 @@ fn servers_are_found_by_every_word_of_name_id_file_state_and_alert() {
 }
 
 #[test]
-fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
+fn an_alert_is_shown_in_its_servers_row_which_is_sorted_before_rows_without_alerts() {
     let mut all = view(vec![
         server_view(1, "blocked", Activity::Blocked),
         server_view(2, "due", Activity::Due),
@@ -149,7 +149,7 @@ fn an_alert_is_told_in_its_servers_row_which_stands_before_those_without() {
 }
 
 #[test]
-fn a_receiver_that_cant_be_told_is_named() {
+fn a_receiver_whose_delivery_failed_is_named() {
     let mut all = view(vec![server_view(1, "a", Activity::Resting)]);
     let receiver = |name: &str, error: Option<&str>| ReceiverView {
         name: name.to_owned(),
@@ -166,7 +166,7 @@ fn a_receiver_that_cant_be_told_is_named() {
 }
 
 #[test]
-fn servers_are_sorted_by_any_column_and_numbers_in_names_by_their_size() {
+fn servers_are_sorted_by_any_column_and_numbers_in_names_are_compared_by_value() {
     let mut servers = vec![
         server_view(1, "web-10", Activity::Resting),
         server_view(2, "web-9", Activity::Blocked),
@@ -200,7 +200,7 @@ fn servers_are_sorted_by_any_column_and_numbers_in_names_by_their_size() {
 }
 
 #[test]
-fn thousands_stand_on_pages_of_two_hundred_and_a_page_too_far_is_the_last() {
+fn servers_are_shown_on_pages_of_200_and_a_page_number_too_high_shows_the_last_page() {
     let servers = (1..=450).map(|id| server_view(id, &format!("s-{id}"), Activity::Resting));
     let all = view(servers.collect());
     assert_eq!(rows(&all, ""), (1..=200).collect::<Vec<_>>());
@@ -216,7 +216,7 @@ fn thousands_stand_on_pages_of_two_hundred_and_a_page_too_far_is_the_last() {
 }
 
 #[test]
-fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
+fn text_from_the_address_is_escaped_where_the_page_shows_it() {
     let all = view(vec![server_view(1, "a", Activity::Resting)]);
     let html = fleet(
         &all,
@@ -234,7 +234,7 @@ fn what_stands_in_the_address_is_escaped_where_it_is_shown_again() {
 }
 
 #[test]
-fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
+fn a_snapshot_is_shown_with_its_own_age_and_not_with_its_slots() {
     let mut one = server_view(1, "a", Activity::Resting);
     one.snapshots = vec![snapshot(2, "d-1", "completed", Some("daily"))];
     one.rotations[0].last = Some(LastSlot {
@@ -258,7 +258,7 @@ fn a_snapshot_is_shown_by_its_own_age_and_not_by_its_slots() {
 }
 
 #[test]
-fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
+fn a_pause_is_shown_above_the_summary_and_nothing_is_shown_if_nothing_is_paused() {
     let mut all = view(vec![
         server_view(1, "a", Activity::Paused),
         server_view(2, "b", Activity::Resting),
@@ -279,7 +279,7 @@ fn what_is_paused_stands_above_the_summary_and_nothing_where_nothing_is() {
 }
 
 #[test]
-fn each_place_is_drawn_with_a_sign_and_told_in_words() {
+fn each_place_is_drawn_with_its_own_symbol_and_described_in_words() {
     let mut one = server_view(1, "a", Activity::Resting);
     one.snapshots = vec![
         snapshot(1, "theirs", "completed", None),
@@ -299,7 +299,7 @@ fn each_place_is_drawn_with_a_sign_and_told_in_words() {
 }
 
 #[test]
-fn a_page_says_how_often_a_script_renews_it_and_one_that_is_not_there_says_nothing() {
+fn a_page_states_its_refresh_interval_and_the_not_found_page_states_none() {
     let page = fleet(&view(Vec::new()), &asked(""), &TimeZone::UTC);
     assert!(
         page.contains("<html lang=\"en\" data-every=\"5\">"),
@@ -309,7 +309,7 @@ fn a_page_says_how_often_a_script_renews_it_and_one_that_is_not_there_says_nothi
 }
 
 #[test]
-fn a_listing_that_cant_be_had_is_told_in_the_heading_and_in_its_servers_row() {
+fn a_failed_listing_is_shown_in_the_heading_and_in_its_servers_row() {
     let mut one = server_view(1, "a", Activity::Resting);
     let html = |one: &ServerView| {
         let mut view = view(vec![one.clone(), server_view(2, "b", Activity::Resting)]);
