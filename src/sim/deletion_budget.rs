@@ -101,13 +101,15 @@ impl World {
         let made = made.filter(|id| !lies.unmade.contains(id) || there.contains(id));
         // A snapshot counts if two listings showed it as completed; a true listing counts as two.
         let made = made.filter(|id| lies.shown_completed.get(id).is_some_and(|times| *times > 1));
-        let mut made = made.count();
+        let made: BTreeSet<u64> = made.copied().collect();
         if promised {
-            lies.promised.insert(server, made);
+            lies.promised.insert(server, &made | &there);
         }
-        // If none was made since the last prune-first, the one that it promised counts too.
-        made += usize::from(lies.promised.get(&server) == Some(&made));
-        let deleted = deleted.len();
+        // If none was begun and made since the last prune-first, the one that it promised counts
+        // too.
+        let open = lies.promised.get(&server);
+        let open = open.is_some_and(|before| made.is_subset(before));
+        let (deleted, made) = (deleted.len(), made.len() + usize::from(open));
         if free && !ours {
             let what = format!(
                 "I19: deleted a snapshot that was not paid for and that the rotation didn't make (id {id})"

@@ -81,8 +81,9 @@ pub(super) struct Lies {
     /// How often a listing showed a snapshot completed, by its true id. A true listing counts
     /// twice.
     pub(super) shown_completed: BTreeMap<u64, u32>,
-    /// The number of payments when the last prune-first was sent, by server.
-    pub(super) promised: BTreeMap<u64, usize>,
+    /// The snapshots that were there, or had been made, when the last prune-first was sent, by
+    /// server.
+    pub(super) promised: BTreeMap<u64, BTreeSet<u64>>,
     /// The true ids of snapshots that are shown under another id.
     pub(super) ids: BTreeMap<u64, u64>,
 }
