@@ -40,19 +40,19 @@
 //!     `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`
 //!     decides which names are own; `rotation_record`, `slot_record`, `slot_record_access`,
-//!     `newest_slot_completion` and `ended_slot_ranges`: their ends; `snapshot_lateness_text`;
+//!     `newest_due_slot` and `ended_slot_ranges`: their ends; `snapshot_lateness_text`;
 //!     `slots_after_edit`.
 //!   - Deletions: `retention`: which and in what order; `deletion_payment`, `payment` and
 //!     `payment_rules`: what pays for them (I19); `shrink_grace`, `unpaid_deletes` and
 //!     `recorded_settings`: deletions after an edit.
 //!   - Around a create: `hook_lease` (I18); `server_stop`, `server_start`, `downtime_state`,
 //!     `downtime_alerts` and `start_at_shutdown` (I20); `server_info`.
-//!   - A provider that errs: `provider_mismatch`, `identity_records`, `server_identity`,
+//!   - A provider that errs: `trail_contradictions`, `other_id_records`, `server_other_id`,
 //!     `id_change`; an answered id that can't be: `engine::call_outcome`; a listing of another
 //!     server's snapshots: `engine::snapshot_owners`.
-//!   - A refused call: `api::error` (its kind), `api::retry_after` and `api::rate_limit` (the
-//!     pace), `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff`
-//!     (when again).
+//!   - A refused call: `engine::mutation`, `api::error` (its kind), `api::retry_after` and
+//!     `api::rate_limit` (the pace), `engine::call_outcome`, `apply_create_outcome` (whether it
+//!     counts), `retry_backoff` (when again).
 //!   - People: `operator_order`, `operator_resume`; `alert_rules` and `alert_kind`: each server's
 //!     alerts.
 //!   - State: `event` is what the trail records, with an `outcome`, at a `clock_reading`; `apply`,

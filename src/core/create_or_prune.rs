@@ -11,10 +11,10 @@ use super::deletion_payment::PaidBy;
 use super::due_and_surplus_rules::RotationDemand;
 use super::event::SlotOutcome;
 use super::policy::{OwnSlot, Rotation, WhenFull};
-use super::provider_mismatch::{REGRESSED_KEPT, before};
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::counted;
 use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::trail_contradictions::{REGRESSED_KEPT, before};
 
 impl DecisionContext<'_> {
     /// Returns the step that creates the slot's snapshot, or one that makes room for it.
@@ -308,8 +308,8 @@ impl DecisionContext<'_> {
         self.policy.protects(snapshot) || other.any(|id| self.policy.protects_id(id))
     }
 
-    /// Returns how long a failed or regressed snapshot is left alone. `None` if the trail has no
-    /// time for the failure.
+    /// Returns until when a failed or regressed snapshot is left alone. `None` if it has neither
+    /// failed nor regressed, or if the trail has no time for that.
     pub(super) fn left_alone_until(&self, snapshot: &Snapshot) -> Option<Timestamp> {
         let regressed = self.has_regressed(snapshot);
         if snapshot.status != Status::Failed && !regressed {

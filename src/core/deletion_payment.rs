@@ -20,10 +20,10 @@ use jiff::Timestamp;
 use super::decide::DecisionContext;
 use super::payment::{Payer, Payment};
 use super::policy::{OwnSlot, Rotation};
-use super::provider_mismatch::before;
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::trail_contradictions::before;
 
 /// The payment for a delete.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::recorded_settings::RotationTerms;
-use super::server_identity::ServerIdentity;
+use super::server_other_id::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
 pub use super::alert_kind::{AlertKind, RaisedAlert, ServiceAlertKind, alert_words};

@@ -11,7 +11,7 @@ use super::inventory::Inventory;
 use super::payment::PruneFirstPromise;
 use super::policy::{Policy, Rules};
 use super::rotation_record::RotationRecord;
-use super::server_identity::ServerIdentity;
+use super::server_other_id::ServerIdentity;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Number of failed runs of `after` from which on a person must release the server.

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::*;
 use crate::core::decide::Inventory;
 use crate::core::event::{AlertKind, Outcome, RecordedAt, ServerEvent, TransientRefusal};
-use crate::core::newest_slot_completion::all_settled;
+use crate::core::newest_due_slot::all_settled;
 use crate::core::policy::FormerPattern;
 use crate::core::test_provider::*;
 

@@ -21,20 +21,20 @@
 //! - `once_failures`: the reasons why `once` did not succeed.
 //! - `runtime_view`: the read-only view for status.
 //! - `trail_health`: whether the trail is writable, and the report of an outage.
-//! - `log_events`: events as log lines; `notification_queue`: events for the notifiers.
+//! - `log_events`: events as log lines; `enqueue_news`: events for the notifiers.
 //!
 //! Nothing here decides what to do; `core::decide` does.
 
 mod account_health;
 mod call_outcome;
 mod create_hold_at_new_trail;
+mod enqueue_news;
 mod hooked_create;
 mod inventory_request;
 mod listing_confirmation;
 mod log_events;
 mod loop_scheduler;
 mod mutation;
-mod notification_queue;
 mod once_failures;
 mod order_execution;
 mod other_id_handover;
@@ -53,7 +53,7 @@ mod tests;
 mod trail_health;
 mod turn_outcome;
 
-pub use notification_queue::{global_alert, queue_global_alert};
+pub use enqueue_news::{global_alert, queue_global_alert};
 pub use once_failures::UnsettledSlot;
 pub use pauses::{OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;

@@ -1,12 +1,12 @@
 //! Lists why `once` did not succeed: active alerts, and slots that are not settled.
 
-use super::notification_queue::global_alert;
+use super::enqueue_news::global_alert;
 use super::{AcceptedListing, Engine, ServerRuntime, lock};
 use crate::alerts::Alert;
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::event::SlotOutcome;
-use crate::core::newest_slot_completion::left_unsettled;
+use crate::core::newest_due_slot::left_unsettled;
 use crate::core::policy::Rotation;
 use crate::core::snapshot::ServerId;
 

@@ -13,7 +13,7 @@ use crate::audit::{Details, TrailError};
 use crate::core::event::ServerEvent;
 use crate::core::id_change::IdChange;
 use crate::core::policy::Policy;
-use crate::core::server_identity::ServerIdentity;
+use crate::core::server_other_id::ServerIdentity;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 
 use super::turn_outcome::ShuttingDown;
-use super::{Engine, lock, notification_queue, wanted};
+use super::{Engine, enqueue_news, lock, wanted};
 use crate::api::SnapshotApi;
 use crate::core::policy::{Policy, Rotation, Rules};
 use crate::core::snapshot::ServerId;
@@ -50,7 +50,7 @@ impl<A: SnapshotApi> Engine<A> {
             .values()
             .filter(|p| !new.policies.contains_key(&p.server));
         lock(&self.former)
-            .extend(gone.map(|policy| (policy.server.clone(), notification_queue::place(policy))));
+            .extend(gone.map(|policy| (policy.server.clone(), enqueue_news::place(policy))));
         self.expect_id_changes(&new);
         *self.wanted.write().unwrap_or_else(PoisonError::into_inner) = new;
         self.account.look_again();

@@ -13,7 +13,7 @@ use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, judges_slots};
 use crate::core::event::ServerEvent;
-use crate::core::newest_slot_completion::all_settled;
+use crate::core::newest_due_slot::all_settled;
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;

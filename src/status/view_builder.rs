@@ -11,7 +11,7 @@ use super::view::{
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::event::{AlertKind, RaisedAlert, SlotOutcome};
-use crate::core::newest_slot_completion::unrecorded_due_slot;
+use crate::core::newest_due_slot::unrecorded_due_slot;
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};

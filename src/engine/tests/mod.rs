@@ -1,11 +1,11 @@
 //! Tests of the engine over a scripted provider, with time paused.
 
 mod account_health;
+mod enqueue_news;
 mod hooked_create;
 mod listing_lapses;
 mod listings;
 mod loop_scheduler;
-mod notification_queue;
 mod order_execution;
 mod power_cycle;
 mod provider;

@@ -258,5 +258,5 @@ pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "provider_mismatch_tests.rs"]
+#[path = "trail_contradictions_tests.rs"]
 mod tests;

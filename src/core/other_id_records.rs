@@ -4,7 +4,7 @@ use super::decide::{DecisionContext, Step};
 use super::event::ServerEvent;
 use super::policy::Policy;
 use super::server_history::ServerHistory;
-use super::server_identity::{NameField, ServerIdentity};
+use super::server_other_id::{NameField, ServerIdentity};
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {
