@@ -61,7 +61,7 @@
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
 //!     `policy_forecast`, `forecast_simulation`, `recovery_ages`. For `init`:
 //!     `name_pattern_detection`, `name_pattern_candidate`.
-//!   - Values: `snapshot`, `id`; `sanitize` makes foreign text safe to print.
+//!   - Values: `snapshot`, `id`, `names`; `sanitize` makes foreign text safe to print.
 //!   - For the proof: `deliberate_breaks`, `deliberate_break_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!

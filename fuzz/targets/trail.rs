@@ -209,20 +209,20 @@ fn night(time: &str) -> Vec<Entry> {
     let word = |text: &str| text.to_owned();
     let facts = [
         ServerEvent::RotationAdded {
-            rotation: word("daily"),
+            rotation: word("daily").into(),
             terms: None,
             shrinks: [SnapshotId::from(3)].into(),
         },
         ServerEvent::CreateIntent {
-            rotation: word("daily"),
-            snapshot: word("daily-snapshot"),
+            rotation: "daily".into(),
+            snapshot: "daily-snapshot".into(),
             known: [SnapshotId::from(3)].into(),
             reason: word("due"),
             by: None,
             spare: None,
         },
         ServerEvent::CreateResult {
-            snapshot: word("daily-snapshot"),
+            snapshot: "daily-snapshot".into(),
             outcome: Outcome::Done,
             id: Some(SnapshotId::from(801)),
             server_name: Some(word("web")),

@@ -15,6 +15,7 @@ pub use message::{AlertChange, Message, encoded_word};
 pub use queue::NewsQueue;
 pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 
+use crate::core::names::{RotationName, SnapshotName};
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 
@@ -83,9 +84,9 @@ pub struct SlotNews {
     /// Its server.
     pub server: ServerLabel,
     /// Its rotation.
-    pub rotation: String,
+    pub rotation: RotationName,
     /// Its snapshot's name.
-    pub snapshot: String,
+    pub snapshot: SnapshotName,
     /// The change.
     pub turn: SlotChange,
     /// The reason; may be empty.

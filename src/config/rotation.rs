@@ -233,7 +233,7 @@ impl RawRotation {
             when_full: options
                 .when_full
                 .map_or(WhenFull::PruneFirst, |word| word.value),
-            name,
+            name: name.into(),
         })
     }
 }

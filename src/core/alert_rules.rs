@@ -98,7 +98,10 @@ impl DecisionContext<'_> {
             hold.snapshot,
             self.policy.server
         );
-        Some(((AlertKind::HookFailed, hold.rotation.clone()), reason))
+        Some((
+            (AlertKind::HookFailed, hold.rotation.clone().into()),
+            reason,
+        ))
     }
 
     /// Returns the alerts that follow from a reliable listing.
@@ -164,7 +167,7 @@ impl DecisionContext<'_> {
             if rotation.hooks.is_some()
                 && let Some(fault) = self.history.hook_fault(&rotation.name)
             {
-                let key = (AlertKind::HookFailed, rotation.name.clone());
+                let key = (AlertKind::HookFailed, rotation.name.to_string());
                 alerts.insert(key, fault.to_owned());
             }
         }
@@ -173,9 +176,12 @@ impl DecisionContext<'_> {
         let stopping = self.policy.rotations.iter().filter(|r| r.stop.is_some());
         let ran =
             stopping.filter_map(|r| Some((&r.name, self.history.ran_during_snapshot(&r.name)?)));
-        alerts.extend(
-            ran.map(|(name, ran)| ((AlertKind::ServerRan, name.clone()), ran.why.to_string())),
-        );
+        alerts.extend(ran.map(|(name, ran)| {
+            (
+                (AlertKind::ServerRan, name.to_string()),
+                ran.why.to_string(),
+            )
+        }));
         self.shrinking(&mut alerts);
         for (index, rotation) in self.policy.rotations.iter().enumerate() {
             self.fruitless_slots(&rotation.name, &mut alerts);
@@ -197,10 +203,10 @@ impl DecisionContext<'_> {
                 continue;
             }
             if let Some(Err(odd)) = retention::oldest(&owned, index) {
-                let key = (AlertKind::OddDate, rotation.name.clone());
+                let key = (AlertKind::OddDate, rotation.name.to_string());
                 alerts.insert(key, disagree(&odd));
             } else if let Some(reason) = self.shrink_summary(rotation, &of) {
-                alerts.insert((AlertKind::Shrink, rotation.name.clone()), reason);
+                alerts.insert((AlertKind::Shrink, rotation.name.clone().into()), reason);
             }
         }
     }
@@ -266,7 +272,10 @@ impl DecisionContext<'_> {
             utc(since),
             why.unwrap_or("its create request is temporarily refused")
         );
-        alerts.insert((AlertKind::SlotWaiting, rotation.name.clone()), reason);
+        alerts.insert(
+            (AlertKind::SlotWaiting, rotation.name.clone().into()),
+            reason,
+        );
     }
 
     /// I15: adds the alert for a due slot that a clock that was ahead ended early. The trail has
@@ -286,7 +295,7 @@ impl DecisionContext<'_> {
         let name = rotation.pattern.format(slot.local);
         let why = "it ended early because the clock was ahead";
         alerts.insert(
-            (AlertKind::SlotFailed, rotation.name.clone()),
+            (AlertKind::SlotFailed, rotation.name.clone().into()),
             self.no_snapshot(&name, why),
         );
     }

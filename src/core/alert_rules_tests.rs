@@ -81,7 +81,7 @@ fn a_server_that_is_unknown_to_the_provider_is_blocked_until_a_create_succeeds()
     world.recorded();
     world.intend_create("weekly-2026-11-22");
     world.record(&ServerEvent::CreateResult {
-        snapshot: "weekly-2026-11-22".to_owned(),
+        snapshot: "weekly-2026-11-22".into(),
         outcome: Outcome::NoServer,
         id: None,
         server_name: None,

@@ -135,7 +135,7 @@ mod tests {
         world.recorded();
         world.intend_create(NAME);
         let answer = |outcome, said: Option<&str>| ServerEvent::CreateResult {
-            snapshot: NAME.to_owned(),
+            snapshot: NAME.into(),
             outcome,
             id: None,
             server_name: None,

@@ -234,7 +234,7 @@ impl ServerHistory {
             "the service is stopping, and {what} {} {then}: if the server is down, start it at the provider, or start the service again, which then starts the server",
             downtime.snapshot
         );
-        Some((downtime.rotation.clone(), reason))
+        Some((downtime.rotation.clone().into(), reason))
     }
 
     /// Stores the server's state as requested at `now`, in memory only.

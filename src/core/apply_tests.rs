@@ -34,8 +34,8 @@ fn before(minutes: i64) -> RecordedAt {
 
 fn create() -> ServerEvent {
     ServerEvent::CreateIntent {
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         known: BTreeSet::new(),
         reason: String::new(),
         by: None,
@@ -45,7 +45,7 @@ fn create() -> ServerEvent {
 
 fn created(outcome: Outcome, id: Option<u64>) -> ServerEvent {
     ServerEvent::CreateResult {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         outcome,
         id: id.map(SnapshotId::from),
         server_name: None,
@@ -57,8 +57,8 @@ fn created(outcome: Outcome, id: Option<u64>) -> ServerEvent {
 
 fn delete(id: u64, prune_first: Option<&[u64]>) -> ServerEvent {
     ServerEvent::DeleteIntent {
-        rotation: "weekly".to_owned(),
-        snapshot: "weekly-2026-11-01".to_owned(),
+        rotation: "weekly".into(),
+        snapshot: "weekly-2026-11-01".into(),
         id: SnapshotId::from(id),
         prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId::from).collect()),
         paid_by: None,
@@ -137,7 +137,7 @@ fn i7_and_i19_only_a_snapshot_that_the_rotation_made_as_requested_fulfils_a_prun
         (created(Outcome::Done, Some(9)), at(1)),
     ];
     let completed = |id, pays| ServerEvent::SnapshotCompleted {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         id: SnapshotId::from(id),
         pays,
     };
@@ -161,13 +161,13 @@ fn i7_and_i19_only_a_snapshot_that_the_rotation_made_as_requested_fulfils_a_prun
 #[test]
 fn i19_a_payment_stays_bound_to_the_snapshot_that_it_paid_for_whatever_the_outcome_of_the_delete() {
     let due = ServerEvent::SlotDue {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
         slot: time("2026-11-22T03:00:00Z"),
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
     };
     let paid = ServerEvent::DeleteIntent {
-        rotation: "weekly".to_owned(),
-        snapshot: "weekly-2026-11-01".to_owned(),
+        rotation: "weekly".into(),
+        snapshot: "weekly-2026-11-01".into(),
         id: SnapshotId::from(1),
         prune_first: None,
         paid_by: Some(SnapshotId::from(9)),
@@ -175,7 +175,7 @@ fn i19_a_payment_stays_bound_to_the_snapshot_that_it_paid_for_whatever_the_outco
         by: None,
     };
     let completed = ServerEvent::SnapshotCompleted {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         id: SnapshotId::from(9),
         pays: Some(true),
     };
@@ -208,14 +208,14 @@ fn i19_a_payment_stays_bound_to_the_snapshot_that_it_paid_for_whatever_the_outco
 fn a_failed_create_counts_only_for_its_own_slot_and_not_for_a_slot_that_has_ended() {
     let slot = time("2026-11-22T03:00:00Z");
     let due = |rotation: &str, snapshot: &str| ServerEvent::SlotDue {
-        rotation: rotation.to_owned(),
+        rotation: rotation.into(),
         slot,
-        snapshot: snapshot.to_owned(),
+        snapshot: snapshot.into(),
     };
     let given_up = ServerEvent::SlotGivenUp {
-        rotation: "ended".to_owned(),
+        rotation: "ended".into(),
         slot,
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         reason: String::new(),
     };
     let history = folded(&[
@@ -237,9 +237,9 @@ fn a_failed_create_counts_only_for_its_own_slot_and_not_for_a_slot_that_has_ende
 #[test]
 fn a_temporary_refusal_counts_as_a_try_but_not_as_an_attempt() {
     let due = ServerEvent::SlotDue {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
         slot: time("2026-11-22T03:00:00Z"),
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
     };
     for (outcome, attempts, why) in [
         (Outcome::Later, 0, "temporarily refused, or not delivered"),
@@ -367,7 +367,7 @@ fn a_server_is_forgettable_only_if_its_policy_was_removed_and_no_alert_or_block_
     };
     let went = ServerEvent::ServerRemoved;
     let added = ServerEvent::RotationAdded {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
         terms: None,
         shrinks: BTreeSet::new(),
     };

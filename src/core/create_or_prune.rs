@@ -48,7 +48,7 @@ impl DecisionContext<'_> {
             let reason = format!("a slot of {} is due, and there is room", rotation.name);
             return RotationDemand::Step(Step::Create {
                 rotation: rotation.name.clone(),
-                name,
+                name: name.into(),
                 reason,
             });
         }
@@ -258,7 +258,7 @@ impl DecisionContext<'_> {
         let (id, name) = (own.snapshot.id.clone(), own.snapshot.name.clone());
         Step::Delete {
             id,
-            name,
+            name: name.into(),
             rotation: rotation.name.clone(),
             prune_first,
             paid_by,

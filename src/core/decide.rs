@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 #[cfg(feature = "proof")]
 use super::deliberate_break_input::{broken_history, broken_input};
 use super::event::{ClockReading, ServerEvent, SlotOutcome};
+use super::names::{RotationName, SnapshotName};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
 use super::recorded_settings::{RotationTerms, TermsHash};
 use super::server_history::ServerHistory;
@@ -38,15 +39,15 @@ pub enum Step {
     Record(ServerEvent),
     /// Create the slot's snapshot.
     Create {
-        rotation: String,
-        name: String,
+        rotation: RotationName,
+        name: SnapshotName,
         reason: String,
     },
     /// Delete this snapshot. `prune_first` if it makes room for a create (I7).
     Delete {
         id: SnapshotId,
-        name: String,
-        rotation: String,
+        name: SnapshotName,
+        rotation: RotationName,
         prune_first: bool,
         /// The newer snapshot that pays for it (I19).
         paid_by: Option<SnapshotId>,
@@ -55,8 +56,8 @@ pub enum Step {
     /// Run the rotation's `after`, which releases the server that was held for this snapshot.
     /// `early` if the snapshot has not ended yet.
     After {
-        rotation: String,
-        name: String,
+        rotation: RotationName,
+        name: SnapshotName,
         early: bool,
         reason: String,
     },
@@ -64,15 +65,15 @@ pub enum Step {
     AskState,
     /// Stop the server for this snapshot.
     Stop {
-        rotation: String,
-        name: String,
+        rotation: RotationName,
+        name: SnapshotName,
         reason: String,
     },
     /// Start the server that was stopped for this snapshot. `early` if the snapshot has not ended
     /// yet.
     Start {
-        rotation: String,
-        name: String,
+        rotation: RotationName,
+        name: SnapshotName,
         early: bool,
         reason: String,
     },
@@ -284,7 +285,9 @@ impl DecisionContext<'_> {
         let wanted = |name: &str| self.policy.rotations.iter().any(|r| r.name == name);
         if let Some(gone) = self.history.rotations().find(|name| !wanted(name)) {
             let rotation = gone.to_owned();
-            return Some(Step::Record(ServerEvent::RotationRemoved { rotation }));
+            return Some(Step::Record(ServerEvent::RotationRemoved {
+                rotation: rotation.into(),
+            }));
         }
         let recorded = |r: &Rotation| {
             let notes = self.history.rotation(&r.name);

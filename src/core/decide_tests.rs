@@ -41,7 +41,7 @@ fn i11_an_empty_listing_is_checked_by_the_answers_server_name_until_the_snapshot
     world.intend_create("weekly-2026-11-22");
     let id = SnapshotId::from(901);
     world.record(&ServerEvent::CreateResult {
-        snapshot: "weekly-2026-11-22".to_owned(),
+        snapshot: "weekly-2026-11-22".into(),
         outcome: Outcome::Done,
         id: Some(id.clone()),
         server_name: Some("mail".to_owned()),
@@ -52,7 +52,7 @@ fn i11_an_empty_listing_is_checked_by_the_answers_server_name_until_the_snapshot
     let blocked = |world: &mut TestProvider| matches!(world.recorded(), Step::Blocked { .. });
     assert!(blocked(&mut world));
     world.record(&ServerEvent::SnapshotCompleted {
-        snapshot: "weekly-2026-11-22".to_owned(),
+        snapshot: "weekly-2026-11-22".into(),
         id,
         pays: Some(false),
     });
@@ -65,7 +65,7 @@ fn i11_a_server_name_that_a_later_listing_corrected_does_not_block_an_emptied_se
     world.recorded();
     world.intend_create("weekly-2026-11-22");
     world.record(&ServerEvent::CreateResult {
-        snapshot: "weekly-2026-11-22".to_owned(),
+        snapshot: "weekly-2026-11-22".into(),
         outcome: Outcome::Done,
         id: Some(SnapshotId::from(899)),
         server_name: Some("mail".to_owned()),
@@ -101,7 +101,7 @@ fn a_rotation_added_in_the_future_is_recorded_again_only_beyond_the_clock_tolera
 fn i4_a_listing_older_than_the_last_answer_justifies_nothing() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.record(&ServerEvent::RotationAdded {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
         terms: None,
         shrinks: BTreeSet::new(),
     });
@@ -209,7 +209,7 @@ fn an_operators_snapshot_is_watched_by_its_id_until_it_completes_fails_or_is_stu
         world.intend_create("by-hand");
         let id = Some(world.make("by-hand", status.clone()));
         world.record(&ServerEvent::CreateResult {
-            snapshot: "by-hand".to_owned(),
+            snapshot: "by-hand".into(),
             outcome: Outcome::Done,
             id,
             server_name: None,

@@ -51,8 +51,8 @@ fn i19_a_deleted_snapshot_that_is_listed_again_is_not_adopted_by_a_later_create(
     let name = "weekly-2026-11-22";
     let there = world.make(name, Status::Failed);
     world.record(&ServerEvent::DeleteIntent {
-        rotation: "weekly".to_owned(),
-        snapshot: name.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: name.into(),
         id: there.clone(),
         prune_first: None,
         paid_by: None,
@@ -77,7 +77,7 @@ fn i9_a_late_snapshot_of_an_unanswered_create_counts_as_made_by_the_rotation() {
     world.recorded();
     world.intend_create(name);
     world.record(&ServerEvent::CreateResult {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         outcome: Outcome::Unknown,
         id: None,
         server_name: None,
@@ -166,7 +166,7 @@ fn i9_creates_of_one_name_are_counted_whichever_rotation_they_were_for() {
         world.intend_create("web-2026-11-22");
         world.history.open = None;
     }
-    world.policy.rotations[0].name = "renamed".to_owned();
+    world.policy.rotations[0].name = "renamed".into();
     assert!(matches!(world.recorded(), Step::Create { .. }));
     world.intend_create("web-2026-11-22");
     world.history.open = None;
@@ -181,7 +181,7 @@ fn i19_a_snapshot_that_a_refused_create_made_anyway_counts_as_made_by_the_rotati
     let name = "weekly-2026-11-22";
     world.intend_create(name);
     world.record(&ServerEvent::CreateResult {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         outcome: Outcome::Failed,
         id: None,
         server_name: None,

@@ -97,6 +97,6 @@ impl OwedStart<'_> {
         let reason = format!(
             "{what}, and has not been seen active since: {tried}; start it at the provider{gone}{resume}"
         );
-        Some(((AlertKind::ServerStopped, rotation.clone()), reason))
+        Some(((AlertKind::ServerStopped, rotation.clone().into()), reason))
     }
 }

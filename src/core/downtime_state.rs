@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Outcome, RecordedAt, ServerEvent};
+use super::names::{RotationName, SnapshotName};
 
 /// Number of failed starts after which `once` leaves the server to the next process.
 const HOPELESS: u32 = 5;
@@ -16,9 +17,9 @@ const HOPELESS: u32 = 5;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Downtime {
     /// The rotation that stops it.
-    pub rotation: String,
+    pub rotation: RotationName,
     /// The snapshot that it is stopped for.
-    pub snapshot: String,
+    pub snapshot: SnapshotName,
     /// Time of the stop's intent.
     pub since: RecordedAt,
     /// The longest downtime by the policy that the stop was sent by.

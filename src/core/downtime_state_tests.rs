@@ -45,8 +45,8 @@ pub(super) fn starts(step: &Step) -> Option<bool> {
 
 pub(super) fn intend_stop(world: &mut TestProvider) {
     world.record(&ServerEvent::StopIntent {
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         reason: String::new(),
         max_stopped: Some(15 * MINUTE),
     });
@@ -54,7 +54,7 @@ pub(super) fn intend_stop(world: &mut TestProvider) {
 
 pub(super) fn stop_answered(world: &mut TestProvider, outcome: Outcome) {
     world.record(&ServerEvent::StopResult {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         outcome,
         said: None,
     });
@@ -74,13 +74,13 @@ pub(super) fn start(world: &mut TestProvider, outcome: Outcome) {
         panic!("a start is due: {:?}", world.recorded());
     };
     world.record(&ServerEvent::StartIntent {
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         early,
         reason,
     });
     world.record(&ServerEvent::StartResult {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         outcome,
         said: Some("busy".to_owned()),
     });
@@ -284,7 +284,10 @@ fn a_server_that_runs_during_its_snapshot_raises_an_alert_until_the_next_snapsho
     assert_eq!(world.history.ran_during_snapshot("weekly"), None);
     world.intend_create(NAME);
     world.history.open = None;
-    world.record(&ServerEvent::StartConfirmed { rotation, snapshot });
+    world.record(&ServerEvent::StartConfirmed {
+        rotation: rotation.into(),
+        snapshot,
+    });
     world.recorded();
     assert_eq!(alert(&world, AlertKind::ServerRan), None);
 }
@@ -297,15 +300,15 @@ fn the_next_snapshot_of_a_server_that_a_person_stopped_also_clears_the_server_ra
         .ran_meanwhile("weekly", "weekly-2026-11-15", "");
     assert!(world.history.ran_during_snapshot("weekly").is_some());
     world.record(&ServerEvent::SlotDue {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
         slot: world.now.wall,
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
     });
     world.intend_create(NAME);
     world.record(&ServerEvent::SlotSettled {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
         slot: world.now.wall,
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         reason: String::new(),
     });
     assert!(world.history.ran_during_snapshot("weekly").is_none());
@@ -359,7 +362,7 @@ fn i20_an_early_start_and_a_late_create_each_raise_an_alert() {
     stop(&mut late);
     late.intend_create(NAME);
     late.record(&ServerEvent::CreateResult {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         outcome: Outcome::Failed,
         id: None,
         server_name: None,

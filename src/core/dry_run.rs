@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{DecisionContext, Inventory, Step, decide};
 use super::event::{ClockReading, ServerEvent};
+use super::names::SnapshotName;
 use super::plan::{Plan, PlannedAction, PlannedStep};
 use super::policy::{Policy, Rules};
 use super::retention_verdict::{SnapshotVerdict, verdicts, whole_seconds};
@@ -259,11 +260,11 @@ impl DryRun<'_> {
     }
 
     /// Adds the row of a snapshot in progress.
-    pub(super) fn show(&mut self, id: SnapshotId, name: String) {
+    pub(super) fn show(&mut self, id: SnapshotId, name: SnapshotName) {
         self.inventory.snapshots.push(Snapshot {
             uuid: None,
             id,
-            name,
+            name: name.into(),
             status: Status::InProgress,
             created_at: Some(self.now.wall),
         });
@@ -303,7 +304,7 @@ impl DryRun<'_> {
     pub(super) fn push(
         &mut self,
         do_: PlannedAction,
-        name: Option<String>,
+        name: Option<SnapshotName>,
         id: Option<SnapshotId>,
         reason: String,
     ) {

@@ -6,13 +6,14 @@ use jiff::SignedDuration;
 
 use super::dry_run::DryRun;
 use super::event::{HookKind, HookOutcome, Outcome, ServerEvent};
+use super::names::{RotationName, SnapshotName};
 use super::plan::PlannedAction;
 use super::retention_verdict::{RetentionVerdict, whole_seconds};
 use super::server_info::PowerState;
 use super::snapshot::SnapshotId;
 
 impl DryRun<'_> {
-    pub(super) fn create(&mut self, rotation: String, name: String, reason: String) {
+    pub(super) fn create(&mut self, rotation: RotationName, name: SnapshotName, reason: String) {
         self.record(&ServerEvent::CreateIntent {
             rotation,
             snapshot: name.clone(),
@@ -39,7 +40,7 @@ impl DryRun<'_> {
 
     pub(super) fn delete(
         &mut self,
-        (id, name): (SnapshotId, String),
+        (id, name): (SnapshotId, SnapshotName),
         prune_first: bool,
         paid_by: Option<SnapshotId>,
         reason: String,
@@ -56,7 +57,7 @@ impl DryRun<'_> {
                 .collect()
         };
         self.record(&ServerEvent::DeleteIntent {
-            rotation: String::new(),
+            rotation: "".into(),
             snapshot: name.clone(),
             id: id.clone(),
             prune_first: prune_first.then(ids),
@@ -86,14 +87,14 @@ impl DryRun<'_> {
             (HookKind::Before, rotation.to_owned(), snapshot.to_owned());
         self.record(&ServerEvent::HookStarted {
             hook,
-            rotation: rotation.clone(),
-            snapshot: snapshot.clone(),
+            rotation: rotation.clone().into(),
+            snapshot: snapshot.clone().into(),
             command: Vec::new(),
         });
         self.record(&ServerEvent::HookFinished {
             hook,
-            rotation,
-            snapshot,
+            rotation: rotation.into(),
+            snapshot: snapshot.into(),
             outcome: HookOutcome::Done,
             go_on: false,
             early: false,
@@ -103,7 +104,7 @@ impl DryRun<'_> {
     }
 
     /// Stops the server at once.
-    pub(super) fn stop(&mut self, rotation: String, snapshot: String, reason: String) {
+    pub(super) fn stop(&mut self, rotation: RotationName, snapshot: SnapshotName, reason: String) {
         let stop = self.policy.rotation(&rotation);
         let longest = stop.and_then(|rotation| rotation.stop.as_deref());
         let longest = longest.map_or(SignedDuration::ZERO, |stop| stop.longest);
@@ -123,7 +124,10 @@ impl DryRun<'_> {
             outcome: Outcome::Done,
             said: None,
         });
-        self.record(&ServerEvent::StopConfirmed { rotation, snapshot });
+        self.record(&ServerEvent::StopConfirmed {
+            rotation,
+            snapshot: snapshot.into(),
+        });
         self.inventory.state = Some(PowerState::Stopped);
         self.push(PlannedAction::Stop, None, None, told);
     }
@@ -131,8 +135,8 @@ impl DryRun<'_> {
     /// Starts the server at once.
     pub(super) fn start(
         &mut self,
-        rotation: String,
-        snapshot: String,
+        rotation: RotationName,
+        snapshot: SnapshotName,
         early: bool,
         reason: String,
     ) {
@@ -147,13 +151,16 @@ impl DryRun<'_> {
             outcome: Outcome::Done,
             said: None,
         });
-        self.record(&ServerEvent::StartConfirmed { rotation, snapshot });
+        self.record(&ServerEvent::StartConfirmed {
+            rotation,
+            snapshot: snapshot.into(),
+        });
         self.inventory.state = Some(PowerState::Active);
         self.push(PlannedAction::Start, None, None, reason);
     }
 
     /// Releases a held server. The dry run itself holds a server only to stop it.
-    pub(super) fn after(&mut self, rotation: String, snapshot: String) {
+    pub(super) fn after(&mut self, rotation: RotationName, snapshot: SnapshotName) {
         let reason = format!("the after hook of {rotation} runs and releases the server");
         self.record(&ServerEvent::HookFinished {
             hook: HookKind::After,

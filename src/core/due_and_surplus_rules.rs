@@ -171,7 +171,7 @@ impl DecisionContext<'_> {
             return RotationDemand::Step(Step::Record(ServerEvent::SlotSettled {
                 rotation: rotation.name.clone(),
                 slot: slot.at,
-                snapshot: name,
+                snapshot: name.into(),
                 reason,
             }));
         }
@@ -317,7 +317,7 @@ impl DecisionContext<'_> {
         Some(ServerEvent::SlotSkipped {
             rotation: rotation.name.clone(),
             slot: newest.at,
-            snapshot: rotation.pattern.format(newest.local),
+            snapshot: rotation.pattern.format(newest.local).into(),
             missed: u32::try_from(others).unwrap_or(u32::MAX),
             paused,
             reason: if paused {
@@ -348,7 +348,7 @@ impl DecisionContext<'_> {
             return RotationDemand::Step(Step::Record(ServerEvent::SlotDue {
                 rotation: name,
                 slot: slot_at,
-                snapshot,
+                snapshot: snapshot.into(),
             }));
         }
         // A slot from before the rotation came under care never belonged to it.
@@ -360,7 +360,7 @@ impl DecisionContext<'_> {
         RotationDemand::Step(Step::Record(ServerEvent::SlotSkipped {
             rotation: name,
             slot: slot_at,
-            snapshot,
+            snapshot: snapshot.into(),
             missed: 0,
             paused,
             reason: if paused { IN_PAUSE } else { CATCH_UP_PASSED }.to_owned(),

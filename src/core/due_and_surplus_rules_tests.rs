@@ -159,7 +159,7 @@ fn slots_missed_while_the_host_was_down_are_recorded_once_and_never_run() {
         }
         world.record(&event);
     }
-    assert_eq!(skipped, [("daily-2026-11-30".to_owned(), 7)]);
+    assert_eq!(skipped, [("daily-2026-11-30".into(), 7)]);
     assert!(matches!(world.step(), Step::Create { name, .. } if name == "daily-2026-12-01"));
 }
 
@@ -294,7 +294,7 @@ fn a_slot_that_was_tried_ends_as_given_up_and_an_untried_slot_ends_as_skipped() 
         if tried {
             world.intend_create("weekly-2026-11-22");
             world.record(&ServerEvent::CreateResult {
-                snapshot: "weekly-2026-11-22".to_owned(),
+                snapshot: "weekly-2026-11-22".into(),
                 outcome: Outcome::Failed,
                 id: None,
                 server_name: None,

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::names::{RotationName, SnapshotName};
 use super::recorded_settings::RotationTerms;
 use super::server_other_id::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
@@ -28,7 +29,7 @@ pub enum ServerEvent {
     /// A rotation of the server comes under care; slots from before are not judged. Without `terms`
     /// it was under care already, recorded by a clock that was ahead.
     RotationAdded {
-        rotation: String,
+        rotation: RotationName,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         terms: Option<RotationTerms>,
         /// Ids that its first look finds beyond `keep`; they are deleted after a grace (I19).
@@ -38,7 +39,7 @@ pub enum ServerEvent {
     /// A rotation's terms changed. After a change of schedule, zone or pattern its slots count from
     /// here on.
     RotationChanged {
-        rotation: String,
+        rotation: RotationName,
         terms: RotationTerms,
         /// The slot from which on slots count, if it became due before the change was noticed and
         /// nothing has judged it yet. Without it they count from the record's time on.
@@ -50,7 +51,7 @@ pub enum ServerEvent {
         shrinks: BTreeSet<SnapshotId>,
     },
     /// A rotation left the policy; its snapshots are foreign from now on.
-    RotationRemoved { rotation: String },
+    RotationRemoved { rotation: RotationName },
     /// The policy's file has another name. The name identifies the server if its id changes.
     PolicyRenamed { former: String },
     /// The policy was removed; open calls on the server stay unknown.
@@ -66,39 +67,39 @@ pub enum ServerEvent {
     },
     /// A slot became due and is worked on.
     SlotDue {
-        rotation: String,
+        rotation: RotationName,
         slot: Timestamp,
-        snapshot: String,
+        snapshot: SnapshotName,
     },
     /// A slot's snapshot is completed.
     SlotSettled {
-        rotation: String,
+        rotation: RotationName,
         slot: Timestamp,
-        snapshot: String,
+        snapshot: SnapshotName,
         reason: String,
     },
     /// A slot passed unrun, and `missed` others before it. `paused` if it raises no alert.
     SlotSkipped {
-        rotation: String,
+        rotation: RotationName,
         slot: Timestamp,
-        snapshot: String,
+        snapshot: SnapshotName,
         missed: u32,
         paused: bool,
         reason: String,
     },
     /// A slot is given up.
     SlotGivenUp {
-        rotation: String,
+        rotation: RotationName,
         slot: Timestamp,
-        snapshot: String,
+        snapshot: SnapshotName,
         reason: String,
     },
     /// A create is about to be sent. `known` has every listed id, so the new snapshot has another.
     /// An operator's create has no rotation, and `by` names the operator.
     CreateIntent {
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        rotation: String,
-        snapshot: String,
+        #[serde(default, skip_serializing_if = "RotationName::is_empty")]
+        rotation: RotationName,
+        snapshot: SnapshotName,
         known: BTreeSet<SnapshotId>,
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +111,7 @@ pub enum ServerEvent {
     /// The outcome of a create. After `Unknown` a later result may follow; `id` is then an answered
     /// id that can't be relied on.
     CreateResult {
-        snapshot: String,
+        snapshot: SnapshotName,
         outcome: Outcome,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<SnapshotId>,
@@ -132,9 +133,9 @@ pub enum ServerEvent {
     /// operator who ordered it; `None` if the rotation decided it. A foreign snapshot, which only
     /// an order deletes, has no rotation.
     DeleteIntent {
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        rotation: String,
-        snapshot: String,
+        #[serde(default, skip_serializing_if = "RotationName::is_empty")]
+        rotation: RotationName,
+        snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         prune_first: Option<BTreeSet<SnapshotId>>,
@@ -152,7 +153,7 @@ pub enum ServerEvent {
     /// An own snapshot was seen completed. `pays` is true if the rotation made it and one beyond
     /// `keep` may be deleted for it (I19). Records of earlier versions lack it.
     SnapshotCompleted {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pays: Option<bool>,
@@ -161,7 +162,7 @@ pub enum ServerEvent {
     /// `foreign`: a snapshot is listed that is not own, and it stays foreign whatever its name is
     /// later (I19).
     SnapshotFound {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         foreign: bool,
@@ -172,16 +173,19 @@ pub enum ServerEvent {
     /// A snapshot that the policy protects by the other of its two ids. It stays protected if a
     /// listing shows one id alone.
     SnapshotIdentified {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         other_id: SnapshotId,
     },
     /// An own snapshot that was completed is listed as failed (I19).
-    SnapshotRegressed { snapshot: String, id: SnapshotId },
+    SnapshotRegressed {
+        snapshot: SnapshotName,
+        id: SnapshotId,
+    },
     /// A known snapshot is listed under a rotation's name. Nothing is changed until `resume` (I19).
     /// `foreign` if it had a foreign name before: it stays foreign under any later name.
     SnapshotRenamed {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         foreign: bool,
@@ -190,7 +194,7 @@ pub enum ServerEvent {
     /// The provider stores something other than what a create asked for. Nothing is changed on the
     /// server until `resume` (I19).
     CreateMismatch {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         reason: String,
     },
@@ -198,7 +202,7 @@ pub enum ServerEvent {
     /// operator agrees by `resume` (I19). `shrinks` has those that inherit the announcement of
     /// others that went for a due slot.
     SurplusFound {
-        rotation: String,
+        rotation: RotationName,
         snapshots: Vec<String>,
         ids: BTreeSet<SnapshotId>,
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -206,15 +210,18 @@ pub enum ServerEvent {
     },
     /// An own snapshot was seen failed, or is missing from the listings.
     SnapshotFailed {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         reason: String,
     },
     /// An own snapshot has been in progress for too long.
-    SnapshotStuck { snapshot: String, id: SnapshotId },
+    SnapshotStuck {
+        snapshot: SnapshotName,
+        id: SnapshotId,
+    },
     /// An own completed snapshot is no longer listed, and the program did not delete it.
     SnapshotGone {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         reason: String,
     },
@@ -234,8 +241,8 @@ pub enum ServerEvent {
     /// `command` is empty if the rotation has no `before`.
     HookStarted {
         hook: HookKind,
-        rotation: String,
-        snapshot: String,
+        rotation: RotationName,
+        snapshot: SnapshotName,
         command: Vec<String>,
     },
     /// A hook ended. `go_on`: the snapshot is made although the hook failed. `early`: the server
@@ -243,8 +250,8 @@ pub enum ServerEvent {
     /// slot is tried again after a pause.
     HookFinished {
         hook: HookKind,
-        rotation: String,
-        snapshot: String,
+        rotation: RotationName,
+        snapshot: SnapshotName,
         outcome: HookOutcome,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         go_on: bool,
@@ -256,8 +263,8 @@ pub enum ServerEvent {
     },
     /// A server is about to be stopped for a snapshot. Its start is owed from here on (I20).
     StopIntent {
-        rotation: String,
-        snapshot: String,
+        rotation: RotationName,
+        snapshot: SnapshotName,
         reason: String,
         /// The longest downtime by the policy then. A later edit doesn't shorten the watch for the
         /// stop's effect. Trails of earlier versions lack it.
@@ -270,34 +277,37 @@ pub enum ServerEvent {
     },
     /// The outcome of a stop.
     StopResult {
-        snapshot: String,
+        snapshot: SnapshotName,
         outcome: Outcome,
         /// The provider's own words of a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
     /// The server was seen stopped.
-    StopConfirmed { rotation: String, snapshot: String },
+    StopConfirmed {
+        rotation: RotationName,
+        snapshot: String,
+    },
     /// A server is not stopped for its snapshot, so none is made. `for_good` if no later try could
     /// end differently.
     StopWithheld {
-        rotation: String,
-        snapshot: String,
+        rotation: RotationName,
+        snapshot: SnapshotName,
         reason: String,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         for_good: bool,
     },
     /// The owed start is about to be sent. `early` if its snapshot has not ended yet.
     StartIntent {
-        rotation: String,
-        snapshot: String,
+        rotation: RotationName,
+        snapshot: SnapshotName,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         early: bool,
         reason: String,
     },
     /// The outcome of a start.
     StartResult {
-        snapshot: String,
+        snapshot: SnapshotName,
         outcome: Outcome,
         /// The provider's own words of a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -305,12 +315,15 @@ pub enum ServerEvent {
     },
     /// The server was seen active while its snapshot was made, although it was stopped for it.
     ServerRan {
-        rotation: String,
-        snapshot: String,
+        rotation: RotationName,
+        snapshot: SnapshotName,
         reason: String,
     },
     /// The server was seen active, and no start is owed any more.
-    StartConfirmed { rotation: String, snapshot: String },
+    StartConfirmed {
+        rotation: RotationName,
+        snapshot: String,
+    },
     /// The server was paused. `by` names the operator.
     Paused {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -323,7 +336,7 @@ pub enum ServerEvent {
     },
     /// A restore is about to be sent; an operator always ordered it.
     RestoreIntent {
-        snapshot: String,
+        snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::Inventory;
 use super::dry_run::DryRun;
 use super::event::ClockReading;
+use super::names::{RotationName, SnapshotName};
 use super::plan::{Plan, PlannedAction};
 use super::policy::{Policy, Rotation, Rules};
 use super::recovery_ages::UsableSpan;
@@ -25,9 +26,9 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SnapshotLifetime {
     /// Its name.
-    pub name: String,
+    pub name: SnapshotName,
     /// The rotation that creates it.
-    pub rotation: String,
+    pub rotation: RotationName,
     /// Its slot's local time according to its name; midnight if the name has a date only.
     #[serde(skip)]
     pub slot: DateTime,
@@ -49,9 +50,9 @@ pub struct ForecastEvent {
     #[serde(rename = "do")]
     pub do_: PlannedAction,
     /// The snapshot's name.
-    pub name: Option<String>,
+    pub name: Option<SnapshotName>,
     /// Its rotation.
-    pub rotation: Option<String>,
+    pub rotation: Option<RotationName>,
     /// The reason, in one line.
     pub reason: String,
 }
@@ -188,7 +189,7 @@ impl SimulationResult {
                 && let Some((rotation, place)) = rotation(&row.name)
             {
                 let life = SnapshotLifetime {
-                    name: row.name.clone(),
+                    name: row.name.clone().into(),
                     rotation,
                     slot: place.local,
                     created_at: row.created_at.unwrap_or(now),

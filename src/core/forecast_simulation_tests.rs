@@ -10,8 +10,8 @@ fn at(hour: i8) -> Timestamp {
 
 fn life(created: i8, completed: i8, deleted: Option<i8>) -> SnapshotLifetime {
     SnapshotLifetime {
-        name: format!("daily-{created:02}"),
-        rotation: "daily".to_owned(),
+        name: format!("daily-{created:02}").into(),
+        rotation: "daily".into(),
         slot: jiff::civil::DateTime::default(),
         created_at: at(created),
         completed_at: Some(at(completed)),

@@ -119,16 +119,16 @@ pub(super) fn ends(world: &mut TestProvider, name: &str, slot: &str, completed: 
     let (slot, reason) = (time(slot), String::new());
     world.record(&if completed {
         ServerEvent::SlotSettled {
-            rotation,
+            rotation: rotation.into(),
             slot,
-            snapshot,
+            snapshot: snapshot.into(),
             reason,
         }
     } else {
         ServerEvent::SlotGivenUp {
-            rotation,
+            rotation: rotation.into(),
             slot,
-            snapshot,
+            snapshot: snapshot.into(),
             reason,
         }
     });
@@ -179,7 +179,7 @@ fn i15_the_alert_for_a_missing_snapshot_says_how_its_slot_ended_and_what_last_fa
     }
     world.intend_create("weekly-2026-11-29");
     world.record(&ServerEvent::CreateResult {
-        snapshot: "weekly-2026-11-29".to_owned(),
+        snapshot: "weekly-2026-11-29".into(),
         outcome: Outcome::Later,
         id: None,
         server_name: None,

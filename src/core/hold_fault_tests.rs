@@ -54,8 +54,8 @@ fn with_on_failure_continue_a_failed_before_hook_costs_no_attempt_but_raises_an_
     world.record(&started(HookKind::Before));
     world.record(&ServerEvent::HookFinished {
         hook: HookKind::Before,
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         outcome: HookOutcome::Failed,
         go_on: true,
         early: false,
@@ -79,8 +79,8 @@ fn a_create_that_could_not_be_sent_is_retried_after_a_pause_without_costing_an_a
     hold(&mut world);
     world.record(&ServerEvent::HookFinished {
         hook: HookKind::After,
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         outcome: HookOutcome::Done,
         go_on: false,
         early: false,

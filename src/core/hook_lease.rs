@@ -150,7 +150,10 @@ impl ServerHistory {
             "the policy was removed while its hooks held the server for {}, and after could not release it: {fault}; release the server by hand, then run snaprotate resume --server {server}; or restore the policy: then after is run again",
             hold.snapshot
         );
-        Some(((AlertKind::HookFailed, hold.rotation.clone()), reason))
+        Some((
+            (AlertKind::HookFailed, hold.rotation.clone().into()),
+            reason,
+        ))
     }
 }
 

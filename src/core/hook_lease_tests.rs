@@ -40,8 +40,8 @@ pub(in crate::core) fn with(hooks: Hooks) -> TestProvider {
 pub(in crate::core) fn started(hook: HookKind) -> ServerEvent {
     ServerEvent::HookStarted {
         hook,
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         command: Vec::new(),
     }
 }
@@ -49,8 +49,8 @@ pub(in crate::core) fn started(hook: HookKind) -> ServerEvent {
 pub(in crate::core) fn finished(hook: HookKind, ran: HookOutcome) -> ServerEvent {
     ServerEvent::HookFinished {
         hook,
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         outcome: ran,
         go_on: false,
         early: false,
@@ -128,7 +128,7 @@ fn with_release_accepted_the_after_hook_runs_when_the_create_is_answered() {
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     let id = world.make(NAME, Status::InProgress);
     world.record(&ServerEvent::CreateResult {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         outcome: Outcome::Done,
         id: Some(id),
         server_name: None,
@@ -145,7 +145,7 @@ fn a_create_that_fails_releases_the_server() {
     hold(&mut world);
     world.intend_create(NAME);
     world.record(&ServerEvent::CreateResult {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         outcome: Outcome::Failed,
         id: None,
         server_name: None,
@@ -195,8 +195,8 @@ fn at_max_hold_the_server_is_released_early_and_an_alert_says_why() {
     assert_eq!(released(&world.step()), Some(true));
     world.record(&ServerEvent::HookFinished {
         hook: HookKind::After,
-        rotation: "weekly".to_owned(),
-        snapshot: NAME.to_owned(),
+        rotation: "weekly".into(),
+        snapshot: NAME.into(),
         outcome: HookOutcome::Done,
         go_on: false,
         early: true,
@@ -285,8 +285,8 @@ fn an_operator_s_create_does_not_count_as_the_create_of_a_hold_and_must_wait() {
     let mut world = world();
     hold(&mut world);
     world.record(&ServerEvent::CreateIntent {
-        rotation: String::new(),
-        snapshot: NAME.to_owned(),
+        rotation: "".into(),
+        snapshot: NAME.into(),
         known: BTreeSet::new(),
         reason: String::new(),
         by: Some("root".to_owned()),
@@ -297,7 +297,7 @@ fn an_operator_s_create_does_not_count_as_the_create_of_a_hold_and_must_wait() {
     world.history.open = None;
     let inventory = nothing(&world);
     let order = Order::Create {
-        snapshot: "by-hand".to_owned(),
+        snapshot: "by-hand".into(),
         spare: None,
         description: None,
     };

@@ -30,6 +30,7 @@ mod inventory;
 pub mod name_pattern;
 mod name_pattern_candidate;
 pub mod name_pattern_detection;
+pub mod names;
 pub mod newest_due_slot;
 pub mod operator_order;
 mod operator_resume;

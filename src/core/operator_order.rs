@@ -11,6 +11,7 @@ use super::decide::{DecisionContext, Inventory, put_right};
 use super::downtime_state::Downtime;
 use super::event::ClockReading;
 use super::name_pattern;
+use super::names::SnapshotName;
 use super::policy::{Policy, Rules};
 use super::sanitize::{NAME_SHOWN, printable, utc};
 use super::server_history::{HookLease, PendingOp, ServerHistory};
@@ -27,16 +28,22 @@ pub enum Order {
     /// Create a snapshot of this name. Meanwhile the rotation does not delete `spare`, the snapshot
     /// to be restored.
     Create {
-        snapshot: String,
+        snapshot: SnapshotName,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spare: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
     },
     /// Delete exactly the row that was shown.
-    Delete { snapshot: String, id: SnapshotId },
+    Delete {
+        snapshot: SnapshotName,
+        id: SnapshotId,
+    },
     /// Overwrite the server from exactly the row that was shown.
-    Restore { snapshot: String, id: SnapshotId },
+    Restore {
+        snapshot: SnapshotName,
+        id: SnapshotId,
+    },
 }
 
 /// Returns why the order can't be carried out by this listing. `None` if it can.

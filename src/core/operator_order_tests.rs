@@ -5,7 +5,7 @@ use crate::core::decide::Step;
 
 fn create(name: &str) -> Order {
     Order::Create {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         spare: None,
         description: None,
     }
@@ -13,14 +13,14 @@ fn create(name: &str) -> Order {
 
 fn delete(name: &str, id: u64) -> Order {
     Order::Delete {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         id: SnapshotId::from(id),
     }
 }
 
 fn restore(name: &str, id: u64) -> Order {
     Order::Restore {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         id: SnapshotId::from(id),
     }
 }
@@ -88,7 +88,7 @@ fn i5_no_order_is_allowed_while_a_mutation_is_open() {
     }
     let id = Some(world.make("weekly-2026-11-22", Status::InProgress));
     world.record(&ServerEvent::CreateResult {
-        snapshot: "weekly-2026-11-22".to_owned(),
+        snapshot: "weekly-2026-11-22".into(),
         outcome: Outcome::Done,
         id,
         server_name: None,
@@ -141,7 +141,7 @@ fn i12_after_a_restore_every_order_is_refused_until_the_window_ends() {
     let mut world = weeklies();
     let id = SnapshotId::from(3);
     world.record(&ServerEvent::RestoreIntent {
-        snapshot: "weekly-2026-11-15".to_owned(),
+        snapshot: "weekly-2026-11-15".into(),
         id: id.clone(),
         by: Some("root".to_owned()),
     });
@@ -175,7 +175,7 @@ fn a_refused_restore_blocks_neither_orders_nor_the_rotation() {
         let mut world = weeklies();
         let id = SnapshotId::from(3);
         world.record(&ServerEvent::RestoreIntent {
-            snapshot: "weekly-2026-11-15".to_owned(),
+            snapshot: "weekly-2026-11-15".into(),
             id: id.clone(),
             by: None,
         });

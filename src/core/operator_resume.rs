@@ -122,7 +122,7 @@ impl ServerHistory {
             if named.is_empty() {
                 return None;
             }
-            let disagree = (AlertKind::OddDate, notes.name.clone());
+            let disagree = (AlertKind::OddDate, notes.name.to_string());
             let how = if !agrees {
                 " is not agreed to (to agree, resume again)"
             } else if self.alerts.contains_key(&disagree) {

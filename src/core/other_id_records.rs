@@ -53,7 +53,7 @@ impl DecisionContext<'_> {
             let known = self.history.is_protected_as(&row.id, policy);
             (protects && !known).then(|| {
                 Step::Record(ServerEvent::SnapshotIdentified {
-                    snapshot: row.name.clone(),
+                    snapshot: row.name.clone().into(),
                     id: row.id.clone(),
                     other_id: other.clone(),
                 })

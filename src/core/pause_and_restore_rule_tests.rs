@@ -25,7 +25,7 @@ fn i12_a_restore_holds_the_server_for_its_window_and_no_longer() {
     let mut world = TestProvider::weekly(3);
     let id = SnapshotId::from(3);
     world.record(&ServerEvent::RestoreIntent {
-        snapshot: "weekly-2026-11-15".to_owned(),
+        snapshot: "weekly-2026-11-15".into(),
         id: id.clone(),
         by: None,
     });
@@ -52,7 +52,7 @@ fn i12_a_restore_by_an_earlier_process_holds_the_server_for_at_most_one_window_i
     let snapshot = "weekly-2026-11-15".to_owned();
     let by = None;
     let intent = ServerEvent::RestoreIntent {
-        snapshot,
+        snapshot: snapshot.into(),
         id: id.clone(),
         by,
     };
@@ -243,7 +243,11 @@ fn i12_a_restore_with_an_unknown_outcome_keeps_an_alert_active_until_an_operator
     let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     let id = SnapshotId::from(3);
     let (snapshot, by) = ("weekly-2026-11-15".to_owned(), None);
-    world.record(&ServerEvent::RestoreIntent { snapshot, id, by });
+    world.record(&ServerEvent::RestoreIntent {
+        snapshot: snapshot.into(),
+        id,
+        by,
+    });
     world.recorded();
     let alert = (AlertKind::RestoreUnknown, "3".to_owned());
     let reason = |world: &TestProvider| {
@@ -276,7 +280,7 @@ fn a_resume_reports_that_it_accepts_the_clock_if_an_intent_or_a_restore_lies_in_
         let mut restored = TestProvider::weekly(3);
         let (snapshot, id, by) = ("by-hand".to_owned(), SnapshotId::from(3), None);
         restored.record(&ServerEvent::RestoreIntent {
-            snapshot,
+            snapshot: snapshot.into(),
             id: id.clone(),
             by,
         });
@@ -304,8 +308,8 @@ fn a_snapshot_that_is_about_to_be_restored_is_spared_from_pruning_for_a_limited_
     world.agree(3);
     let name = "before-restore-20261122".to_owned();
     world.record(&ServerEvent::CreateIntent {
-        rotation: String::new(),
-        snapshot: name.clone(),
+        rotation: "".into(),
+        snapshot: name.clone().into(),
         known: BTreeSet::new(),
         reason: String::new(),
         by: Some("root".to_owned()),
@@ -314,7 +318,7 @@ fn a_snapshot_that_is_about_to_be_restored_is_spared_from_pruning_for_a_limited_
     let id = Some(world.make(&name, DONE));
     let (outcome, server_name) = (Outcome::Done, None);
     world.record(&ServerEvent::CreateResult {
-        snapshot: name,
+        snapshot: name.into(),
         outcome,
         id,
         server_name,

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::names::SnapshotName;
 use super::retention_verdict::SnapshotVerdict;
 use super::snapshot::{ServerId, SnapshotId};
 
@@ -36,7 +37,7 @@ pub struct PlannedStep {
     #[serde(rename = "do")]
     pub do_: PlannedAction,
     /// The name of the affected snapshot.
-    pub name: Option<String>,
+    pub name: Option<SnapshotName>,
     /// Its id, if it has one already.
     pub id: Option<SnapshotId>,
     /// The reason, in one line.

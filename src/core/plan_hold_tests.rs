@@ -24,8 +24,8 @@ fn a_server_that_is_held_is_released_before_anything_else() {
     world.recorded();
     world.record(&ServerEvent::HookStarted {
         hook: HookKind::Before,
-        rotation: "weekly".to_owned(),
-        snapshot: "weekly-2026-11-22".to_owned(),
+        rotation: "weekly".into(),
+        snapshot: "weekly-2026-11-22".into(),
         command: Vec::new(),
     });
     let plan = planned(&world);

@@ -203,7 +203,7 @@ fn i11_the_plan_for_a_doubtful_listing_changes_nothing_and_gives_the_reason() {
 fn a_paused_server_and_one_being_restored_wait() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.record(&ServerEvent::RestoreIntent {
-        snapshot: "weekly-2026-11-15".to_owned(),
+        snapshot: "weekly-2026-11-15".into(),
         id: SnapshotId::from(3),
         by: None,
     });
@@ -302,7 +302,7 @@ fn a_plan_that_never_comes_to_rest_is_cut_off_and_says_so() {
     world.intend_create("weekly-2026-11-22");
     world.policy.rotations.clear();
     world.record(&ServerEvent::RotationRemoved {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
     });
     let plan = planned(&world);
     assert_eq!(words(&plan), ["wait", "blocked"]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::name_pattern::Pattern;
+use super::names::RotationName;
 use super::schedule::{Schedule, Slot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 
@@ -34,7 +35,7 @@ pub struct Policy {
 #[derive(Clone, Debug)]
 pub struct Rotation {
     /// Its name, unique within the policy.
-    pub name: String,
+    pub name: RotationName,
     /// Its schedule; shared, since thousands of policies use a few schedules.
     pub schedule: Arc<Schedule>,
     /// Number of completed slots to keep, at least 1.

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::forecast_simulation::simulate;
 pub use super::forecast_simulation::{ForecastEvent, SnapshotLifetime};
+use super::names::{RotationName, SnapshotName};
 use super::policy::{Policy, Rules};
 use super::recovery_ages::{RecoveryAges, recovery};
 use super::snapshot::ServerId;
@@ -48,7 +49,7 @@ pub struct Forecast {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RotationForecast {
     /// Its name.
-    pub name: String,
+    pub name: RotationName,
     /// Completed slots that it keeps.
     pub keep: usize,
     /// The zone of its schedule and names.
@@ -66,7 +67,7 @@ pub struct DayEnd {
     /// The day, in the forecast's zone.
     pub date: Date,
     /// The names of the snapshots, oldest first.
-    pub snapshots: Vec<String>,
+    pub snapshots: Vec<SnapshotName>,
 }
 
 /// Forecasts one server from `from` on, for `days` days; the rest of the first day counts as one.

@@ -25,7 +25,7 @@ fn awaited(world: &mut TestProvider) -> Step {
 fn answered(world: &mut TestProvider, name: &str, outcome: Outcome) {
     world.intend_create(name);
     world.record(&ServerEvent::CreateResult {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         outcome,
         id: None,
         server_name: None,
@@ -258,7 +258,7 @@ fn i1_a_foreign_snapshot_that_was_gone_for_a_while_stays_foreign_under_an_own_na
     let at = world.snapshots.iter().position(|s| s.id == foreign);
     let row = world.snapshots.remove(at.expect("a row"));
     world.record(&ServerEvent::SnapshotGone {
-        snapshot: row.name.clone(),
+        snapshot: row.name.clone().into(),
         id: foreign.clone(),
         reason: String::new(),
     });

@@ -186,8 +186,8 @@ fn a_verdict_is_one_json_object_with_the_same_words_as_the_table() {
 fn a_snapshot_that_is_about_to_be_restored_is_protected_and_the_reason_says_so() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
     world.record(&ServerEvent::CreateIntent {
-        rotation: String::new(),
-        snapshot: "before-restore".to_owned(),
+        rotation: "".into(),
+        snapshot: "before-restore".into(),
         known: BTreeSet::new(),
         reason: String::new(),
         by: Some("root".to_owned()),

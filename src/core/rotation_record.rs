@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ended_slot_ranges::EndedSlotRanges;
 use super::event::RecordedAt;
+use super::names::RotationName;
 use super::payment::{Payer, Payment};
 use super::recorded_settings::TermsHash;
 use super::slot_record::SlotRecord;
@@ -44,7 +45,7 @@ impl SlotFailure {
 /// The log of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationRecord {
-    pub(super) name: String,
+    pub(super) name: RotationName,
     /// Since when it is under care; `None` after it left the policy.
     pub(super) since: Option<Timestamp>,
     /// The reason for `since`; trails of earlier versions lack it.

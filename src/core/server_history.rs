@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::downtime_state::Downtime;
 use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::inventory::Inventory;
+use super::names::{RotationName, SnapshotName};
 use super::payment::PruneFirstPromise;
 use super::policy::{Policy, Rules};
 use super::rotation_record::RotationRecord;
@@ -31,7 +32,7 @@ pub enum PendingOp {
     /// `said` has the provider's words from an answer that left the outcome unknown. `ordered`: an
     /// operator's create belongs to no slot.
     Create {
-        name: String,
+        name: SnapshotName,
         known: BTreeSet<SnapshotId>,
         id: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,9 +117,9 @@ pub struct UnfinishedSnapshot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookLease {
     /// The rotation with the hooks.
-    pub rotation: String,
+    pub rotation: RotationName,
     /// The snapshot that the server is held for.
-    pub snapshot: String,
+    pub snapshot: SnapshotName,
     /// Start of `before`.
     pub since: RecordedAt,
     /// True once the snapshot's create was sent.

@@ -113,7 +113,7 @@ impl OwedStart<'_> {
         if self.state == Some(&PowerState::Stopped) && !self.downtime.stopped {
             return Some(Step::Record(ServerEvent::StopConfirmed {
                 rotation,
-                snapshot,
+                snapshot: snapshot.into(),
             }));
         }
         if let Some(ran) = self.ran_meanwhile() {
@@ -122,7 +122,7 @@ impl OwedStart<'_> {
         self.runs()
             .then_some(Step::Record(ServerEvent::StartConfirmed {
                 rotation,
-                snapshot,
+                snapshot: snapshot.into(),
             }))
     }
 

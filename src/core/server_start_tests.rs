@@ -21,7 +21,7 @@ fn a_create_that_is_refused_is_followed_by_the_start() {
     stop(&mut world);
     world.intend_create(NAME);
     world.record(&ServerEvent::CreateResult {
-        snapshot: NAME.to_owned(),
+        snapshot: NAME.into(),
         outcome: Outcome::Later,
         id: None,
         server_name: None,
@@ -105,7 +105,7 @@ fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_gives_the_er
     assert!(said.contains("the provider says \"busy\""), "{said}");
     // Meanwhile nothing else begins.
     let order = Order::Create {
-        snapshot: "mine".to_owned(),
+        snapshot: "mine".into(),
         spare: None,
         description: None,
     };

@@ -43,7 +43,7 @@ impl DecisionContext<'_> {
         Some(RotationDemand::Step(Step::Record(
             ServerEvent::StopWithheld {
                 rotation: rotation.name.clone(),
-                snapshot: name.to_owned(),
+                snapshot: name.into(),
                 reason,
                 for_good,
             },
@@ -77,7 +77,7 @@ impl DecisionContext<'_> {
         }
         Some(RotationDemand::Step(Step::Stop {
             rotation: rotation.name.clone(),
-            name: name.to_owned(),
+            name: name.into(),
             reason: format!("a slot of {} is due, and stop_server is set", rotation.name),
         }))
     }

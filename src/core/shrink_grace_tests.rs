@@ -74,8 +74,8 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
     world.history.hold = Some(Box::new(HookLease {
-        rotation: "weekly".to_owned(),
-        snapshot: "weekly-2026-12-06".to_owned(),
+        rotation: "weekly".into(),
+        snapshot: "weekly-2026-12-06".into(),
         since: world.now.into(),
         created: true,
         tried: false,

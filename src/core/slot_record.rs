@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::event::{RecordedAt, SlotOutcome};
+use super::names::SnapshotName;
 
 /// The record of one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotRecord {
     /// The name of its snapshot.
-    pub name: String,
+    pub name: SnapshotName,
     /// Its scheduled instant.
     pub at: Timestamp,
     /// How it ended; `None` while unsettled.

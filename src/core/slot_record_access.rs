@@ -118,7 +118,7 @@ impl ServerHistory {
         let at = at.unwrap_or_else(|at| {
             self.rotations.reserve_exact(1);
             let notes = RotationRecord {
-                name: rotation.to_owned(),
+                name: rotation.into(),
                 ..RotationRecord::default()
             };
             self.rotations.insert(at, notes);
@@ -146,7 +146,7 @@ impl ServerHistory {
         }
         notes.reserve_exact(1);
         notes.push(SlotRecord {
-            name: name.to_owned(),
+            name: name.into(),
             at,
             ending: None,
             attempts: 0,

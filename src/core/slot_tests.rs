@@ -114,7 +114,7 @@ fn a_slot_whose_snapshot_completes_after_the_pattern_changed_is_settled() {
     world.intend_create(name);
     let id = world.make(name, Status::Completed);
     world.record(&ServerEvent::CreateResult {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         outcome: Outcome::Done,
         id: Some(id),
         server_name: None,
@@ -158,7 +158,7 @@ fn a_slot_is_given_up_after_temporary_refusals_only_if_all_tries_count() {
                     tries += 1;
                     world.intend_create(name);
                     world.record(&ServerEvent::CreateResult {
-                        snapshot: name.to_owned(),
+                        snapshot: name.into(),
                         outcome: Outcome::Later,
                         id: None,
                         server_name: None,
@@ -208,7 +208,7 @@ fn a_rate_limited_create_waits_only_one_poll_interval_and_a_long_wait_raises_an_
                 Step::Create { .. } => {
                     world.intend_create(name);
                     world.record(&ServerEvent::CreateResult {
-                        snapshot: name.to_owned(),
+                        snapshot: name.into(),
                         outcome: Outcome::Later,
                         id: None,
                         server_name: None,
@@ -245,7 +245,7 @@ fn once_counts_only_the_tries_of_its_own_process() {
     for _ in 0..4 {
         world.intend_create(name);
         let event = ServerEvent::CreateResult {
-            snapshot: name.to_owned(),
+            snapshot: name.into(),
             outcome: Outcome::Later,
             id: None,
             server_name: None,
@@ -270,7 +270,7 @@ fn a_slot_due_at_the_instant_its_rotation_was_added_counts_only_while_it_is_the_
     for looked_at_in_time in [true, false] {
         let mut world = TestProvider::new(vec![rotation("daily", "0 4 * * *", 3)]);
         let added = ServerEvent::RotationAdded {
-            rotation: "daily".to_owned(),
+            rotation: "daily".into(),
             terms: None,
             shrinks: std::collections::BTreeSet::new(),
         };

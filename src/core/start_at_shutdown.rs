@@ -46,14 +46,20 @@ pub fn at_end(
     let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
     let stopped = downtime.stopped || *state == PowerState::Stopped;
     if stopped && !downtime.stopped {
-        return ShutdownStep::Record(ServerEvent::StopConfirmed { rotation, snapshot });
+        return ShutdownStep::Record(ServerEvent::StopConfirmed {
+            rotation,
+            snapshot: snapshot.into(),
+        });
     }
     if *state == PowerState::Active {
         let stop = policy.and_then(|policy| policy.rotation(&rotation)?.stop.as_deref());
         let pending = stop.is_some_and(|stop| lasts(downtime, now) < stop.timeout);
         return match (stopped, downtime.taken) {
             (true, true) if downtime.has_one_start() => {
-                ShutdownStep::Record(ServerEvent::StartConfirmed { rotation, snapshot })
+                ShutdownStep::Record(ServerEvent::StartConfirmed {
+                    rotation,
+                    snapshot: snapshot.into(),
+                })
             }
             // The stop may still take effect.
             (false, _) if pending => ShutdownStep::Wait,

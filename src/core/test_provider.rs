@@ -27,7 +27,7 @@ pub(super) fn time(text: &str) -> Timestamp {
 
 pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
     Rotation {
-        name: name.to_owned(),
+        name: name.into(),
         schedule: Arc::new(Schedule::new(schedule, TimeZone::UTC).expect("a schedule")),
         description: None,
         keep,
@@ -249,7 +249,7 @@ impl TestProvider {
         let known = self.snapshots.iter().map(|s| s.id.clone()).collect();
         self.record(&ServerEvent::CreateIntent {
             rotation: self.policy.rotations[0].name.clone(),
-            snapshot: name.to_owned(),
+            snapshot: name.into(),
             known,
             reason: String::new(),
             by: None,
@@ -265,9 +265,9 @@ impl TestProvider {
         prune_first: Option<BTreeSet<SnapshotId>>,
     ) {
         self.record(&ServerEvent::DeleteIntent {
-            rotation: "weekly".to_owned(),
+            rotation: "weekly".into(),
             id,
-            snapshot: name.to_owned(),
+            snapshot: name.into(),
             prune_first,
             paid_by: None,
             reason: String::new(),
@@ -293,7 +293,7 @@ impl TestProvider {
         self.intend_create(name);
         let id = self.make(name, status);
         self.record(&ServerEvent::CreateResult {
-            snapshot: name.to_owned(),
+            snapshot: name.into(),
             outcome: Outcome::Done,
             id: Some(id.clone()),
             server_name: None,
@@ -325,7 +325,7 @@ impl TestProvider {
                     let ids = self.snapshots.iter().map(|s| s.id.clone()).collect();
                     self.log.push(format!("delete {name}"));
                     self.record(&ServerEvent::DeleteIntent {
-                        rotation: String::new(),
+                        rotation: "".into(),
                         id: id.clone(),
                         snapshot: name,
                         prune_first: prune_first.then_some(ids),

@@ -84,7 +84,7 @@ impl DecisionContext<'_> {
         let before = foreign.or(self.history.completed_snapshot_name(&row.id));
         let before = before.filter(|name| !name.is_empty());
         Some(Step::Record(ServerEvent::SnapshotRenamed {
-            snapshot: row.name.clone(),
+            snapshot: row.name.clone().into(),
             id: row.id.clone(),
             foreign: foreign.is_some(),
             reason: format!(
@@ -113,7 +113,7 @@ impl DecisionContext<'_> {
     pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<ServerEvent> {
         let reason = stored_otherwise(asked, found, self.sent(asked), self.now.wall)?;
         Some(ServerEvent::CreateMismatch {
-            snapshot: asked.to_owned(),
+            snapshot: asked.into(),
             id: found.id.clone(),
             reason,
         })
@@ -157,7 +157,7 @@ impl DecisionContext<'_> {
         let known = |s: &Snapshot| by_both(s) || self.was_completed(&s.id);
         if let Some(row) = foreign.find(|s| !known(s)) {
             return Some(Step::Record(ServerEvent::SnapshotFound {
-                snapshot: printable(&row.name, NAME_SHOWN),
+                snapshot: printable(&row.name, NAME_SHOWN).into(),
                 id: row.id.clone(),
                 foreign: true,
                 other_id: row.uuid.clone(),
@@ -169,7 +169,7 @@ impl DecisionContext<'_> {
         };
         if let Some(row) = self.own().map(|(snapshot, _)| snapshot).find(new) {
             return Some(Step::Record(ServerEvent::SnapshotFound {
-                snapshot: row.name.clone(),
+                snapshot: row.name.clone().into(),
                 id: row.id.clone(),
                 foreign: false,
                 other_id: None,
@@ -180,7 +180,7 @@ impl DecisionContext<'_> {
             .find(|s| self.regressed_since(&s.id).is_none())
         {
             return Some(Step::Record(ServerEvent::SnapshotRegressed {
-                snapshot: row.name.clone(),
+                snapshot: row.name.clone().into(),
                 id: row.id.clone(),
             }));
         }

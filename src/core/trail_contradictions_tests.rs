@@ -133,7 +133,7 @@ fn i19_a_new_snapshot_with_a_creation_date_far_in_the_future_blocks_the_server()
     world.intend_create("weekly-2026-11-22");
     let id = world.make("weekly-2026-11-22", Status::InProgress);
     world.record(&ServerEvent::CreateResult {
-        snapshot: "weekly-2026-11-22".to_owned(),
+        snapshot: "weekly-2026-11-22".into(),
         outcome: crate::core::event::Outcome::Done,
         id: Some(id),
         server_name: None,
@@ -202,7 +202,7 @@ fn i1_a_snapshot_protected_by_its_id_stays_protected_when_the_provider_renumbers
     world.policy.protected_ids.insert(before.clone());
     row.id = SnapshotId::from(20_000);
     world.record(&ServerEvent::SnapshotGone {
-        snapshot: name.clone(),
+        snapshot: name.clone().into(),
         id: before,
         reason: String::new(),
     });
@@ -232,7 +232,7 @@ fn i1_a_snapshot_listed_beside_a_protected_one_of_the_same_name_does_not_inherit
     world.recorded();
     world.snapshots.retain(|s| s.id != before);
     world.record(&ServerEvent::SnapshotGone {
-        snapshot: name.clone(),
+        snapshot: name.clone().into(),
         id: before,
         reason: String::new(),
     });
@@ -281,7 +281,7 @@ fn i19_a_completed_snapshot_that_disappears_and_returns_as_failed_has_regressed(
         let rows = std::mem::take(&mut world.snapshots);
         for row in &rows {
             world.record(&ServerEvent::SnapshotGone {
-                snapshot: row.name.clone(),
+                snapshot: row.name.clone().into(),
                 id: row.id.clone(),
                 reason: String::new(),
             });

@@ -103,12 +103,13 @@ impl DecisionContext<'_> {
             Status::InProgress | Status::Unknown(_) if !self.stuck(snapshot) => {
                 self.poll(&format!("{name} is in progress"))
             }
-            Status::InProgress | Status::Unknown(_) => {
-                Step::Record(ServerEvent::SnapshotStuck { snapshot: name, id })
-            }
+            Status::InProgress | Status::Unknown(_) => Step::Record(ServerEvent::SnapshotStuck {
+                snapshot: name.into(),
+                id,
+            }),
             // The rotation may have another pattern by now.
             Status::Completed => Step::Record(ServerEvent::SnapshotCompleted {
-                snapshot: name,
+                snapshot: name.into(),
                 id,
                 pays: Some(self.can_pay(snapshot, None)),
             }),
@@ -129,7 +130,7 @@ impl DecisionContext<'_> {
                 Status::InProgress | Status::Unknown(_) => {
                     if !self.history.stuck.contains(&snapshot.id) {
                         return Some(Step::Record(ServerEvent::SnapshotStuck {
-                            snapshot: snapshot.name.clone(),
+                            snapshot: snapshot.name.clone().into(),
                             id: snapshot.id.clone(),
                         }));
                     }
@@ -144,7 +145,7 @@ impl DecisionContext<'_> {
                         || self.awaits(snapshot);
                     if awaited {
                         return Some(Step::Record(ServerEvent::SnapshotCompleted {
-                            snapshot: snapshot.name.clone(),
+                            snapshot: snapshot.name.clone().into(),
                             id: snapshot.id.clone(),
                             pays: Some(self.can_pay(snapshot, Some(place))),
                         }));
@@ -198,7 +199,7 @@ impl DecisionContext<'_> {
 
 fn failed(snapshot: String, id: SnapshotId) -> ServerEvent {
     ServerEvent::SnapshotFailed {
-        snapshot,
+        snapshot: snapshot.into(),
         id,
         reason: "the provider reports that it failed".to_owned(),
     }
@@ -206,7 +207,7 @@ fn failed(snapshot: String, id: SnapshotId) -> ServerEvent {
 
 pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>) -> ServerEvent {
     ServerEvent::CreateResult {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         outcome,
         id,
         server_name: None,

@@ -109,9 +109,9 @@ fn unanswered_delete(by: Option<String>) -> TestProvider {
     world.agree(1);
     let (id, outcome) = (SnapshotId::from(1), Outcome::Unknown);
     world.record(&ServerEvent::DeleteIntent {
-        rotation: "weekly".to_owned(),
+        rotation: "weekly".into(),
         id: id.clone(),
-        snapshot: old[0].1.to_owned(),
+        snapshot: old[0].1.into(),
         prune_first: None,
         paid_by: None,
         reason: String::new(),
@@ -161,16 +161,16 @@ fn i9_after_a_restart_the_wait_for_an_unanswered_create_includes_the_request_tim
     };
     let slot = time("2026-11-22T03:00:00Z");
     let due = ServerEvent::SlotDue {
-        rotation: "weekly".to_owned(),
-        snapshot: name.clone(),
+        rotation: "weekly".into(),
+        snapshot: name.clone().into(),
         slot,
     };
     let grace = world.rules.request_timeout;
     world.history.apply(&due, before, grace);
     world.history.apply(
         &ServerEvent::CreateIntent {
-            rotation: "weekly".to_owned(),
-            snapshot: name,
+            rotation: "weekly".into(),
+            snapshot: name.into(),
             known: BTreeSet::new(),
             reason: String::new(),
             by: None,
@@ -352,7 +352,7 @@ fn i9_an_answered_create_that_is_never_listed_is_not_sent_again_before_stuck_aft
     let name = "weekly-2026-11-22";
     world.intend_create(name);
     world.record(&ServerEvent::CreateResult {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         outcome: Outcome::Done,
         id: Some(SnapshotId::from(77)),
         server_name: None,

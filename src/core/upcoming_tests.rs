@@ -42,7 +42,7 @@ fn upcoming_also_shows_a_future_block_and_what_follows_a_restore() {
     let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     let (snapshot, id, by) = ("weekly-2026-11-15".to_owned(), SnapshotId::from(3), None);
     world.record(&ServerEvent::RestoreIntent {
-        snapshot,
+        snapshot: snapshot.into(),
         id: id.clone(),
         by,
     });
@@ -75,7 +75,7 @@ fn upcoming_names_what_the_next_change_waits_for_and_its_earliest_possible_time(
     world.recorded();
     world.intend_create(name);
     world.record(&ServerEvent::CreateResult {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         outcome: Outcome::Done,
         id: Some(SnapshotId::from(901)),
         server_name: None,

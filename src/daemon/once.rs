@@ -86,7 +86,8 @@ fn say_why(service: &Service, reason: &str) {
     let slots = service.engine.unsettled();
     for one in slots.iter().take(MOST_SAID) {
         let (server, server_name) = (logged::id(&one.server), &one.server_name);
-        let (rotation, snapshot, reason) = (&one.rotation, &one.snapshot, &one.reason);
+        let (rotation, snapshot) = (one.rotation.as_str(), one.snapshot.as_str());
+        let reason = &one.reason;
         tracing::error!(
             server,
             server_name,

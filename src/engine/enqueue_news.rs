@@ -30,8 +30,8 @@ impl<A: SnapshotApi> Engine<A> {
         let slot = |rotation: &str, snapshot: &str, turn, reason: &str| {
             News::Slot(SlotNews {
                 server: self.place(server),
-                rotation: rotation.to_owned(),
-                snapshot: snapshot.to_owned(),
+                rotation: rotation.into(),
+                snapshot: snapshot.into(),
                 turn,
                 reason: reason.to_owned(),
             })

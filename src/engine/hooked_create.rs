@@ -252,8 +252,8 @@ fn job(policy: &Policy, rotation: &str, snapshot: &str) -> HookJob {
     let limit = hooks.and_then(|hooks| hooks.timeout.try_into().ok());
     HookJob {
         policy: policy.file.clone(),
-        rotation: rotation.to_owned(),
-        snapshot: snapshot.to_owned(),
+        rotation: rotation.into(),
+        snapshot: snapshot.into(),
         server: policy.server.clone(),
         limit: limit.unwrap_or(UNKNOWN_LIMIT),
     }

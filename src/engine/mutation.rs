@@ -103,7 +103,7 @@ impl<A: SnapshotApi> Engine<A> {
             {
                 tracing::error!(
                     policy = policy.file,
-                    name,
+                    name = name.as_str(),
                     "all attempts have already been sent; this is a bug, please report it"
                 );
                 None
@@ -116,7 +116,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let rows = inventory.snapshots.iter();
                 let new = NewSnapshot {
                     server: policy.server.clone(),
-                    name: name.clone(),
+                    name: name.clone().into(),
                     description: self.description(policy, runtime, &rotation, &name),
                 };
                 let intent = ServerEvent::CreateIntent {
@@ -277,7 +277,7 @@ impl<A: SnapshotApi> Engine<A> {
         // A listing that lacks this id must then be confirmed by the next one.
         lock(runtime).listed.made(id.clone());
         let event = ServerEvent::CreateResult {
-            snapshot: new.name.clone(),
+            snapshot: new.name.clone().into(),
             outcome,
             id: id.clone(),
             server_name,

@@ -6,6 +6,7 @@ use crate::alerts::Alert;
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::event::SlotOutcome;
+use crate::core::names::{RotationName, SnapshotName};
 use crate::core::newest_due_slot::left_unsettled;
 use crate::core::policy::Rotation;
 use crate::core::snapshot::ServerId;
@@ -18,9 +19,9 @@ pub struct UnsettledSlot {
     /// The server's name.
     pub server_name: String,
     /// The rotation; empty if the server did not come to rest for another reason.
-    pub rotation: String,
+    pub rotation: RotationName,
     /// The name of the slot's snapshot.
-    pub snapshot: String,
+    pub snapshot: SnapshotName,
     /// Why the slot is not settled.
     pub reason: String,
 }
@@ -48,8 +49,8 @@ impl<A: SnapshotApi> Engine<A> {
             let entry = |rotation: &str, snapshot: String, reason: &str| UnsettledSlot {
                 server: server.clone(),
                 server_name: policy.called().to_owned(),
-                rotation: rotation.to_owned(),
-                snapshot,
+                rotation: rotation.into(),
+                snapshot: snapshot.into(),
                 reason: reason.to_owned(),
             };
             let (rules, now) = (&wanted.rules, self.clock.now());

@@ -235,7 +235,7 @@ impl<A: SnapshotApi> Engine<A> {
                 description,
             } => {
                 let intent = ServerEvent::CreateIntent {
-                    rotation: String::new(),
+                    rotation: "".into(),
                     snapshot: snapshot.clone(),
                     known: inventory.snapshots.iter().map(|s| s.id.clone()).collect(),
                     reason,
@@ -244,7 +244,7 @@ impl<A: SnapshotApi> Engine<A> {
                 };
                 let new = NewSnapshot {
                     server: policy.server.clone(),
-                    name: snapshot,
+                    name: snapshot.to_string(),
                     description,
                 };
                 self.create(policy, runtime, way, &new, intent).await?
@@ -255,7 +255,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let in_force = policies.get(&policy.server);
                 let rotation = in_force.and_then(|policy| policy.rotation_of(&snapshot));
                 let intent = ServerEvent::DeleteIntent {
-                    rotation: rotation.unwrap_or_default().to_owned(),
+                    rotation: rotation.unwrap_or_default().into(),
                     snapshot,
                     id: id.clone(),
                     prune_first: None,

@@ -146,7 +146,7 @@ impl ServerRuntime {
                     "the service did not delete it"
                 };
                 return Some(ServerEvent::SnapshotGone {
-                    snapshot: name.to_owned(),
+                    snapshot: name.into(),
                     id,
                     reason: format!("it is no longer listed, and {took}"),
                 });

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::core::event::HookOutcome;
+use crate::core::names::{RotationName, SnapshotName};
 use crate::core::snapshot::ServerId;
 
 /// The purpose of a hold on a server.
@@ -30,9 +31,9 @@ pub struct HookJob {
     /// Stem of the policy's file.
     pub policy: String,
     /// The rotation whose hooks are run.
-    pub rotation: String,
+    pub rotation: RotationName,
     /// The snapshot's name.
-    pub snapshot: String,
+    pub snapshot: SnapshotName,
     /// The provider's id of the server; the runner reads the id from the policy's file instead.
     pub server: ServerId,
     /// Longest time for one run, according to the service.

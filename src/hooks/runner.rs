@@ -178,7 +178,7 @@ impl HookRun {
             report.reason = why.to_owned();
         }
         let (server, server_name) = (logged::id(&self.server), &self.called);
-        let (rotation, reason) = (&self.job.rotation, &report.reason);
+        let (rotation, reason) = (self.job.rotation.as_str(), &report.reason);
         match report.ran {
             HookOutcome::Done => {
                 tracing::info!(server, server_name, rotation, reason, "after succeeded");
@@ -226,8 +226,8 @@ impl HookRun {
                 ("SNAPROTATE_POLICY", job.policy.clone()),
                 ("SNAPROTATE_SERVER", self.server.to_string()),
                 ("SNAPROTATE_SERVER_NAME", self.called.clone()),
-                ("SNAPROTATE_ROTATION", job.rotation.clone()),
-                ("SNAPROTATE_SNAPSHOT", job.snapshot.clone()),
+                ("SNAPROTATE_ROTATION", job.rotation.clone().into()),
+                ("SNAPROTATE_SNAPSHOT", job.snapshot.clone().into()),
                 ("SNAPROTATE_REASON", why.to_owned()),
             ]
             .into_iter()

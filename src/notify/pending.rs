@@ -181,5 +181,5 @@ fn pings(settings: &Receiver, slot: &SlotNews) -> bool {
     servers.is_none_or(|servers| servers.iter().any(|id| *id == slot.server.id))
         && rotations
             .as_ref()
-            .is_none_or(|names| names.contains(&slot.rotation))
+            .is_none_or(|names| names.contains(slot.rotation.as_str()))
 }

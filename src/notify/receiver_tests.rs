@@ -263,8 +263,8 @@ async fn checkpoints_are_sent_only_to_witnesses_one_by_one_and_at_most_a_hundred
 fn turn(id: u64, rotation: &str, turn: SlotChange) -> News {
     News::Slot(SlotNews {
         server: place(id),
-        rotation: rotation.to_owned(),
-        snapshot: format!("{rotation}-{id}"),
+        rotation: rotation.into(),
+        snapshot: format!("{rotation}-{id}").into(),
         turn,
         reason: String::new(),
     })

@@ -127,7 +127,7 @@ fn settled(
             });
             let noted = history
                 .slots(&rotation.name)
-                .any(|note| note.name >= name && note.ending == Some(SlotOutcome::Completed));
+                .any(|note| *note.name >= *name && note.ending == Some(SlotOutcome::Completed));
             // An alert counts for its own slot or a later one. A slot that passed under a clock
             // that was ahead may have no note any more, but it has a record.
             let failed = history.slots(&rotation.name).any(|note| {
@@ -135,7 +135,7 @@ fn settled(
                     note.ending,
                     Some(SlotOutcome::GivenUp | SlotOutcome::Skipped)
                 );
-                note.name >= name && failed
+                *note.name >= *name && failed
             });
             let which = (server, name.clone());
             // A slot that passed in a pause needs no alert, even if the clock was ahead.
@@ -167,7 +167,7 @@ fn settled(
         // A surplus that nothing pays for stays until an operator agrees, and so does one on which
         // dates and names disagree. Each has an alert (I19).
         let kept = |kind| {
-            let key = (kind, rotation.name.clone());
+            let key = (kind, rotation.name.to_string());
             history.alerts.contains_key(&key)
         };
         // The newest settled slot's snapshot also stays if no later slot has one.

@@ -85,7 +85,7 @@ impl World {
         if ran == HookOutcome::NotStarted {
             if self.hooks(job).any(|hooks| hooks.go_on) {
                 let excused = &mut self.holds.excused;
-                excused.insert(server, job.snapshot.clone());
+                excused.insert(server, job.snapshot.clone().into());
             } else {
                 self.judge.unhooked(server);
             }
@@ -94,7 +94,7 @@ impl World {
                 self.violated(server, "hooks: before on a server that is held already");
             }
             let held = HeldServer {
-                snapshot: job.snapshot.clone(),
+                snapshot: job.snapshot.clone().into(),
                 since: self.now(),
                 leased: true,
             };

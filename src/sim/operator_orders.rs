@@ -56,7 +56,7 @@ impl Director {
                 };
                 self.world().fire("operator: creates");
                 let order = Order::Create {
-                    snapshot: name,
+                    snapshot: name.into(),
                     spare: None,
                     description: None,
                 };
@@ -69,7 +69,14 @@ impl Director {
                 self.world().fire("operator: deletes");
                 self.world().wishes.deletes.insert(id);
                 let id = ids::snapshot(id);
-                give(server, Order::Delete { snapshot, id }, engine);
+                give(
+                    server,
+                    Order::Delete {
+                        snapshot: snapshot.into(),
+                        id,
+                    },
+                    engine,
+                );
             }
             OperatorAction::Restore(server) => {
                 let done = |status: &Status| *status == Status::Completed;
@@ -79,7 +86,14 @@ impl Director {
                 self.world().fire("operator: restores");
                 self.world().wishes.restores.insert(id);
                 let id = ids::snapshot(id);
-                give(server, Order::Restore { snapshot, id }, engine);
+                give(
+                    server,
+                    Order::Restore {
+                        snapshot: snapshot.into(),
+                        id,
+                    },
+                    engine,
+                );
             }
         }
     }

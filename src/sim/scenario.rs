@@ -168,7 +168,7 @@ impl Scenario {
         let hour = self.slot().strftime("%-H").to_string();
         let schedule = Schedule::new(&format!("0 {hour} * * *"), TimeZone::UTC);
         let rotation = Rotation {
-            name: "daily".to_owned(),
+            name: "daily".into(),
             schedule: Arc::new(schedule.expect("a schedule")),
             keep: self.keep,
             pattern: Pattern::new("{name}-snapshot-%Y-%m-%d", "daily").expect("a pattern"),

@@ -337,7 +337,7 @@ fn policy(rng: &mut Rng, id: u64) -> SeededPolicy {
         let splay = SignedDuration::from_mins(rng.pick(&[0, 0, 7]));
         let attempts = u32::try_from(1 + rng.below(3)).unwrap_or(1);
         rotations.push(Rotation {
-            name: name.to_owned(),
+            name: name.into(),
             schedule: Arc::new(schedule),
             keep,
             pattern,

@@ -76,7 +76,7 @@ fn since() -> RecordedAt {
 #[test]
 fn a_created_snapshot_is_shown_as_being_made_until_a_later_listing_lacks_it() {
     let create = |id: Option<u64>| PendingOp::Create {
-        name: "by-hand".to_owned(),
+        name: "by-hand".into(),
         known: BTreeSet::from([SnapshotId::from(1)]),
         id: id.map(SnapshotId::from),
         since: since(),
@@ -118,9 +118,9 @@ fn a_slot_settled_by_a_former_patterns_snapshot_is_shown_with_that_snapshots_nam
     let (rules, mut history) = (test_provider::rules(), ServerHistory::default());
     history.apply(
         &ServerEvent::SlotSettled {
-            rotation: "daily".to_owned(),
+            rotation: "daily".into(),
             slot: at("2026-11-25T03:00:00Z"),
-            snapshot: "daily-2026-11-25".to_owned(),
+            snapshot: "daily-2026-11-25".into(),
             reason: String::new(),
         },
         now().into(),
@@ -165,7 +165,7 @@ fn a_slot_moved_to_another_time_is_not_shown_as_due_if_its_name_is_already_settl
     record(
         "2026-11-20T00:00:00Z",
         ServerEvent::RotationAdded {
-            rotation: rotation.clone(),
+            rotation: rotation.clone().into(),
             terms: Some(terms(&before)),
             shrinks: BTreeSet::new(),
         },
@@ -174,9 +174,9 @@ fn a_slot_moved_to_another_time_is_not_shown_as_due_if_its_name_is_already_settl
     record(
         "2026-11-25T03:10:00Z",
         ServerEvent::SlotSettled {
-            rotation: rotation.clone(),
+            rotation: rotation.clone().into(),
             slot: at("2026-11-25T03:00:00Z"),
-            snapshot: name.to_owned(),
+            snapshot: name.into(),
             reason: String::new(),
         },
     );
@@ -184,7 +184,7 @@ fn a_slot_moved_to_another_time_is_not_shown_as_due_if_its_name_is_already_settl
         "2026-11-25T04:00:00Z",
         ServerEvent::RotationChanged {
             since: None,
-            rotation,
+            rotation: rotation.into(),
             terms: terms(&after),
             shrinks: BTreeSet::new(),
         },

@@ -16,7 +16,7 @@ pub(super) fn view() -> FleetView {
         name: name.to_owned(),
         status: "completed".to_owned(),
         created_at: Some(at("2026-11-22T03:05:00Z")),
-        rotation: rotation.map(str::to_owned),
+        rotation: rotation.map(Into::into),
         verdict: rotation.map_or("foreign", |_| "newest").to_owned(),
         reason: "why".to_owned(),
     };
@@ -55,12 +55,12 @@ pub(super) fn view() -> FleetView {
                 held: Some(1),
                 completed: None,
                 last: Some(LastSlot {
-                    snapshot: "weekly-snapshot-2026-11-22".to_owned(),
+                    snapshot: "weekly-snapshot-2026-11-22".into(),
                     slot: at("2026-11-22T03:00:00Z"),
                     ending: Some("completed".to_owned()),
                 }),
                 next: Some(NextSlot {
-                    snapshot: "weekly-snapshot-2026-11-29".to_owned(),
+                    snapshot: "weekly-snapshot-2026-11-29".into(),
                     at: at("2026-11-29T03:00:00Z"),
                 }),
             }],
@@ -268,7 +268,7 @@ fn the_server_view_names_the_next_create_and_delete_and_their_time() {
     let mut view = view();
     let step = |do_, name: &str, id| PlannedStep {
         do_,
-        name: Some(name.to_owned()),
+        name: Some(name.into()),
         id,
         reason: "why".to_owned(),
     };

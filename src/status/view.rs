@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::core::names::{RotationName, SnapshotName};
 use crate::core::plan::NextChanges;
 use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -151,7 +152,7 @@ pub struct SnapshotView {
     /// The time of creation that the provider gives.
     pub created_at: Option<Timestamp>,
     /// The rotation that owns it; `null` if it is foreign.
-    pub rotation: Option<String>,
+    pub rotation: Option<RotationName>,
     /// The verdict, in the words of `plan --json`.
     #[cfg_attr(
         test,
@@ -210,7 +211,7 @@ pub struct RotationView {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LastSlot {
     /// The name of its snapshot.
-    pub snapshot: String,
+    pub snapshot: SnapshotName,
     /// The scheduled instant.
     pub slot: Timestamp,
     /// How it ended: `completed`, `given_up`, `skipped`, `paused`; `null` until then.
@@ -223,7 +224,7 @@ pub struct LastSlot {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NextSlot {
     /// The name of its snapshot.
-    pub snapshot: String,
+    pub snapshot: SnapshotName,
     /// The time when it is due, with the splay.
     pub at: Timestamp,
 }

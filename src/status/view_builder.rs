@@ -11,6 +11,7 @@ use super::view::{
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::event::{AlertKind, RaisedAlert, SlotOutcome};
+use crate::core::names::SnapshotName;
 use crate::core::newest_due_slot::unrecorded_due_slot;
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
@@ -113,7 +114,7 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
             rotation: policy
                 .rotation_of(&row.name)
                 .filter(|_| verdict.fate != RetentionVerdict::Foreign)
-                .map(str::to_owned),
+                .map(Into::into),
             verdict: verdict.fate.word().to_owned(),
             reason: match deleted.clone() {
                 Some(id) if id == row.id => {
@@ -177,7 +178,7 @@ fn rotation(
     let last = match (due, noted) {
         // The slot is recorded only when the server is next looked at.
         (Some(slot), _) => Some(LastSlot {
-            snapshot: rotation.pattern.format(slot.local),
+            snapshot: rotation.pattern.format(slot.local).into(),
             slot: slot.at,
             ending: None,
         }),
@@ -188,7 +189,7 @@ fn rotation(
         }),
     };
     RotationView {
-        name: rotation.name.clone(),
+        name: rotation.name.clone().into(),
         keep: rotation.keep,
         held: known.seen.map(|_| held.count()),
         completed: made,
@@ -204,7 +205,7 @@ fn next(known: ServerStateView<'_>, rotation: &Rotation) -> Option<NextSlot> {
         rotation.next_slot(*at)
     });
     let mut slots = slots.take(MOST_SETTLED).map(|(slot, at)| NextSlot {
-        snapshot: rotation.pattern.format(slot.local),
+        snapshot: rotation.pattern.format(slot.local).into(),
         at,
     });
     slots.find(|next| {
@@ -215,16 +216,16 @@ fn next(known: ServerStateView<'_>, rotation: &Rotation) -> Option<NextSlot> {
 
 /// Returns the name of a slot's snapshot. If none has the slot's name, one of a former pattern may
 /// stand for it.
-fn settled_by(known: ServerStateView<'_>, rotation: &Rotation, note: &SlotRecord) -> String {
+fn settled_by(known: ServerStateView<'_>, rotation: &Rotation, note: &SlotRecord) -> SnapshotName {
     let rows = known.seen.map_or(&[][..], |seen| &seen.rows);
-    let there = |name: &String| rows.iter().any(|row| row.name == *name);
+    let there = |name: &SnapshotName| rows.iter().any(|row| row.name == *name);
     if there(&note.name) {
         return note.name.clone();
     }
     let place = known.policy.place(&note.name);
     let names = place.into_iter().flat_map(|place| {
         let patterns = rotation.slot_patterns();
-        patterns.map(move |pattern| pattern.format(place.local))
+        patterns.map(move |pattern| pattern.format(place.local).into())
     });
     let former = names.into_iter().find(there);
     former.unwrap_or_else(|| note.name.clone())

@@ -209,7 +209,7 @@ fn stood(home: &Home, reason: &str) {
     };
     let facts = [
         ServerEvent::RotationAdded {
-            rotation: "daily".to_owned(),
+            rotation: "daily".into(),
             terms: None,
             shrinks: std::collections::BTreeSet::new(),
         },

@@ -41,8 +41,8 @@ impl World<'_> {
             .map(|row| row.snapshot.id.clone())
             .collect();
         self.apply(&ServerEvent::CreateIntent {
-            rotation,
-            snapshot: name.clone(),
+            rotation: rotation.into(),
+            snapshot: name.clone().into(),
             known: known.iter().cloned().collect(),
             reason: String::new(),
             by: None,
@@ -80,7 +80,7 @@ impl World<'_> {
             *self.ledger.attempts.entry(name.clone()).or_default() += 1;
         }
         self.apply(&ServerEvent::CreateResult {
-            snapshot: name,
+            snapshot: name.into(),
             outcome,
             id,
             server_name: None,
@@ -115,9 +115,9 @@ impl World<'_> {
             .map(|row| row.snapshot.id.clone())
             .collect();
         self.apply(&ServerEvent::DeleteIntent {
-            rotation: String::new(),
+            rotation: "".into(),
             id: id.clone(),
-            snapshot,
+            snapshot: snapshot.into(),
             prune_first: prune_first.then(|| ids.iter().cloned().collect()),
             paid_by,
             reason: String::new(),

@@ -276,8 +276,15 @@ impl Judge<'_> {
                 });
                 self.must(Rule::I8, holds, said)
             }
-            ServerEvent::SlotGivenUp { snapshot, .. } if view.wants.due.contains(snapshot) => {
-                let tries = view.ledger.attempts.get(snapshot).copied().unwrap_or(0);
+            ServerEvent::SlotGivenUp { snapshot, .. }
+                if view.wants.due.iter().any(|due| due == snapshot) =>
+            {
+                let tries = view
+                    .ledger
+                    .attempts
+                    .get(snapshot.as_str())
+                    .copied()
+                    .unwrap_or(0);
                 let due = view.wants.due.iter().position(|due| due == snapshot);
                 let stuck = view
                     .rows
@@ -286,7 +293,7 @@ impl Judge<'_> {
                 self.must(Rule::Due, tries >= ATTEMPTS || stuck, said)
             }
             ServerEvent::SlotSkipped { snapshot, .. } => {
-                let due = view.wants.due.contains(snapshot);
+                let due = view.wants.due.iter().any(|due| due == snapshot);
                 self.must(Rule::Due, !due, said)
             }
             ServerEvent::DeleteConfirmed { id } => {

@@ -66,8 +66,8 @@ fn days(count: i64) -> Bench {
 fn delete(id: u64) -> Step {
     Step::Delete {
         id: SnapshotId::from(id),
-        name: String::new(),
-        rotation: String::new(),
+        name: "".into(),
+        rotation: "".into(),
         prune_first: false,
         paid_by: None,
         reason: String::new(),
@@ -77,8 +77,8 @@ fn delete(id: u64) -> Step {
 fn prune(id: u64) -> Step {
     Step::Delete {
         id: SnapshotId::from(id),
-        name: String::new(),
-        rotation: String::new(),
+        name: "".into(),
+        rotation: "".into(),
         prune_first: true,
         paid_by: None,
         reason: String::new(),
@@ -87,8 +87,8 @@ fn prune(id: u64) -> Step {
 
 fn create() -> Step {
     Step::Create {
-        rotation: "a".to_owned(),
-        name: name("a", 0),
+        rotation: "a".into(),
+        name: name("a", 0).into(),
         reason: String::new(),
     }
 }
@@ -246,7 +246,7 @@ fn i8_a_snapshot_in_progress_does_not_count_as_newest_and_is_deleted_only_once_s
     bench.now = STUCK_AFTER;
     assert_eq!(bench.judge(&delete(1)), None, "delete_stuck allows it");
     let completed = Step::Record(ServerEvent::SnapshotCompleted {
-        snapshot: name("a", 1),
+        snapshot: name("a", 1).into(),
         id: SnapshotId::from(1),
         pays: Some(false),
     });
@@ -268,7 +268,7 @@ fn i9_a_slot_that_has_a_snapshot_gets_no_second_one() {
 fn i9_a_create_counts_as_failed_only_after_the_settle_window() {
     let result = |outcome, id| {
         Step::Record(ServerEvent::CreateResult {
-            snapshot: name("a", 0),
+            snapshot: name("a", 0).into(),
             outcome,
             id,
             server_name: None,
@@ -341,8 +341,8 @@ fn a_create_is_rejected_unless_its_slot_is_due_and_unsettled() {
     bench.ledger.ended.insert(name("a", 0));
     assert_eq!(bench.judge(&create()), Some(Rule::Due));
     let other = Step::Create {
-        rotation: "a".to_owned(),
-        name: name("a", 1),
+        rotation: "a".into(),
+        name: name("a", 1).into(),
         reason: String::new(),
     };
     assert_eq!(Bench::holding(&[]).judge(&other), Some(Rule::Due));

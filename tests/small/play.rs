@@ -121,7 +121,7 @@ impl<'a> World<'a> {
                 Step::Record(fact) => self.record(&fact),
                 Step::Create { rotation, name, .. } => {
                     tally.creates += 1;
-                    self.create(rotation, name);
+                    self.create(rotation.to_string(), name.to_string());
                 }
                 Step::Delete {
                     id,
@@ -131,7 +131,7 @@ impl<'a> World<'a> {
                     ..
                 } => {
                     tally.deletes += 1;
-                    self.delete(id, name, prune_first, paid_by);
+                    self.delete(id, name.to_string(), prune_first, paid_by);
                 }
                 Step::Wait { pause, .. } => self.wait(pause.as_secs().max(1)),
                 Step::After { .. } | Step::AskState | Step::Stop { .. } | Step::Start { .. } => {}
@@ -217,7 +217,7 @@ impl<'a> World<'a> {
                 self.requested = self.now;
                 ledger.open = None;
                 if id.is_none() {
-                    *ledger.attempts.entry(snapshot.clone()).or_default() += 1;
+                    *ledger.attempts.entry(snapshot.clone().into()).or_default() += 1;
                 }
             }
             ServerEvent::SnapshotFailed { snapshot, id, .. } => {
@@ -225,7 +225,7 @@ impl<'a> World<'a> {
                 if matches!(&ledger.open, Some(Pending::Create { id, .. }) if *id == awaited) {
                     ledger.open = None;
                 }
-                *ledger.attempts.entry(snapshot.clone()).or_default() += 1;
+                *ledger.attempts.entry(snapshot.clone().into()).or_default() += 1;
             }
             ServerEvent::SnapshotCompleted { id, .. } | ServerEvent::SnapshotStuck { id, .. } => {
                 let awaited = Some(id.number().unwrap());
@@ -239,7 +239,7 @@ impl<'a> World<'a> {
             ServerEvent::SlotSettled { snapshot, .. }
             | ServerEvent::SlotGivenUp { snapshot, .. }
             | ServerEvent::SlotSkipped { snapshot, .. } => {
-                ledger.ended.insert(snapshot.clone());
+                ledger.ended.insert(snapshot.clone().into());
             }
             _ => {}
         }

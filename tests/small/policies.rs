@@ -72,7 +72,7 @@ pub fn wanted(
         WhenFull::Skip
     };
     let rotations = keep.iter().enumerate().map(|(index, keep)| Rotation {
-        name: ROTATIONS[index].to_owned(),
+        name: ROTATIONS[index].into(),
         schedule: Arc::new(
             Schedule::new(["0 3 * * *", "0 3 * * Sun"][index], TimeZone::UTC).expect("a schedule"),
         ),

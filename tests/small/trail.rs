@@ -57,7 +57,7 @@ impl Trail {
             trail.old(
                 -16 * 60 * MINUTE,
                 &ServerEvent::RotationAdded {
-                    rotation,
+                    rotation: rotation.into(),
                     terms: None,
                     shrinks: BTreeSet::new(),
                 },
@@ -84,9 +84,9 @@ impl Trail {
 
     fn due(mut self, rotation: usize) -> Self {
         let fact = ServerEvent::SlotDue {
-            rotation: ROTATIONS[rotation].to_owned(),
+            rotation: ROTATIONS[rotation].into(),
             slot: slot(0),
-            snapshot: name(ROTATIONS[rotation], 0),
+            snapshot: name(ROTATIONS[rotation], 0).into(),
         };
         self.old(AN_HOUR_AGO, &fact);
         self
@@ -232,9 +232,9 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
         trail.old(
             -7 * DAY,
             &ServerEvent::SlotDue {
-                rotation,
+                rotation: rotation.into(),
                 slot,
-                snapshot: snapshot.clone(),
+                snapshot: snapshot.clone().into(),
             },
         );
         for _ in 0..times {
@@ -244,7 +244,7 @@ fn of_slot(rows: &[Row], wants: &Wants, rotation: usize, found: &mut Vec<Trail>)
             trail.old(
                 -7 * DAY,
                 &ServerEvent::CreateResult {
-                    snapshot,
+                    snapshot: snapshot.into(),
                     outcome,
                     id,
                     server_name,
@@ -307,7 +307,7 @@ fn of_row(row: &Row, rows: &[Row], wants: &Wants, found: &mut Vec<Trail>) {
 fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     let base = |title| Trail::base(title, wants);
     let restore = ServerEvent::RestoreIntent {
-        snapshot: String::new(),
+        snapshot: "".into(),
         id: SnapshotId::from(1),
         by: None,
     };

@@ -10,8 +10,8 @@ use super::view::ROTATIONS;
 
 pub(super) fn create(rotation: usize, known: BTreeSet<u64>) -> ServerEvent {
     ServerEvent::CreateIntent {
-        rotation: ROTATIONS[rotation].to_owned(),
-        snapshot: name(ROTATIONS[rotation], 0),
+        rotation: ROTATIONS[rotation].into(),
+        snapshot: name(ROTATIONS[rotation], 0).into(),
         known: known.into_iter().map(SnapshotId::from).collect(),
         reason: String::new(),
         by: None,
@@ -21,7 +21,7 @@ pub(super) fn create(rotation: usize, known: BTreeSet<u64>) -> ServerEvent {
 
 pub(super) fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> ServerEvent {
     ServerEvent::CreateResult {
-        snapshot: name(ROTATIONS[rotation], 0),
+        snapshot: name(ROTATIONS[rotation], 0).into(),
         outcome,
         id: id.map(SnapshotId::from),
         server_name: None,
@@ -33,8 +33,8 @@ pub(super) fn created(rotation: usize, outcome: Outcome, id: Option<u64>) -> Ser
 
 pub(super) fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> ServerEvent {
     ServerEvent::DeleteIntent {
-        rotation: String::new(),
-        snapshot: String::new(),
+        rotation: "".into(),
+        snapshot: "".into(),
         id: SnapshotId::from(id),
         prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId::from).collect()),
         paid_by: None,
@@ -46,9 +46,9 @@ pub(super) fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> ServerEven
 pub(super) fn settled(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
     let reason = String::new();
     ServerEvent::SlotSettled {
-        rotation,
+        rotation: rotation.into(),
         slot,
-        snapshot,
+        snapshot: snapshot.into(),
         reason,
     }
 }
@@ -56,9 +56,9 @@ pub(super) fn settled(rotation: String, slot: jiff::Timestamp, snapshot: String)
 pub(super) fn given_up(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
     let reason = String::new();
     ServerEvent::SlotGivenUp {
-        rotation,
+        rotation: rotation.into(),
         slot,
-        snapshot,
+        snapshot: snapshot.into(),
         reason,
     }
 }
@@ -66,9 +66,9 @@ pub(super) fn given_up(rotation: String, slot: jiff::Timestamp, snapshot: String
 pub(super) fn skipped(rotation: String, slot: jiff::Timestamp, snapshot: String) -> ServerEvent {
     let reason = String::new();
     ServerEvent::SlotSkipped {
-        rotation,
+        rotation: rotation.into(),
         slot,
-        snapshot,
+        snapshot: snapshot.into(),
         missed: 0,
         paused: false,
         reason,

@@ -92,25 +92,25 @@ fn night(server: u64) -> Vec<Entry> {
     let reason = || "due; room: 2 of 5".to_owned();
     let facts = [
         ServerEvent::RotationAdded {
-            rotation: rotation(),
+            rotation: rotation().into(),
             terms: None,
             shrinks: std::collections::BTreeSet::new(),
         },
         ServerEvent::SlotDue {
-            rotation: rotation(),
+            rotation: rotation().into(),
             slot: at(NOVEMBER),
-            snapshot: snapshot(),
+            snapshot: snapshot().into(),
         },
         ServerEvent::CreateIntent {
-            rotation: rotation(),
-            snapshot: snapshot(),
+            rotation: rotation().into(),
+            snapshot: snapshot().into(),
             known: [SnapshotId::from(3), SnapshotId::from(4)].into(),
             reason: reason(),
             by: None,
             spare: None,
         },
         ServerEvent::CreateResult {
-            snapshot: snapshot(),
+            snapshot: snapshot().into(),
             outcome: Outcome::Done,
             id: Some(SnapshotId::from(801)),
             server_name: Some("web \"1\"\n\u{1b}[31m\u{202e}".to_owned()),

@@ -34,7 +34,7 @@ pub(super) fn told(
     let meant = |server: Option<&ServerId>| id.is_none() || id.as_ref() == server;
     let of_it: Vec<_> = policies.iter().filter(|p| meant(Some(&p.server))).collect();
     let named = of_it.iter().flat_map(|policy| &policy.rotations);
-    let mut rotations: BTreeSet<String> = named.map(|rotation| rotation.name.clone()).collect();
+    let mut rotations: BTreeSet<String> = named.map(|rotation| rotation.name.to_string()).collect();
     let mut server = id.is_none() || !of_it.is_empty();
     let is_known = |server: bool, rotations: &BTreeSet<String>| {
         server && asked.rotation.is_none_or(|name| rotations.contains(name))

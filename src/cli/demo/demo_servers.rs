@@ -92,7 +92,7 @@ fn policy(id: u64, name: String, rotations: Vec<Rotation>) -> Policy {
 )]
 fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
     Rotation {
-        name: name.to_owned(),
+        name: name.into(),
         schedule: Arc::new(Schedule::new(schedule, TimeZone::UTC).expect("a good schedule")),
         keep,
         pattern: Pattern::new("{name}-snapshot-%Y-%m-%d", name).expect("a good pattern"),

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::text::table;
+use crate::core::names::SnapshotName;
 use crate::core::policy_forecast::Forecast;
 use crate::core::recovery_ages::RecoveryAges;
 use crate::core::snapshot::ServerId;
@@ -49,20 +50,20 @@ struct ChangedDay {
     /// The day, in the zone of `now`.
     date: Date,
     /// Snapshots that only the forecast `now` has.
-    lost: Vec<String>,
+    lost: Vec<SnapshotName>,
     /// Snapshots that only the forecast `other` has.
-    gained: Vec<String>,
+    gained: Vec<SnapshotName>,
 }
 
 impl ServerComparison {
     pub(super) fn between(id: ServerId, now: Option<Forecast>, other: Option<Forecast>) -> Self {
-        let mut days: BTreeMap<Date, [&[String]; 2]> = BTreeMap::new();
+        let mut days: BTreeMap<Date, [&[SnapshotName]; 2]> = BTreeMap::new();
         for (side, forecast) in [&now, &other].into_iter().enumerate() {
             for day in forecast.iter().flat_map(|forecast| &forecast.days) {
                 days.entry(day.date).or_default()[side] = &day.snapshots;
             }
         }
-        let without = |these: &[String], those: &[String]| -> Vec<String> {
+        let without = |these: &[SnapshotName], those: &[SnapshotName]| -> Vec<SnapshotName> {
             let left = these.iter().filter(|name| !those.contains(name));
             left.cloned().collect()
         };
@@ -196,7 +197,7 @@ fn server(change: &ServerComparison, other: &str) -> String {
 fn days_before<'a>(
     forecast: &'a Forecast,
     date: Date,
-    names: &[String],
+    names: &[SnapshotName],
 ) -> Option<BTreeMap<&'a str, Vec<i32>>> {
     let mut found: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
     for name in names {

@@ -59,7 +59,11 @@ fn points(forecast: &Forecast) -> Table {
         table.add_row(cells);
     };
     for rotation in &forecast.rotations {
-        row(rotation.name.clone(), rotation.keep, &rotation.recovery);
+        row(
+            rotation.name.clone().into(),
+            rotation.keep,
+            &rotation.recovery,
+        );
     }
     if forecast.rotations.len() > 1 {
         let keep = forecast.rotations.iter().map(|rotation| rotation.keep);
@@ -112,7 +116,7 @@ fn days(forecast: &Forecast) -> Table {
     let mut table = table();
     let columns = forecast.rotations.iter().map(|rotation| {
         if rotation.zone == forecast.zone {
-            rotation.name.clone()
+            rotation.name.to_string()
         } else {
             format!("{} ({})", rotation.name, zone_name(&rotation.zone))
         }

@@ -15,7 +15,7 @@ fn row(id: u64, name: &str, whose: Owner) -> SnapshotRow {
         size_mb: Some(1536),
         created_at: Some(NOW - SignedDuration::from_hours(26)),
         whose: Some(whose),
-        rotation: Some("nightly".to_owned()),
+        rotation: Some("nightly".into()),
         protected: true,
     }
 }

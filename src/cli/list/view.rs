@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::api::{Listing, ServerRows};
 use crate::config::Config;
+use crate::core::names::RotationName;
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
@@ -91,7 +92,7 @@ pub(super) struct SnapshotRow {
     /// Its owner; `null` if the server has no policy.
     pub(super) whose: Option<Owner>,
     /// The rotation that it belongs to.
-    pub(super) rotation: Option<String>,
+    pub(super) rotation: Option<RotationName>,
     /// True if the policy protects it.
     pub(super) protected: bool,
 }

@@ -44,7 +44,7 @@ pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
     }
     let mut target = Target::of(cli, &args.server)?;
     let order = Order::Create {
-        snapshot: args.name.clone(),
+        snapshot: args.name.clone().into(),
         spare: None,
         description: args.description.clone(),
     };
@@ -60,7 +60,7 @@ pub(super) fn make(
 ) -> Result<Exit, CommandError> {
     let name = match &order {
         Order::Create { snapshot, .. } => snapshot.clone(),
-        Order::Delete { .. } | Order::Restore { .. } => String::new(),
+        Order::Delete { .. } | Order::Restore { .. } => "".into(),
     };
     let sent = target.clock.now().wall;
     let answer = target.order(order)?;

@@ -36,7 +36,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
         return Ok(Exit::Bad);
     }
     let answer = target.order(Order::Delete {
-        snapshot: row.name.clone(),
+        snapshot: row.name.clone().into(),
         id: row.id.clone(),
     })?;
     let name = printable_name(&row.name);

@@ -91,7 +91,7 @@ fn safely(
     let now = target.clock.now().wall.strftime("%Y%m%d-%H%M%S");
     let safety = format!("before-restore-{now}");
     let order = Order::Create {
-        snapshot: safety.clone(),
+        snapshot: safety.clone().into(),
         spare: Some(id.clone()),
         description: None,
     };
@@ -119,7 +119,7 @@ fn send(
     id: &SnapshotId,
 ) -> Result<Exit, CommandError> {
     let answer = target.order(Order::Restore {
-        snapshot: target.snapshot(&id.to_string())?.name.clone(),
+        snapshot: target.snapshot(&id.to_string())?.name.clone().into(),
         id: id.clone(),
     })?;
     let called = target.called();

@@ -270,7 +270,7 @@ async fn an_order_for_a_held_server_is_refused_and_the_reason_names_the_hold() {
     stage.scene.pass(5 * MINUTE).await;
     assert_eq!(stage.scene.provider.names(1), ["by-hand", TODAY]);
     let order = crate::core::operator_order::Order::Delete {
-        snapshot: "by-hand".to_owned(),
+        snapshot: "by-hand".into(),
         id: crate::core::snapshot::SnapshotId::from(101),
     };
     let engine = &stage.scene.engine;

@@ -17,7 +17,7 @@ const SERVER: ServerId = ServerId::integer(1);
 
 fn create(name: &str) -> Order {
     Order::Create {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         spare: None,
         description: None,
     }
@@ -25,14 +25,14 @@ fn create(name: &str) -> Order {
 
 fn delete(name: &str, id: u64) -> Order {
     Order::Delete {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         id: SnapshotId::from(id),
     }
 }
 
 fn restore(name: &str, id: u64) -> Order {
     Order::Restore {
-        snapshot: name.to_owned(),
+        snapshot: name.into(),
         id: SnapshotId::from(id),
     }
 }

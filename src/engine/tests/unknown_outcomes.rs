@@ -25,7 +25,7 @@ async fn at_rest() -> (Scene, Running) {
 fn ordered(scene: &Scene) -> JoinHandle<OrderOutcome> {
     let engine = Arc::clone(&scene.engine);
     let order = Order::Delete {
-        snapshot: "by-hand".to_owned(),
+        snapshot: "by-hand".into(),
         id: SnapshotId::from(101),
     };
     tokio::spawn(async move {

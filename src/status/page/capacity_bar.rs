@@ -68,7 +68,7 @@ fn told(server: &ServerView, empty: usize) -> String {
     let of = |kind: &'static str| server.snapshots.iter().filter(move |s| s.kind() == kind);
     let mut parts = Vec::new();
     for rotation in &server.rotations {
-        let own = of("own").filter(|s| s.rotation.as_ref() == Some(&rotation.name));
+        let own = of("own").filter(|s| s.rotation.as_deref() == Some(rotation.name.as_str()));
         parts.push((own.count(), shown(&rotation.name, NAME_SHOWN)));
     }
     for (kind, words) in [

@@ -36,7 +36,7 @@ fn snapshot(id: u64, name: &str, status: &str, rotation: Option<&str>) -> Snapsh
         name: name.to_owned(),
         status: status.to_owned(),
         created_at: None,
-        rotation: rotation.map(str::to_owned),
+        rotation: rotation.map(Into::into),
         verdict: "keep".to_owned(),
         reason: "within keep".to_owned(),
     }
@@ -176,11 +176,11 @@ fn servers_are_sorted_by_any_column_and_numbers_in_names_are_compared_by_value()
         .snapshots
         .push(snapshot(1, "x", "completed", None));
     servers[2].rotations[0].next = Some(NextSlot {
-        snapshot: "n".to_owned(),
+        snapshot: "n".into(),
         at: at("2026-11-25T07:00:00Z"),
     });
     servers[1].rotations[0].last = Some(LastSlot {
-        snapshot: "l".to_owned(),
+        snapshot: "l".into(),
         slot: at("2026-11-25T04:00:00Z"),
         ending: None,
     });
@@ -238,7 +238,7 @@ fn a_snapshot_is_shown_with_its_own_age_and_not_with_its_slots() {
     let mut one = server_view(1, "a", Activity::Resting);
     one.snapshots = vec![snapshot(2, "d-1", "completed", Some("daily"))];
     one.rotations[0].last = Some(LastSlot {
-        snapshot: "d-1".to_owned(),
+        snapshot: "d-1".into(),
         slot: at("2026-11-20T06:00:00Z"),
         ending: Some("completed".to_owned()),
     });
