@@ -386,7 +386,7 @@ impl DecisionContext<'_> {
             .find_map(|pattern| {
                 let name = pattern.format(slot.local);
                 let mut rows = self.inventory.snapshots.iter();
-                rows.find(|s| wanted(s) && s.name == name)
+                rows.find(|s| wanted(s) && s.name == name && !self.history.stays_foreign(s))
             })
     }
 }

@@ -267,3 +267,47 @@ fn i1_a_foreign_snapshot_that_was_gone_for_a_while_stays_foreign_under_an_own_na
     renamed_by_the_provider(&mut world, &foreign);
     assert!(is_blocked_by_the_name(&mut world));
 }
+
+#[test]
+fn i1_a_snapshot_that_an_edit_made_foreign_stays_foreign_under_a_later_own_name() {
+    let mut world = TestProvider::grown(2, 2);
+    world.policy.rotations[0].former = vec![former("old-%Y-%m-%d", false)];
+    let own = world.make("old-2026-11-01", Status::Completed);
+    world.settle(&Status::Completed);
+    world.policy.rotations[0].former.clear();
+    world.settle(&Status::Completed);
+    renamed_by_the_provider(&mut world, &own);
+    let step = world.recorded();
+    assert!(
+        matches!(&step, Step::Blocked { reason } if reason.contains("as old-2026-11-01 before")),
+        "{step:?}"
+    );
+    for _ in 0..2 {
+        world.record(&ServerEvent::Resumed { by: None });
+        world.pass(WEEK);
+        world.settle(&Status::Completed);
+    }
+    assert!(world.snapshots.iter().any(|s| s.id == own));
+}
+
+#[test]
+fn i15_a_foreign_snapshot_with_the_name_of_a_slot_does_not_settle_it() {
+    let mut world = TestProvider::grown(2, 2);
+    let foreign = world.make("golden", Status::Completed);
+    world.settle(&Status::Completed);
+    let row = world.snapshots.iter_mut().find(|s| s.id == foreign);
+    row.expect("a row").name = "weekly-2026-12-06".to_owned();
+    assert!(is_blocked_by_the_name(&mut world));
+    world.record(&ServerEvent::Resumed { by: None });
+    world.log.clear();
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    assert!(
+        world
+            .log
+            .iter()
+            .any(|line| line == "create weekly-2026-12-06"),
+        "{:?}",
+        world.log
+    );
+}

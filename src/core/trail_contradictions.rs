@@ -148,13 +148,17 @@ impl DecisionContext<'_> {
         }
         let rows = self.inventory.snapshots.iter();
         let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
-        // A completed own snapshot that is now listed as foreign is a renaming, not a new foreign
-        // snapshot.
+        // An own snapshot that is listed under a foreign name is a renaming. Under its own name it
+        // is foreign because of an edit of the policy, and is recorded as such.
         let by_both = |s: &Snapshot| {
             let mut ids = std::iter::once(&s.id).chain(&s.uuid);
             ids.all(|id| self.foreign_name(id).is_some())
         };
-        let known = |s: &Snapshot| by_both(s) || self.was_completed(&s.id);
+        let renamed = |s: &Snapshot| {
+            let name = self.history.name_of(&s.id);
+            name.is_some_and(|known| known != Fnv::of(&s.name))
+        };
+        let known = |s: &Snapshot| by_both(s) || renamed(s);
         if let Some(row) = foreign.find(|s| !known(s)) {
             return Some(Step::Record(ServerEvent::SnapshotFound {
                 snapshot: printable(&row.name, NAME_SHOWN).into(),

@@ -385,6 +385,11 @@ impl<A: SnapshotApi> Engine<A> {
             if rules.count_all && lock(runtime).unwritten >= LAST_TRIES {
                 return Err(ShuttingDown);
             }
+            // A server that is stopped must not wait for the trail (I20).
+            if self.is_start_due(server, runtime) {
+                let state = self.state_of(server, runtime).await.state;
+                self.start_unrecorded(server, runtime, &state).await;
+            }
             self.rest(rules.poll_interval).await?;
         }
     }

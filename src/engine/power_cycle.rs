@@ -68,11 +68,7 @@ impl<A: SnapshotApi> Engine<A> {
                 _ => break,
             };
             if over {
-                let due = {
-                    let runtime = lock(runtime);
-                    is_start_due(policy, &runtime.history, &rules, self.clock.now())
-                };
-                if due {
+                if self.is_start_due(server, runtime) {
                     self.start_unrecorded(server, runtime, &state).await;
                 }
                 return Err(Requeue::After(rules.poll_interval));
@@ -93,6 +89,14 @@ impl<A: SnapshotApi> Engine<A> {
             return Err(Requeue::After(rules.poll_interval));
         }
         Ok(Some(state))
+    }
+
+    /// Returns true if the start of a stopped server is due.
+    pub(super) fn is_start_due(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) -> bool {
+        let wanted = self.wanted();
+        let policy = wanted.policies.get(server).map(Arc::as_ref);
+        let now = self.clock.now();
+        is_start_due(policy, &lock(runtime).history, &wanted.rules, now)
     }
 
     /// Clears the alerts of a server that was down; this needs no listing. Returns false if they

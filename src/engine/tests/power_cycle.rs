@@ -59,3 +59,30 @@ async fn i20_a_server_that_a_person_stopped_while_the_stop_waited_stays_stopped(
     assert_eq!(scene.provider.times(powered).len(), 0);
     running.ends().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn i20_a_server_is_started_though_the_result_of_its_stop_or_create_cannot_be_recorded() {
+    let calls: [fn(&What) -> bool; 2] = [
+        |what| matches!(what, What::Power(_, PowerAction::Stop)),
+        |what| matches!(what, What::Create(_)),
+    ];
+    for in_flight in calls {
+        let scene = Scene::new([1]);
+        scene.reload_stopping();
+        let disk = scene.disk.clone();
+        scene.provider.script(move |what| {
+            if in_flight(what) {
+                disk.set().room = Some(0);
+            }
+            Reply::Works
+        });
+        let running = scene.run();
+        scene.pass(75 * MINUTE).await;
+        let started = |what: &What| *what == What::Power(1, PowerAction::Start);
+        assert!(!scene.provider.times(started).is_empty());
+        assert_eq!(scene.events("start_intent").len(), 0);
+        scene.disk.set().room = None;
+        scene.pass(10 * MINUTE).await;
+        running.ends().await;
+    }
+}
