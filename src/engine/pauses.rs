@@ -9,6 +9,7 @@ use crate::api::SnapshotApi;
 use crate::audit::{Details, GlobalEvent, TrailError};
 use crate::core::event::ServerEvent;
 use crate::core::operator_order;
+use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
 
 /// State after a pause or a resume.
@@ -105,16 +106,29 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let _renaming = self.renaming.lock().await;
         let server = server.map(|server| self.id_of_state(&server, &self.wanted()));
-        if let Some(server) = &server
-            && let Some(seen) = &lock(&self.runtime(server)).seen
-        {
-            self.owners.give_up(server, &seen.rows);
-        }
-        let (paused, ended) = self.to_resume(server.as_ref());
+        let given_up = server.as_ref().map_or(0, |server| {
+            let runtime = self.runtime(server);
+            let runtime = lock(&runtime);
+            let seen = runtime.seen.as_ref();
+            seen.map_or(0, |seen| self.owners.give_up(server, &seen.rows))
+        });
+        let (paused, mut ended) = self.to_resume(server.as_ref());
         if !paused && ended.is_empty() {
-            let nothing = true;
+            // A server that shows a snapshot of this one looks again.
+            lock(&self.called).all = true;
+            self.wake();
             let held = self.held(server.as_ref());
-            return Ok(PauseResult { nothing, ..held });
+            let nothing = given_up == 0;
+            ended.extend((!nothing).then(|| given_up_text(given_up)));
+            return Ok(PauseResult {
+                nothing,
+                ended,
+                ..held
+            });
+        }
+        if given_up > 0 {
+            lock(&self.called).all = true;
+            ended.push(given_up_text(given_up));
         }
         if let Some(server) = &server {
             let runtime = self.runtime(server);
@@ -231,4 +245,12 @@ fn begun(runtime: &ServerRuntime) -> Option<String> {
         .map(operator_order::describe_downtime);
     let all: Vec<_> = open.into_iter().chain(hold).chain(down).collect();
     (!all.is_empty()).then(|| all.join("; "))
+}
+
+/// Returns the message for snapshots that a server gives up.
+fn given_up_text(count: usize) -> String {
+    format!(
+        "{} that its listing no longer shows may be another server's from now on",
+        counted(count, "snapshot")
+    )
 }

@@ -58,10 +58,13 @@ impl SnapshotOwners {
     }
 
     /// Gives up the snapshots of a server that its last accepted listing does not show: an operator
-    /// resumes it.
-    pub(super) fn give_up(&self, server: &ServerId, listed: &[Snapshot]) {
+    /// resumes it. Returns their number.
+    pub(super) fn give_up(&self, server: &ServerId, listed: &[Snapshot]) -> usize {
         let shown: BTreeSet<_> = listed.iter().map(|row| &row.id).collect();
-        lock(&self.0).retain(|id, owner| owner != server || shown.contains(id));
+        let mut owners = lock(&self.0);
+        let before = owners.len();
+        owners.retain(|id, owner| owner != server || shown.contains(id));
+        before - owners.len()
     }
 
     /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy.

@@ -316,7 +316,11 @@ async fn i1_a_snapshot_that_is_listed_under_another_server_is_not_deleted_there(
     assert_eq!(scene.events("recovered").len(), 0);
     // A resume of server 2 gives up only the snapshot that its listing no longer shows.
     let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
-    resumed.expect("nothing prevents it");
+    let resumed = resumed.expect("nothing prevents it");
+    let given_up =
+        ["1 snapshot that its listing no longer shows may be another server's from now on"];
+    assert!(!resumed.nothing);
+    assert_eq!(resumed.ended, given_up);
     let left = (105..110).find(|id| scene.provider.owner(*id) == Some(2));
     let left = left.expect("a snapshot that server 2 has made");
     scene.provider.move_to(1, left);
