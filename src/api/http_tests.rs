@@ -380,10 +380,8 @@ fn i13_a_base_url_that_would_expose_the_token_is_refused() {
         "http://[::1]:1",
         "http://127.0.0.9",
     ] {
-        assert!(
-            HttpApi::new(&settings(url.into()), Clock::system()).is_ok(),
-            "{url}"
-        );
+        let client = HttpApi::new(&settings(url.into()), Clock::system());
+        assert!(client.is_ok(), "{url}");
     }
 }
 
@@ -394,9 +392,7 @@ async fn i13_a_token_that_an_answer_repeats_in_json_escapes_is_removed_from_the_
     let server = ScriptedServer::answers(&[response("400 Bad", "", &body)]).await;
     let error = create(&client(&server)).await.unwrap_err();
     let said = error.said.unwrap();
-    assert!(
-        said.starts_with("bad token") && !said.contains(TOKEN),
-        "{said}"
-    );
+    assert!(said.starts_with("bad token"), "{said}");
+    assert!(!said.contains(TOKEN), "{said}");
     assert!(!error.message.contains(TOKEN), "{}", error.message);
 }

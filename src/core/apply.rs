@@ -326,9 +326,7 @@ impl ServerHistory {
                 ..
             } => {
                 self.mismatch = Some(reason.as_str().into());
-                if *foreign {
-                    self.saw_foreign_renamed(id.clone());
-                }
+                self.saw_renamed(id, *foreign);
             }
             ServerEvent::CreateMismatch {
                 snapshot, reason, ..

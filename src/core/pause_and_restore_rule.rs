@@ -1,6 +1,6 @@
 //! Rule 0 of the decision: a server that is paused, or was restored a short while ago, is left
 //! alone. Calls that were sent before are followed until they end. A call that is about to be sent
-//! is withheld in `engine::mutation`.
+//! is withheld in `engine::step_recheck`.
 
 use super::decide::{DecisionContext, Step};
 use super::event::ServerEvent;

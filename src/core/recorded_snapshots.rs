@@ -148,10 +148,12 @@ impl ServerHistory {
         keep_last(&mut self.foreign, MOST_FOREIGN, (id, name.into()));
     }
 
-    /// Records that a foreign snapshot is listed under an own name.
-    pub(super) fn saw_foreign_renamed(&mut self, id: SnapshotId) {
-        self.foreign_renamed.retain(|known| *known != id);
-        keep_last(&mut self.foreign_renamed, MOST_FOREIGN, id);
+    /// Records that a known snapshot is listed under an own name.
+    pub(super) fn saw_renamed(&mut self, id: &SnapshotId, foreign: bool) {
+        if foreign {
+            self.foreign_renamed.retain(|known| known != id);
+            keep_last(&mut self.foreign_renamed, MOST_FOREIGN, id.clone());
+        }
     }
 
     /// Returns true if the snapshot is foreign under any name: it had a foreign name before, and no

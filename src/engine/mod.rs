@@ -8,8 +8,8 @@
 //!   accepted, and which need a second one that agrees; `snapshot_owners`: whose snapshots they may
 //!   show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
-//! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `call_outcome`: what
-//!   its answer shows; `turn_outcome`: when its server's loop goes on.
+//! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `step_recheck`: the
+//!   decision again right before the call; `call_outcome`: what its answer shows; `turn_outcome`: when its server's loop goes on.
 //! - `create_hold_at_new_trail`: no creates for a while if there are own snapshots but no trail.
 //! - `hooked_create`: a rotation's hooks around its create, and the release; `power_cycle`: the
 //!   stop and the start of a server around its create; `starts_at_shutdown`: the starts that are
@@ -48,6 +48,7 @@ mod server_runtime;
 mod shared_listing;
 mod snapshot_owners;
 mod starts_at_shutdown;
+mod step_recheck;
 #[cfg(test)]
 mod tests;
 mod trail_health;

@@ -13,7 +13,7 @@ use super::turn_outcome::ShuttingDown;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::{ErrorKind, NewSnapshot, Permit, SnapshotApi};
 use crate::audit::Details;
-use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
+use crate::core::decide::{Inventory, Step};
 use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -203,32 +203,6 @@ impl<A: SnapshotApi> Engine<A> {
         runtime.history.slot(rotation, name).is_none() || runtime.history.intents(name) >= attempts
     }
 
-    /// Returns the step as decided now, if the policy in force still asks for it and no pause was
-    /// requested. The wait for a permit may have been long.
-    pub(super) fn still_wanted(
-        &self,
-        policy: &Policy,
-        runtime: &Mutex<ServerRuntime>,
-        inventory: &Inventory,
-        step: Step,
-        held: bool,
-    ) -> Option<Step> {
-        let wanted = self.wanted();
-        let in_force = wanted.policies.get(&policy.server)?;
-        let runtime = lock(runtime);
-        if runtime.pausing || lock(&self.all_paused).asked || !same_hooks(policy, in_force, &step) {
-            return None;
-        }
-        if held && runtime.held.as_ref().is_some_and(|held| held.is_over()) {
-            return None;
-        }
-        let decide = if held { decide_in_hold } else { decide };
-        let now = self.clock.now();
-        let decided = decide(in_force, inventory, &runtime.history, &wanted.rules, now);
-        let same = decided.clone().without_reason() == step.without_reason();
-        same.then_some(decided)
-    }
-
     /// Sends a create. Returns `None` if the intent can't be recorded; then nothing was sent.
     pub(super) async fn create(
         &self,
@@ -350,8 +324,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Records the intent; returns true once it is durable (I6). Nothing is awaited between the last check and this call, so a pause
-    /// either precedes the check or finds the intent.
+    /// Records the intent; returns true once it is durable (I6). Nothing is awaited between the last
+    /// check and this call, so a pause either precedes the check or finds the intent.
     pub(super) async fn intend(
         &self,
         server: &ServerId,
@@ -393,13 +367,4 @@ impl<A: SnapshotApi> Engine<A> {
             self.rest(rules.poll_interval).await?;
         }
     }
-}
-
-/// Returns true if the hooks around the create have not changed.
-fn same_hooks(policy: &Policy, in_force: &Policy, step: &Step) -> bool {
-    let (Step::Create { rotation, .. } | Step::Stop { rotation, .. }) = step else {
-        return true;
-    };
-    let hooks = |policy: &Policy| policy.rotation(rotation)?.hooks.clone();
-    hooks(policy) == hooks(in_force)
 }

@@ -24,7 +24,7 @@ use crate::core::snapshot::ServerId;
 use crate::logged;
 use crate::safe_fs::OpenFolder;
 
-/// What a runner gets from its unit, or from the service that starts it.
+/// Settings from the unit of the runner, or from the service that starts it.
 #[derive(Debug, Default)]
 pub struct RunnerEnvironment {
     /// Folder of the credentials for hooks.

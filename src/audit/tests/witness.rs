@@ -1,4 +1,4 @@
-//! What a start reports to the witness, and the last durable record that the handle reports.
+//! The report of a start to the witness, and the last durable record of the handle.
 
 use super::*;
 use crate::audit::Trail;

@@ -83,7 +83,7 @@ pub(super) struct VerifyReport<'a> {
     first: Option<Timestamp>,
     /// Time of the last record; `null` if there is none.
     last: Option<Timestamp>,
-    /// What is wrong, each with file and line.
+    /// The problems, each with file and line.
     problems: &'a [String],
     /// An incomplete last line, which a crash left or which is being written right now; it is not
     /// a problem. `null` if there is none.

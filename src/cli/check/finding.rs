@@ -81,9 +81,9 @@ pub(super) struct Finding {
     pub(super) name: Option<String>,
     /// The snapshot, pattern or name that the finding is about.
     pub(super) about: Option<String>,
-    /// What is wrong.
+    /// The problem, in words.
     pub(super) message: String,
-    /// What to do.
+    /// The remedy, in words.
     pub(super) remedy: String,
 }
 

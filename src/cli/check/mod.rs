@@ -60,9 +60,9 @@ struct ReportedProblem<'a> {
     line: usize,
     /// The column, from 1.
     column: usize,
-    /// What is wrong.
+    /// The problem, in words.
     message: &'a str,
-    /// What to write instead.
+    /// The remedy, in words.
     remedy: &'a str,
 }
 
