@@ -297,6 +297,17 @@ impl<A: SnapshotApi> Engine<A> {
                 let why = "its policy was removed".to_owned();
                 return self.release(None, server, runtime, true, why).await;
             };
+            // The end of its snapshot can't be recorded, but a held server must not wait for that.
+            let unwritten = {
+                let runtime = lock(runtime);
+                runtime.is_end_unwritten() && runtime.history.downtime.is_none()
+            };
+            if unwritten {
+                let why = "its snapshot has ended, although the trail can't record it".to_owned();
+                return self
+                    .release(Some(policy), server, runtime, false, why)
+                    .await;
+            }
             self.release_if_due(policy, runtime).await
         };
         // Boxed for the same reason as in `settle`.

@@ -350,3 +350,25 @@ async fn a_create_that_gets_no_permit_in_time_is_retried_later() {
         running.ends().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn i18_a_server_is_released_when_its_snapshot_ends_though_the_trail_cannot_record_it() {
+    let stage = Stage::new([1]);
+    let (disk, mut created) = (stage.scene.disk.clone(), false);
+    stage.scene.provider.script(move |what| {
+        created |= matches!(what, What::Create(_));
+        if created && matches!(what, What::List(_)) {
+            disk.set().room = Some(0);
+        }
+        Reply::Works
+    });
+    let running = stage.scene.run();
+    stage.scene.pass(30 * MINUTE).await;
+    assert_eq!(stage.held(), 0);
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    stage.scene.disk.set().room = None;
+    stage.scene.pass(10 * MINUTE).await;
+    assert_eq!(stage.said(), ["before 1", "after 1"]);
+    assert!(last_end(&stage.scene)["early"].is_null());
+    running.ends().await;
+}
