@@ -102,9 +102,12 @@ Name a server without a policy by its id, or by the provider's name for it.
 Until the first policy is written, no snapshot is own.
 
 A snapshot is own if its name matches a pattern of a rotation in force, or one
-of its former_names. Every other snapshot is foreign, and the rotation never changes it. Times are
-local (TZ); on a terminal with fewer than 110 columns, only ages are shown. If a
-listing can't be relied on, it is shown with the reason.
+of its former_names. Every other snapshot is foreign, and the rotation never
+changes it. list goes by today's names alone: a snapshot that had a foreign name
+before stays foreign, as snaprotate plan says.
+
+Times are local (TZ); on a terminal with fewer than 110 columns, only ages are
+shown. If a listing can't be relied on, it is shown with the reason.
 
 Exit codes:
   0  listed

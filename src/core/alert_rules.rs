@@ -173,9 +173,10 @@ impl DecisionContext<'_> {
         }
         alerts.extend(self.stuck_hold());
         alerts.extend(self.stopped_for_long());
-        let stopping = self.policy.rotations.iter().filter(|r| r.stop.is_some());
+        // The snapshot stays what it is, also if the rotation no longer stops the server.
+        let rotations = self.policy.rotations.iter();
         let ran =
-            stopping.filter_map(|r| Some((&r.name, self.history.ran_during_snapshot(&r.name)?)));
+            rotations.filter_map(|r| Some((&r.name, self.history.ran_during_snapshot(&r.name)?)));
         alerts.extend(ran.map(|(name, ran)| {
             (
                 (AlertKind::ServerRan, name.to_string()),

@@ -370,7 +370,7 @@ impl ServerHistory {
             | ServerEvent::ServerRan { .. }
             | ServerEvent::StartConfirmed { .. } => self.apply_power_event(event, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
-            ServerEvent::Resumed { .. } => self.apply_resume(at),
+            ServerEvent::Resumed { ended_restore, .. } => self.apply_resume(*ended_restore, at),
             ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);

@@ -18,7 +18,7 @@ fn i15_a_pause_recorded_while_the_clock_was_ahead_excuses_no_slot_after_the_cloc
         world.pass(WEEK / 2);
         world.record(&ServerEvent::Paused { by: None });
         world.pass(WEEK * 3);
-        world.record(&ServerEvent::Resumed { by: None });
+        world.resume();
         world.now.wall = right.wall;
         if told_meanwhile {
             let reason = "full".to_owned();
@@ -44,7 +44,7 @@ fn i15_a_pause_counts_if_its_end_is_ahead_by_no_more_than_the_clock_tolerance() 
             world.settle(&DONE);
             world.record(&ServerEvent::Paused { by: None });
             world.pass(WEEK);
-            world.record(&ServerEvent::Resumed { by: None });
+            world.resume();
             world.now.wall -= back;
             if recorded_ahead {
                 let reason = "full".to_owned();

@@ -198,7 +198,7 @@ fn i7_and_i19_after_a_foreign_snapshot_took_the_room_the_next_prune_first_needs_
     };
     assert!(reason.contains("snaprotate resume --server 7"), "{reason}");
     assert_eq!(world.log, ["delete weekly-2026-11-01"]);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&DONE);
     assert_eq!(
         world.log,

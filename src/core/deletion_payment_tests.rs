@@ -25,7 +25,7 @@ fn i19_a_snapshot_made_while_the_rotation_grew_does_not_pay_for_a_later_delete()
     world.now.wall -= 2 * WEEK;
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&Status::Completed);
     // All except the snapshot of the newest slot that is settled in the trail.
     let deleted = ["delete weekly-2026-11-22", "delete weekly-2026-11-29"];

@@ -374,6 +374,12 @@ fn i20_an_early_start_and_a_late_create_each_raise_an_alert() {
         world.recorded();
         let said = alert(&world, AlertKind::ServerRan).expect("an alert");
         assert!(said.contains("of the running server"), "{said}");
+        world.policy.rotations[0].stop = None;
+        world.recorded();
+        assert!(
+            alert(&world, AlertKind::ServerRan).is_some(),
+            "the snapshot stays what it is"
+        );
     }
 }
 

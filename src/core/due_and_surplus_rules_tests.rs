@@ -373,7 +373,7 @@ fn i11_a_snapshot_with_a_future_date_is_considered_again_when_that_date_arrives(
     assert_eq!(world.log, [""; 0]);
     let key = (AlertKind::Shrink, "weekly".to_owned());
     assert!(world.history.alerts.contains_key(&key));
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&DONE);
     assert_eq!(world.log, ["delete weekly-2026-11-15"]);
 }

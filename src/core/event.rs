@@ -329,10 +329,16 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// The pause ended; the clock counts as right from here on.
+    /// An operator resumed the server; the clock counts as right from here on. `ended` says in
+    /// words what that ended besides a pause. With `ended_restore` it ended the wait after a
+    /// restore, and agreed to no delete.
     Resumed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ended: Vec<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        ended_restore: bool,
     },
     /// A restore is about to be sent; an operator always ordered it.
     RestoreIntent {

@@ -51,7 +51,7 @@ fn i15_a_slot_that_passed_during_a_pause_raises_no_alert_and_clears_none() {
         assert_eq!(before.len(), usize::from(failed));
         world.record(&ServerEvent::Paused { by: None });
         world.pass(WEEK * 2);
-        world.record(&ServerEvent::Resumed { by: None });
+        world.resume();
         world.pass(WEEK / 2);
         world.recorded();
         let paused = world.history.slot("weekly", "weekly-2026-11-29");
@@ -102,7 +102,7 @@ fn i15_slots_that_passed_without_their_own_record_count_but_slots_during_a_pause
     world.settle(&Status::Failed);
     world.record(&ServerEvent::Paused { by: None });
     world.pass(WEEK * 2);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.pass(WEEK / 2);
     assert!(!standing(&mut world).contains(&overdue));
     // None has succeeded yet, and the slot before the pause counts.

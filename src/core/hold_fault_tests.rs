@@ -161,7 +161,7 @@ fn only_a_resume_of_the_server_itself_gives_up_a_failed_release() {
         let now = world.now.wall;
         world.history.resume(None, now);
         assert!(world.history.hold.is_some());
-        world.record(&ServerEvent::Resumed { by: None });
+        world.resume();
         assert_eq!(world.history.hold.is_some(), stays, "{failures}");
     }
 }
@@ -265,6 +265,6 @@ fn i18_a_held_server_without_a_policy_has_an_alert_once_after_has_failed() {
     let ((kind, about), reason) = world.history.orphaned_hold(&server).expect("an alert");
     assert_eq!((kind, about.as_str()), (AlertKind::HookFailed, "weekly"));
     assert!(reason.contains("release the server by hand"), "{reason}");
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     assert_eq!(world.history.orphaned_hold(&server), None);
 }

@@ -161,7 +161,7 @@ fn i12_after_a_restore_every_order_is_refused_until_the_window_ends() {
     told.snapshots.clone_from(&world.snapshots);
     told.history.resume(None, told.now.wall);
     assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_some());
-    told.record(&ServerEvent::Resumed { by: None });
+    told.resume();
     assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_none());
     world.pass(MINUTE);
     for order in orders() {

@@ -12,8 +12,9 @@ use super::server_history::{PastPause, ServerHistory};
 impl ServerHistory {
     /// Applies a `resume` of this server. A person has looked at it, so a hold or start that failed
     /// is given up and a restore counts as over.
-    pub(super) fn apply_resume(&mut self, at: RecordedAt) {
-        let gives_up = self.gives_up_start();
+    pub(super) fn apply_resume(&mut self, ended_restore: bool, at: RecordedAt) {
+        let restored = ended_restore || self.unknown_restore.is_some();
+        let gives_up = !restored && self.gives_up_start();
         let from = self.paused.take();
         self.resume(from, at.wall);
         let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
@@ -21,7 +22,7 @@ impl ServerHistory {
         self.restore = None;
         // A `resume` that ended something else agrees to no delete: the person may not have seen
         // that alert.
-        if from.is_some() || released {
+        if from.is_some() || released || restored {
             return;
         }
         if self.mismatch.take().is_some() {
@@ -43,19 +44,23 @@ impl ServerHistory {
         {
             ended.push("the clock counts as correct from now on".to_owned());
         }
-        if let Some(id) = self.unknown_restore.clone() {
+        let unknown = self.unknown_restore.clone();
+        let mut restored = unknown.is_some();
+        if let Some(id) = unknown {
             ended.push(format!(
                 "the restore from {id} no longer counts as unknown: make sure that you have checked its outcome"
             ));
         }
         if own && self.restoring(rules, now).is_some() {
+            restored = true;
             ended.push("the wait after its restore is over".to_owned());
         }
         let released = self.hold.as_deref().filter(|hold| own && hold.failures > 0);
         let down = self.downtime.as_deref().filter(|_| own);
-        let started = down.filter(|_| self.gives_up_start());
+        let started = down.filter(|_| !restored && self.gives_up_start());
         let goes_on = down.filter(|downtime| started.is_none() && downtime.is_out_of_starts());
-        let agrees = own && self.paused.is_none() && released.is_none() && started.is_none();
+        let only = !restored && self.paused.is_none();
+        let agrees = own && only && released.is_none() && started.is_none();
         if agrees && self.mismatch.is_some() {
             ended.push("the mismatch at the provider no longer blocks the server: make sure that you have checked it".to_owned());
         } else if agrees && self.owes_a_snapshot() {

@@ -15,7 +15,7 @@ fn a_paused_server_is_left_alone() {
     world.record(&ServerEvent::Paused { by: None });
     assert_eq!(world.settle(&DONE), Step::Idle { until: None });
     assert!(world.log.is_empty());
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&DONE);
     assert_eq!(world.log.len(), 4);
 }
@@ -99,7 +99,7 @@ fn during_a_pause_a_create_in_progress_is_watched_to_its_end_and_nothing_new_sta
     assert_eq!(world.history.open, None, "{id} is completed");
     // Three are beyond `keep`, and stay during the pause.
     assert_eq!(world.snapshots.len(), 4);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     assert!(matches!(world.recorded(), Step::Delete { .. }));
 }
 
@@ -159,7 +159,7 @@ fn a_slot_missed_because_of_a_pause_raises_no_alert_but_a_slot_missed_outside_it
         world.pass(before);
         world.record(&ServerEvent::Paused { by: None });
         world.pass(paused);
-        world.record(&ServerEvent::Resumed { by: None });
+        world.resume();
         if alert {
             // Blocked from the resume until the slot's time has passed.
             world.doubt = Some("odd".to_owned());
@@ -197,7 +197,7 @@ fn a_slot_due_before_a_pause_whose_time_passed_during_the_pause_raises_no_alert(
     assert!(matches!(world.recorded(), Step::Create { .. }));
     world.record(&ServerEvent::Paused { by: None });
     world.pass(SignedDuration::from_hours(3));
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.recorded();
     let note = world.history.slot("daily", "daily-2026-11-23");
     assert_eq!(note.and_then(|note| note.ending), Some(SlotOutcome::Paused));
@@ -209,7 +209,7 @@ fn a_resume_without_a_pause_does_not_hide_a_missed_slot() {
     let mut world = TestProvider::new(vec![rotation("daily", "0 3 * * *", 3)]);
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(72));
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.recorded();
     let failed = (AlertKind::SlotFailed, "daily".to_owned());
     let missed = world.history.slots("daily").nth(1).map(|note| note.ending);
@@ -226,7 +226,7 @@ fn a_snapshot_that_completes_during_a_pause_settles_its_slot() {
     assert_eq!(ending, Some(SlotOutcome::Completed));
     // It was deleted during the pause, and is not made again.
     world.snapshots.retain(|s| s.id != id);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     assert!(!matches!(world.recorded(), Step::Create { .. }));
 }
 
@@ -258,7 +258,7 @@ fn i12_a_restore_with_an_unknown_outcome_keeps_an_alert_active_until_an_operator
     world.pass(world.rules.restore_window);
     world.settle(&DONE);
     assert!(reason(&world).is_some(), "the alert outlasts the window");
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&DONE);
     assert_eq!(reason(&world), None);
 }
@@ -343,7 +343,7 @@ fn a_slot_that_a_fast_clock_skipped_runs_once_the_clock_is_corrected_and_a_resum
     world.settle(&Status::Completed);
     world.now.wall -= ahead;
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.log.clear();
     world.pass(SignedDuration::from_hours(24));
     world.settle(&Status::Completed);

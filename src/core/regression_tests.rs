@@ -242,7 +242,7 @@ fn i1_a_resume_makes_no_foreign_snapshot_own() {
     renamed_by_the_provider(&mut world, &foreign);
     assert!(is_blocked_by_the_name(&mut world));
     for _ in 0..2 {
-        world.record(&ServerEvent::Resumed { by: None });
+        world.resume();
         world.pass(WEEK);
         world.settle(&Status::Completed);
     }
@@ -283,7 +283,7 @@ fn i1_a_snapshot_that_an_edit_made_foreign_stays_foreign_under_a_later_own_name(
         "{step:?}"
     );
     for _ in 0..2 {
-        world.record(&ServerEvent::Resumed { by: None });
+        world.resume();
         world.pass(WEEK);
         world.settle(&Status::Completed);
     }
@@ -298,7 +298,7 @@ fn i15_a_foreign_snapshot_with_the_name_of_a_slot_does_not_settle_it() {
     let row = world.snapshots.iter_mut().find(|s| s.id == foreign);
     row.expect("a row").name = "weekly-2026-12-06".to_owned();
     assert!(is_blocked_by_the_name(&mut world));
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.log.clear();
     world.pass(WEEK);
     world.settle(&Status::Completed);

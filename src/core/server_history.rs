@@ -358,7 +358,7 @@ impl ServerHistory {
     }
 
     /// Returns how long the server is still left alone after a restore.
-    pub(super) fn restoring(&self, rules: &Rules, now: ClockReading) -> Option<SignedDuration> {
+    pub fn restoring(&self, rules: &Rules, now: ClockReading) -> Option<SignedDuration> {
         // The longer time by either clock counts, so that the window also ends across short
         // processes.
         let sent = self.restore?;

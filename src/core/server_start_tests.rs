@@ -225,7 +225,7 @@ fn a_resume_gives_up_a_start_that_failed_again_and_again() {
     let id = create(&mut world, Status::InProgress);
     complete(&mut world, &id);
     start(&mut world, Outcome::Failed);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     assert!(world.history.downtime.is_some());
     for _ in 0..4 {
         world.pass(10 * MINUTE);
@@ -239,7 +239,7 @@ fn a_resume_gives_up_a_start_that_failed_again_and_again() {
     } = &world;
     let ended = history.ended_by_resume(rules, *now, true);
     assert!(ended.iter().any(|line| line.contains("start")), "{ended:?}");
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     assert_eq!(world.history.downtime, None);
 }
 
@@ -263,7 +263,7 @@ fn a_resume_that_ends_a_pause_gives_up_no_start() {
         "{}",
         ended(&world)
     );
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     assert!(world.history.downtime.is_some());
     assert!(ended(&world).contains("is given up"), "{}", ended(&world));
 }

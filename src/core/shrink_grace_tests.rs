@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::event::ServerEvent;
+use crate::core::event::{Outcome, ServerEvent};
 use crate::core::server_history::HookLease;
 use crate::core::test_provider::*;
 
@@ -57,15 +57,44 @@ fn i19_a_resume_that_ends_a_pause_agrees_to_no_deletion_but_a_second_resume_does
     };
     let said = ends(&world);
     assert!(said.contains("to agree, resume again"), "{said}");
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
     let said = ends(&world);
     let named = "the deletion of 2 snapshots of weekly is agreed to: weekly-2026-11-22 (id 901), weekly-2026-11-29 (id 902)";
     assert_eq!(said, named);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&Status::Completed);
     assert_eq!(world.log.len(), 2);
+}
+
+#[test]
+fn i19_a_resume_after_a_restore_agrees_to_no_deletion_but_a_second_resume_does() {
+    for outcome in [Outcome::Done, Outcome::Unknown] {
+        let mut world = TestProvider::grown(3, 3);
+        world.policy.rotations[0].keep = 1;
+        world.settle(&Status::Completed);
+        let id = world.snapshots[2].id.clone();
+        world.record(&ServerEvent::RestoreIntent {
+            snapshot: world.snapshots[2].name.clone().into(),
+            id: id.clone(),
+            by: None,
+        });
+        world.record(&ServerEvent::RestoreResult { id, outcome });
+        if outcome == Outcome::Unknown {
+            // Nobody has said how it ended, which outlasts the wait.
+            world.pass(world.rules.restore_window);
+        }
+        let said = world
+            .history
+            .ended_by_resume(&world.rules, world.now, true)
+            .join("\n");
+        assert!(said.contains("to agree, resume again"), "{said}");
+        world.resume();
+        assert!(!matches!(world.recorded(), Step::Delete { .. }));
+        world.resume();
+        assert!(matches!(world.recorded(), Step::Delete { .. }));
+    }
 }
 
 #[test]
@@ -89,7 +118,7 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
         .join("\n");
     assert!(said.contains("to agree, resume again"), "{said}");
     assert!(said.contains("the hold of weekly is given up"), "{said}");
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
 }
@@ -103,7 +132,7 @@ fn i19_a_pause_delays_a_shrink_by_the_length_of_the_pause() {
     world.pass(grace / 2);
     world.record(&ServerEvent::Paused { by: None });
     world.pass(5 * MINUTE);
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
         panic!("the server must be idle");
     };

@@ -229,6 +229,16 @@ impl TestProvider {
             .apply(event, self.now.into(), self.rules.request_timeout);
     }
 
+    /// Records a `resume` of the server, as the engine does.
+    pub(super) fn resume(&mut self) {
+        let ended_restore = self.history.restoring(&self.rules, self.now).is_some();
+        self.record(&ServerEvent::Resumed {
+            by: None,
+            ended: Vec::new(),
+            ended_restore,
+        });
+    }
+
     /// Writes all records, and returns the step that is left.
     pub(super) fn recorded(&mut self) -> Step {
         for _ in 0..100 {

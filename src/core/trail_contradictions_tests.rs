@@ -64,7 +64,7 @@ fn i19_a_completed_snapshot_listed_under_another_own_name_blocks_until_a_resume(
         matches!(&step, Step::Blocked { reason } if reason.contains("before: check it")),
         "{step:?}"
     );
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     assert!(!matches!(world.recorded(), Step::Blocked { .. }));
     world.snapshots[2].name = before;
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
@@ -184,12 +184,12 @@ fn i19_a_resume_that_accepts_a_renamed_snapshot_does_not_agree_to_its_deletion()
         "{step:?}"
     );
     world.log.clear();
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
     let said = world.shrink().expect("an alert").to_owned();
     assert!(said.contains("weekly-2026-11-01"), "{said}");
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     world.settle(&Status::Completed);
     assert_eq!(world.log, ["delete weekly-2026-11-01"]);
 }

@@ -335,7 +335,7 @@ fn i6_a_create_sent_while_the_clock_was_ahead_is_closed_a_settle_window_after_th
     let kept = serde_json::to_string(&world.history).expect("JSON");
     world.history = serde_json::from_str(&kept).expect("a history");
     assert!(matches!(world.recorded(), Step::Blocked { .. }));
-    world.record(&ServerEvent::Resumed { by: None });
+    world.resume();
     let window = world.rules.settle_window + world.rules.request_timeout;
     world.pass(window - SignedDuration::from_secs(1));
     assert!(matches!(world.recorded(), Step::Wait { .. }));

@@ -114,9 +114,7 @@ impl<A: SnapshotApi> Engine<A> {
         });
         let (paused, mut ended) = self.to_resume(server.as_ref());
         if !paused && ended.is_empty() {
-            // A server that shows a snapshot of this one looks again.
-            lock(&self.called).all = true;
-            self.wake();
+            self.wake_blocked(server.as_ref());
             let held = self.held(server.as_ref());
             let nothing = given_up == 0;
             ended.extend((!nothing).then(|| given_up_text(given_up)));
@@ -127,12 +125,18 @@ impl<A: SnapshotApi> Engine<A> {
             });
         }
         if given_up > 0 {
-            lock(&self.called).all = true;
+            self.wake_blocked(server.as_ref());
             ended.push(given_up_text(given_up));
         }
         if let Some(server) = &server {
             let runtime = self.runtime(server);
-            let event = ServerEvent::Resumed { by };
+            let rules = &self.wanted().rules;
+            let restore = lock(&runtime).history.restoring(rules, self.clock.now());
+            let event = ServerEvent::Resumed {
+                by,
+                ended: ended.clone(),
+                ended_restore: restore.is_some(),
+            };
             self.record(server, &runtime, event, Details::default())
                 .await?;
             lock(&self.called).servers.insert(server.clone());
@@ -150,6 +154,20 @@ impl<A: SnapshotApi> Engine<A> {
         self.wake();
         let held = self.held(server.as_ref());
         Ok(PauseResult { ended, ..held })
+    }
+
+    /// Wakes the server and every blocked one: another server may be blocked because it shows a
+    /// snapshot of this one.
+    fn wake_blocked(&self, server: Option<&ServerId>) {
+        let mut woken = Vec::new();
+        self.each_seat(|id, runtime| {
+            if runtime.history.blocked.is_some() {
+                woken.push(id.clone());
+            }
+        });
+        woken.extend(server.cloned());
+        lock(&self.called).servers.extend(woken);
+        self.wake();
     }
 
     /// Returns true if the server is held or stopped. A resume reaches it also without a policy.

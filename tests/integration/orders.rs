@@ -222,6 +222,12 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
             over.contains("the wait after its restore is over"),
             "{over}"
         );
+        let resumed = &place.home.events("resumed")[0];
+        assert_eq!(
+            resumed["ended"],
+            serde_json::json!(over.lines().skip(1).collect::<Vec<_>>())
+        );
+        assert_eq!(resumed["ended_restore"], true);
         good(&place.home.run(&["create", "web", "mine"]));
     });
 }

@@ -28,7 +28,8 @@ const EVENT_WIDTH: usize = 18;
 const NARROWEST: usize = 30;
 
 /// Keys that every line shows elsewhere, and keys that only the program needs.
-const SAID_ELSEWHERE: [&str; 23] = [
+const SAID_ELSEWHERE: [&str; 24] = [
+    "ended_restore",
     "assumed",
     "seq",
     "time",
@@ -294,6 +295,7 @@ fn other(key: &str, value: &Value) -> Option<String> {
         "shrinks" => "to delete after a grace period: ids".to_owned(),
         // The list also names snapshots that stay, and ones whose fate is unknown.
         "deletes" => "changes:".to_owned(),
+        "ended" => "consequences:".to_owned(),
         "spare" => "before a restore from id".to_owned(),
         key => printable(key, WORD_SHOWN).replace('_', " "),
     };
