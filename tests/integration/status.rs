@@ -97,8 +97,8 @@ fn status_shows_an_alert_at_the_top_and_exits_with_1() {
             .add_snapshot(12345, &format!("by-hand-{n}"), "completed", at);
     }
     let _service = Service::start(&home);
-    until("the server is blocked", || {
-        json(&home).1["servers"][0]["state"] == "blocked"
+    until("the block has its alert", || {
+        json(&home).1["alerts"][0]["alert"] == "blocked"
     });
     let (code, view) = json(&home);
     assert_eq!(code, Some(1), "{view}");
