@@ -9,7 +9,8 @@
 //!   show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
 //! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `step_recheck`: the
-//!   decision again right before the call; `call_outcome`: what its answer shows; `turn_outcome`: when its server's loop goes on.
+//!   decision again right before the call; `call_outcome`: what its answer shows; `turn_outcome`:
+//!   when its server's loop goes on.
 //! - `create_hold_at_new_trail`: no creates for a while if there are own snapshots but no trail.
 //! - `hooked_create`: a rotation's hooks around its create, and the release; `power_cycle`: the
 //!   stop and the start of a server around its create; `starts_at_shutdown`: the starts that are

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, GlobalEvent, TrailError};
-use crate::core::event::ServerEvent;
+use crate::core::event::{ClockReading, ServerEvent};
 use crate::core::operator_order;
+use crate::core::policy::Rules;
 use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
 
@@ -112,26 +113,25 @@ impl<A: SnapshotApi> Engine<A> {
             let seen = runtime.seen.as_ref();
             seen.map_or(0, |seen| self.owners.give_up(server, &seen.rows))
         });
-        let (paused, mut ended) = self.to_resume(server.as_ref());
-        if !paused && ended.is_empty() {
+        let (now, rules) = (self.clock.now(), self.wanted().rules);
+        let (paused, mut ended) = self.to_resume(server.as_ref(), &rules, now);
+        let nothing = !paused && ended.is_empty();
+        if nothing || given_up > 0 {
             self.wake_blocked(server.as_ref());
+        }
+        ended.extend((given_up > 0).then(|| given_up_text(given_up)));
+        if nothing {
             let held = self.held(server.as_ref());
-            let nothing = given_up == 0;
-            ended.extend((!nothing).then(|| given_up_text(given_up)));
             return Ok(PauseResult {
-                nothing,
+                nothing: given_up == 0,
                 ended,
                 ..held
             });
         }
-        if given_up > 0 {
-            self.wake_blocked(server.as_ref());
-            ended.push(given_up_text(given_up));
-        }
         if let Some(server) = &server {
             let runtime = self.runtime(server);
-            let rules = &self.wanted().rules;
-            let restore = lock(&runtime).history.restoring(rules, self.clock.now());
+            // By the same time as the text of `ended`.
+            let restore = lock(&runtime).history.restoring(&rules, now);
             let event = ServerEvent::Resumed {
                 by,
                 ended: ended.clone(),
@@ -177,8 +177,12 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Returns true if there is a pause to end, and lists what else would end with it.
-    fn to_resume(&self, server: Option<&ServerId>) -> (bool, Vec<String>) {
-        let (now, rules) = (self.clock.now(), self.wanted().rules);
+    fn to_resume(
+        &self,
+        server: Option<&ServerId>,
+        rules: &Rules,
+        now: ClockReading,
+    ) -> (bool, Vec<String>) {
         let all = lock(&self.all_paused);
         let mut paused = server.is_none() && (all.since.is_some() || all.asked);
         drop(all);
@@ -188,7 +192,7 @@ impl<A: SnapshotApi> Engine<A> {
                 // A pause that is being recorded counts too.
                 paused |= server.is_some() && (runtime.history.paused.is_some() || runtime.pausing);
                 let own = server.is_some();
-                ended.append(&mut runtime.history.ended_by_resume(&rules, now, own));
+                ended.append(&mut runtime.history.ended_by_resume(rules, now, own));
             }
         });
         ended.sort();
