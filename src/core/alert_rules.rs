@@ -33,8 +33,10 @@ impl DecisionContext<'_> {
         if let Some(reason) = blocked
             && self.history.blocked.as_ref() != Some(reason)
         {
-            let reason = reason.clone();
-            return Step::Record(ServerEvent::Blocked { reason });
+            return Step::Record(ServerEvent::Blocked {
+                reason: reason.clone(),
+                contested: self.inventory.contested.clone(),
+            });
         }
         let goes_on = matches!(step, Step::Idle { .. })
             || (matches!(step, Step::Create { .. } | Step::Delete { .. })

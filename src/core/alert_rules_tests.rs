@@ -66,7 +66,10 @@ fn a_block_lasts_while_the_server_only_waits_and_ends_with_the_next_create_or_de
     let mut world = TestProvider::weekly(3);
     world.recorded();
     let reason = "a reason".to_owned();
-    world.record(&ServerEvent::Blocked { reason });
+    world.record(&ServerEvent::Blocked {
+        reason,
+        contested: None,
+    });
     world.history.last_answer = Some(world.now.mono + MINUTE);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     assert!(world.history.blocked.is_some());

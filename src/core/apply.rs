@@ -48,6 +48,7 @@ impl ServerHistory {
             ServerEvent::ServerRemoved => {
                 self.removed = true;
                 self.blocked = None;
+                self.end_contest();
                 self.alerts.clear();
                 for notes in &mut self.rotations {
                     notes.leave();
@@ -340,12 +341,10 @@ impl ServerHistory {
                 self.saw_vanished(id);
                 self.forget(id);
             }
-            ServerEvent::Blocked { reason } => self.blocked = Some(reason.clone()),
-            ServerEvent::Recovered { .. } => {
-                // The server's names agree again, so the name from an older answer no longer
-                // matters.
-                (self.blocked, self.answered_name) = (None, None);
+            ServerEvent::Blocked { reason, contested } => {
+                self.apply_blocked(reason, contested.as_ref());
             }
+            ServerEvent::Recovered { .. } => self.apply_recovered(),
             ServerEvent::AlertRaised {
                 alert,
                 about,
@@ -370,7 +369,11 @@ impl ServerHistory {
             | ServerEvent::ServerRan { .. }
             | ServerEvent::StartConfirmed { .. } => self.apply_power_event(event, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
-            ServerEvent::Resumed { ended_restore, .. } => self.apply_resume(*ended_restore, at),
+            ServerEvent::Resumed {
+                ended_restore,
+                gave_up,
+                ..
+            } => self.apply_resume(*ended_restore, gave_up, at),
             ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);

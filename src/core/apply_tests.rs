@@ -364,6 +364,7 @@ fn a_server_is_forgettable_only_if_its_policy_was_removed_and_no_alert_or_block_
     };
     let blocked = ServerEvent::Blocked {
         reason: "a reason".to_owned(),
+        contested: None,
     };
     let went = ServerEvent::ServerRemoved;
     let added = ServerEvent::RotationAdded {

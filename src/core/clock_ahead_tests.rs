@@ -22,7 +22,10 @@ fn i15_a_pause_recorded_while_the_clock_was_ahead_excuses_no_slot_after_the_cloc
         world.now.wall = right.wall;
         if told_meanwhile {
             let reason = "full".to_owned();
-            world.record(&ServerEvent::Blocked { reason });
+            world.record(&ServerEvent::Blocked {
+                reason,
+                contested: None,
+            });
             world.pass(WEEK * 7 / 2 + MINUTE);
         } else {
             world.pass(WEEK);
@@ -48,7 +51,10 @@ fn i15_a_pause_counts_if_its_end_is_ahead_by_no_more_than_the_clock_tolerance() 
             world.now.wall -= back;
             if recorded_ahead {
                 let reason = "full".to_owned();
-                world.record(&ServerEvent::Blocked { reason });
+                world.record(&ServerEvent::Blocked {
+                    reason,
+                    contested: None,
+                });
                 world.pass(back);
             }
             world.recorded();

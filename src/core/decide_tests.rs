@@ -277,6 +277,7 @@ fn the_pause_between_tries_doubles_up_to_an_hour_and_varies_by_server_by_up_to_a
         state: None,
         requested: world.now.mono,
         doubt: None,
+        contested: None,
     };
     for (tries, minutes) in [
         (1, 5),

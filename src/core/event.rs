@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::contested_snapshot::ContestedSnapshot;
 use super::names::{RotationName, SnapshotName};
 use super::recorded_settings::RotationTerms;
 use super::server_other_id::ServerIdentity;
@@ -225,8 +226,13 @@ pub enum ServerEvent {
         id: SnapshotId,
         reason: String,
     },
-    /// Nothing may be changed on the server.
-    Blocked { reason: String },
+    /// Nothing may be changed on the server. `contested` is a snapshot of it that another server's
+    /// listing shows too.
+    Blocked {
+        reason: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contested: Option<ContestedSnapshot>,
+    },
     /// The server is no longer blocked.
     Recovered { reason: String },
     /// An alert is active from now on.
@@ -331,7 +337,8 @@ pub enum ServerEvent {
     },
     /// An operator resumed the server; the clock counts as right from here on. `ended` says in
     /// words what that ended besides a pause. With `ended_restore` it ended the wait after a
-    /// restore, and agreed to no delete.
+    /// restore. `gave_up` lists the snapshots that only another server's listing shows, and that may
+    /// be that server's from now on. With either, it agreed to no delete.
     Resumed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -339,6 +346,8 @@ pub enum ServerEvent {
         ended: Vec<String>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ended_restore: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gave_up: Vec<SnapshotId>,
     },
     /// A restore is about to be sent; an operator always ordered it.
     RestoreIntent {

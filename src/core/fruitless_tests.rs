@@ -227,6 +227,7 @@ fn i15_the_alert_for_a_slot_that_passed_while_the_server_was_blocked_names_the_b
     world.recorded();
     world.record(&ServerEvent::Blocked {
         reason: "full".to_owned(),
+        contested: None,
     });
     ends(
         &mut world,

@@ -152,12 +152,11 @@ fn only_a_resume_of_the_server_itself_gives_up_a_failed_release() {
         for _ in 0..failures {
             fails(&mut world);
         }
-        let ended = |own| {
-            let (rules, now) = (&world.rules, world.now);
-            world.history.ended_by_resume(rules, now, own)
-        };
-        assert_eq!(ended(false), [""; 0], "{failures}");
-        assert_eq!(ended(true).is_empty(), stays, "{failures}");
+        let of_all = world.history.ended_by_resume_of_all(world.now, None);
+        assert_eq!(of_all, [""; 0], "{failures}");
+        let (rules, now) = (&world.rules, world.now);
+        let ended = world.history.ended_by_resume(rules, now, &[]);
+        assert_eq!(ended.is_empty(), stays, "{failures}");
         let now = world.now.wall;
         world.history.resume(None, now);
         assert!(world.history.hold.is_some());

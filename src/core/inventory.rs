@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use super::contested_snapshot::ContestedSnapshot;
 use super::server_info::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
 
@@ -28,6 +29,8 @@ pub struct Inventory {
     /// listing before it (`engine::inventory_request`), by the snapshots of other servers
     /// (`engine::snapshot_owners`), by the number of rows, or by a second policy for the server.
     pub doubt: Option<String>,
+    /// A snapshot of this server that another server's listing shows too.
+    pub contested: Option<ContestedSnapshot>,
 }
 
 impl Inventory {
@@ -41,6 +44,7 @@ impl Inventory {
             state: None,
             requested,
             doubt: None,
+            contested: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod apply;
 mod apply_create_outcome;
 mod apply_power;
 mod clock_reading;
+pub mod contested_snapshot;
 mod create_or_prune;
 mod cron_parse;
 pub mod decide;

@@ -43,6 +43,7 @@ fn objection_of(world: &TestProvider, order: &Order) -> Option<String> {
         state: None,
         requested: world.now.mono,
         doubt: world.doubt.clone(),
+        contested: world.contested.clone(),
     };
     let TestProvider {
         policy,

@@ -8,21 +8,31 @@ use super::payment::Payer;
 use super::policy::Rules;
 use super::sanitize::counted;
 use super::server_history::{PastPause, ServerHistory};
+use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {
     /// Applies a `resume` of this server. A person has looked at it, so a hold or start that failed
-    /// is given up and a restore counts as over.
-    pub(super) fn apply_resume(&mut self, ended_restore: bool, at: RecordedAt) {
+    /// is given up and a restore counts as over. One that gives up snapshots does nothing more than
+    /// that: another server's alert asked for it.
+    pub(super) fn apply_resume(
+        &mut self,
+        ended_restore: bool,
+        gave_up: &[SnapshotId],
+        at: RecordedAt,
+    ) {
         let restored = ended_restore || self.unknown_restore.is_some();
         let gives_up = !restored && self.gives_up_start();
         let from = self.paused.take();
         self.resume(from, at.wall);
+        self.restore = None;
+        if !gave_up.is_empty() {
+            return self.give_up_snapshots(gave_up);
+        }
         let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
         let released = released || self.downtime.take_if(|_| gives_up).is_some();
-        self.restore = None;
         // A `resume` that ended something else agrees to no delete: the person may not have seen
-        // that alert.
-        if from.is_some() || released || restored {
+        // that alert. Nor does one while another server shows a snapshot of this one.
+        if from.is_some() || released || restored || self.contested().is_some() {
             return;
         }
         if self.mismatch.take().is_some() {
@@ -35,45 +45,46 @@ impl ServerHistory {
         }
     }
 
-    /// Returns a message for everything besides a pause that a `resume` ends. With `own`, the
-    /// `resume` is of this server, and messages include what a person must have taken care of.
-    pub fn ended_by_resume(&self, rules: &Rules, now: ClockReading, own: bool) -> Vec<String> {
-        let ahead = |at: Timestamp| at > now.wall;
-        let mut ended = Vec::new();
-        if self.last_intent.is_some_and(ahead) || self.restore.is_some_and(|sent| ahead(sent.wall))
-        {
-            ended.push("the clock counts as correct from now on".to_owned());
-        }
-        let unknown = self.unknown_restore.clone();
-        let mut restored = unknown.is_some();
-        if let Some(id) = unknown {
-            ended.push(format!(
-                "the restore from {id} no longer counts as unknown: make sure that you have checked its outcome"
-            ));
-        }
-        if own && self.restoring(rules, now).is_some() {
+    /// Returns a message for everything besides a pause that a `resume` of this server ends, and
+    /// for what a person must have taken care of. `gave_up` lists the snapshots that it gives up.
+    pub fn ended_by_resume(
+        &self,
+        rules: &Rules,
+        now: ClockReading,
+        gave_up: &[SnapshotId],
+    ) -> Vec<String> {
+        let mut ended = self.ended_by_resume_of_all(now, None);
+        let mut restored = self.unknown_restore.is_some();
+        if self.restoring(rules, now).is_some() {
             restored = true;
             ended.push("the wait after its restore is over".to_owned());
         }
-        let released = self.hold.as_deref().filter(|hold| own && hold.failures > 0);
-        let down = self.downtime.as_deref().filter(|_| own);
-        let started = down.filter(|_| !restored && self.gives_up_start());
-        let goes_on = down.filter(|downtime| started.is_none() && downtime.is_out_of_starts());
-        let only = !restored && self.paused.is_none();
-        let agrees = own && only && released.is_none() && started.is_none();
+        let only = !restored && self.paused.is_none() && gave_up.is_empty();
+        let failed = self.hold.as_deref().filter(|hold| hold.failures > 0);
+        let released = failed.filter(|_| gave_up.is_empty());
+        let gives_up = !restored && gave_up.is_empty() && self.gives_up_start();
+        let down = self.downtime.as_deref();
+        let started = down.filter(|_| gives_up);
+        let goes_on = down.filter(|downtime| !gives_up && downtime.is_out_of_starts());
+        let agrees = only && released.is_none() && !gives_up && self.contested().is_none();
         if agrees && self.mismatch.is_some() {
             ended.push("the mismatch at the provider no longer blocks the server: make sure that you have checked it".to_owned());
         } else if agrees && self.owes_a_snapshot() {
             ended.push("a full server may be pruned for a slot again".to_owned());
         }
-        if own {
-            ended.extend(self.agreement(agrees && self.mismatch.is_none()));
-        }
-        if let Some(hold) = released {
-            ended.push(format!(
-                "the hold of {} is given up: make sure that you have released the server",
-                hold.rotation
-            ));
+        ended.extend(self.agreement(agrees && self.mismatch.is_none()));
+        if let Some(hold) = failed {
+            ended.push(if released.is_some() {
+                format!(
+                    "the hold of {} is given up: make sure that you have released the server",
+                    hold.rotation
+                )
+            } else {
+                format!(
+                    "the release after the hold of {} is still retried: to give it up, resume again",
+                    hold.rotation
+                )
+            });
         }
         if let Some(downtime) = started {
             ended.push(format!(
@@ -85,6 +96,30 @@ impl ServerHistory {
             ended.push(format!(
                 "the server's start for {} is still retried: to give it up, resume again",
                 downtime.rotation
+            ));
+        }
+        ended.extend((!gave_up.is_empty()).then(|| given_up_text(gave_up)));
+        ended
+    }
+
+    /// Returns a message for everything of this server that a `resume` of all servers ends. With
+    /// `server`, the messages name it.
+    pub fn ended_by_resume_of_all(
+        &self,
+        now: ClockReading,
+        server: Option<&ServerId>,
+    ) -> Vec<String> {
+        let ahead = |at: Timestamp| at > now.wall;
+        let mut ended = Vec::new();
+        if self.last_intent.is_some_and(ahead) || self.restore.is_some_and(|sent| ahead(sent.wall))
+        {
+            ended.push("the clock counts as correct from now on".to_owned());
+        }
+        if let Some(id) = &self.unknown_restore {
+            let of = server.map(|server| format!(" of server {server}"));
+            ended.push(format!(
+                "the restore{} from {id} no longer counts as unknown: make sure that you have checked its outcome",
+                of.unwrap_or_default()
             ));
         }
         ended
@@ -128,8 +163,12 @@ impl ServerHistory {
                 return None;
             }
             let disagree = (AlertKind::OddDate, notes.name.to_string());
-            let how = if !agrees {
+            let how = if self.contested().is_some() {
+                " is not agreed to while another server shows a snapshot of this one"
+            } else if !agrees {
                 " is not agreed to (to agree, resume again)"
+            } else if self.blocked.is_some() {
+                " is agreed to, but nothing is deleted while the server is blocked"
             } else if self.alerts.contains_key(&disagree) {
                 " is agreed to, but nothing is deleted while dates and names disagree on the oldest"
             } else {
@@ -176,4 +215,14 @@ impl ServerHistory {
             self.last_pause = Some(Box::new(PastPause { from, until: at }));
         }
     }
+}
+
+/// Returns the message for snapshots that a server gives up.
+fn given_up_text(ids: &[SnapshotId]) -> String {
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    format!(
+        "{} that only another server's listing shows may be that server's from now on: id {}",
+        counted(ids.len(), "snapshot"),
+        ids.join(", ")
+    )
 }

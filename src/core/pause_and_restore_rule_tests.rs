@@ -266,9 +266,7 @@ fn i12_a_restore_with_an_unknown_outcome_keeps_an_alert_active_until_an_operator
 #[test]
 fn a_resume_reports_that_it_accepts_the_clock_if_an_intent_or_a_restore_lies_in_the_future() {
     let said = |world: &TestProvider| {
-        let ended = world
-            .history
-            .ended_by_resume(&world.rules, world.now, false);
+        let ended = world.history.ended_by_resume_of_all(world.now, None);
         ended == ["the clock counts as correct from now on"]
     };
     let moment = SignedDuration::from_nanos(1);

@@ -20,6 +20,7 @@ fn inventory(world: &TestProvider) -> Inventory {
         state: None,
         requested: world.now.mono,
         doubt: world.doubt.clone(),
+        contested: world.contested.clone(),
     }
 }
 

@@ -63,6 +63,7 @@ impl ServerHistory {
     pub(super) fn saw_completed(&mut self, id: SnapshotId, name: &str) {
         self.completed.retain(|(known, _)| *known != id);
         self.vanished.retain(|(known, _)| *known != id);
+        self.take_back(&id);
         keep_last(&mut self.completed, MOST_COMPLETED, (id, Fnv::of(name)));
     }
 
@@ -118,7 +119,8 @@ impl ServerHistory {
             Some(PendingOp::Create { id, .. }) => id.as_ref(),
             _ => None,
         };
-        listed.chain(foreign).chain(made).chain(open)
+        let all = listed.chain(foreign).chain(made).chain(open);
+        all.filter(|id| !self.gave_up(id))
     }
 
     fn knows(&self, id: &SnapshotId) -> bool {
@@ -234,7 +236,7 @@ impl ServerHistory {
 }
 
 /// Appends an item to a list that holds only the last few.
-fn keep_last<T>(list: &mut Vec<T>, most: usize, item: T) {
+pub(super) fn keep_last<T>(list: &mut Vec<T>, most: usize, item: T) {
     if list.len() == most {
         list.remove(0);
     }

@@ -27,6 +27,7 @@ fn judged(world: &mut TestProvider) -> Vec<SnapshotVerdict> {
         state: None,
         requested: world.now.mono,
         doubt: None,
+        contested: None,
     };
     world.history.observe(&world.policy, &inventory, world.now);
     verdicts(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::contested_snapshot::Ownership;
 use super::downtime_state::Downtime;
 use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::inventory::Inventory;
@@ -242,6 +243,9 @@ pub struct ServerHistory {
     pub no_server: bool,
     /// Why the server is blocked, if it is.
     pub blocked: Option<String>,
+    /// Claims of other servers to its snapshots. Boxed, since nearly every server has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ownership: Option<Box<Ownership>>,
     /// The active alerts, with their reasons and times.
     #[serde(with = "alert_rows")]
     pub alerts: BTreeMap<(AlertKind, String), RaisedAlert>,

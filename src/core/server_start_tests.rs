@@ -237,7 +237,7 @@ fn a_resume_gives_up_a_start_that_failed_again_and_again() {
         now,
         ..
     } = &world;
-    let ended = history.ended_by_resume(rules, *now, true);
+    let ended = history.ended_by_resume(rules, *now, &[]);
     assert!(ended.iter().any(|line| line.contains("start")), "{ended:?}");
     world.resume();
     assert_eq!(world.history.downtime, None);
@@ -255,7 +255,7 @@ fn a_resume_that_ends_a_pause_gives_up_no_start() {
     }
     world.record(&ServerEvent::Paused { by: None });
     let ended = |world: &TestProvider| {
-        let ended = world.history.ended_by_resume(&world.rules, world.now, true);
+        let ended = world.history.ended_by_resume(&world.rules, world.now, &[]);
         ended.join("; ")
     };
     assert!(

@@ -52,7 +52,7 @@ fn i19_a_resume_that_ends_a_pause_agrees_to_no_deletion_but_a_second_resume_does
     world.record(&ServerEvent::Paused { by: None });
     world.pass(world.rules.shrink_grace);
     let ends = |world: &TestProvider| {
-        let ended = world.history.ended_by_resume(&world.rules, world.now, true);
+        let ended = world.history.ended_by_resume(&world.rules, world.now, &[]);
         ended.join("\n")
     };
     let said = ends(&world);
@@ -87,7 +87,7 @@ fn i19_a_resume_after_a_restore_agrees_to_no_deletion_but_a_second_resume_does()
         }
         let said = world
             .history
-            .ended_by_resume(&world.rules, world.now, true)
+            .ended_by_resume(&world.rules, world.now, &[])
             .join("\n");
         assert!(said.contains("to agree, resume again"), "{said}");
         world.resume();
@@ -114,7 +114,7 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
     }));
     let said = world
         .history
-        .ended_by_resume(&world.rules, world.now, true)
+        .ended_by_resume(&world.rules, world.now, &[])
         .join("\n");
     assert!(said.contains("to agree, resume again"), "{said}");
     assert!(said.contains("the hold of weekly is given up"), "{said}");

@@ -298,6 +298,7 @@ fn all_is_settled_if_each_newest_due_slot_has_or_had_a_completed_snapshot() {
             state: None,
             requested: world.now.mono,
             doubt: None,
+            contested: None,
         };
         let (policy, history) = (&world.policy, &world.history);
         all_settled(policy, &inventory, history, &world.rules, world.now)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::contested_snapshot::ContestedSnapshot;
 use super::decide::{Inventory, Step, decide};
 use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
@@ -85,6 +86,7 @@ pub(super) struct TestProvider {
     pub(super) snapshots: Vec<Snapshot>,
     pub(super) now: ClockReading,
     pub(super) doubt: Option<String>,
+    pub(super) contested: Option<ContestedSnapshot>,
     pub(super) state: Option<PowerState>,
     pub(super) next_id: u64,
     pub(super) log: Vec<String>,
@@ -110,6 +112,7 @@ impl TestProvider {
                 mono: 100 * MINUTE,
             },
             doubt: None,
+            contested: None,
             state: None,
             next_id: 900,
             log: Vec::new(),
@@ -208,6 +211,7 @@ impl TestProvider {
             }),
             requested: self.now.mono,
             doubt: self.doubt.clone(),
+            contested: self.contested.clone(),
         }
     }
 
@@ -231,11 +235,17 @@ impl TestProvider {
 
     /// Records a `resume` of the server, as the engine does.
     pub(super) fn resume(&mut self) {
+        self.resume_giving_up(&[]);
+    }
+
+    /// Records a `resume` that gives up these snapshots.
+    pub(super) fn resume_giving_up(&mut self, ids: &[SnapshotId]) {
         let ended_restore = self.history.restoring(&self.rules, self.now).is_some();
         self.record(&ServerEvent::Resumed {
             by: None,
             ended: Vec::new(),
             ended_restore,
+            gave_up: ids.to_vec(),
         });
     }
 

@@ -74,7 +74,7 @@ impl<A: SnapshotApi> Engine<A> {
             inventory.doubt_second_policy(|id| policies.contains_key(id));
             let has_policy = |id: &ServerId| policies.contains_key(id);
             self.owners
-                .doubt_stranger(server, &mut inventory, has_policy);
+                .doubt_contested(server, &mut inventory, has_policy);
             inventory
         })
     }

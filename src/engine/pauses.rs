@@ -10,8 +10,7 @@ use crate::audit::{Details, GlobalEvent, TrailError};
 use crate::core::event::{ClockReading, ServerEvent};
 use crate::core::operator_order;
 use crate::core::policy::Rules;
-use crate::core::sanitize::counted;
-use crate::core::snapshot::ServerId;
+use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// State after a pause or a resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,25 +106,22 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let _renaming = self.renaming.lock().await;
         let server = server.map(|server| self.id_of_state(&server, &self.wanted()));
-        let given_up = server.as_ref().map_or(0, |server| {
+        let gave_up = server.as_ref().map_or_else(Vec::new, |server| {
             let runtime = self.runtime(server);
             let runtime = lock(&runtime);
             let seen = runtime.seen.as_ref();
-            seen.map_or(0, |seen| self.owners.give_up(server, &seen.rows))
+            seen.map_or_else(Vec::new, |seen| {
+                self.owners.shown_elsewhere(server, &seen.rows)
+            })
         });
         let (now, rules) = (self.clock.now(), self.wanted().rules);
-        let (paused, mut ended) = self.to_resume(server.as_ref(), &rules, now);
+        let (paused, ended) = self.to_resume(server.as_ref(), &rules, now, &gave_up);
         let nothing = !paused && ended.is_empty();
-        if nothing || given_up > 0 {
-            self.wake_blocked(server.as_ref());
-        }
-        ended.extend((given_up > 0).then(|| given_up_text(given_up)));
         if nothing {
-            let held = self.held(server.as_ref());
+            self.wake_blocked(server.as_ref());
             return Ok(PauseResult {
-                nothing: given_up == 0,
-                ended,
-                ..held
+                nothing,
+                ..self.held(server.as_ref())
             });
         }
         if let Some(server) = &server {
@@ -136,10 +132,15 @@ impl<A: SnapshotApi> Engine<A> {
                 by,
                 ended: ended.clone(),
                 ended_restore: restore.is_some(),
+                gave_up: gave_up.clone(),
             };
             self.record(server, &runtime, event, Details::default())
                 .await?;
-            lock(&self.called).servers.insert(server.clone());
+            if gave_up.is_empty() {
+                lock(&self.called).servers.insert(server.clone());
+            } else {
+                self.wake_blocked(Some(server));
+            }
         } else {
             let now = self
                 .record_global_event_at(GlobalEvent::Resumed { by })
@@ -182,6 +183,7 @@ impl<A: SnapshotApi> Engine<A> {
         server: Option<&ServerId>,
         rules: &Rules,
         now: ClockReading,
+        gave_up: &[SnapshotId],
     ) -> (bool, Vec<String>) {
         let all = lock(&self.all_paused);
         let mut paused = server.is_none() && (all.since.is_some() || all.asked);
@@ -191,8 +193,11 @@ impl<A: SnapshotApi> Engine<A> {
             if server.is_none_or(|one| one == id) {
                 // A pause that is being recorded counts too.
                 paused |= server.is_some() && (runtime.history.paused.is_some() || runtime.pausing);
-                let own = server.is_some();
-                ended.append(&mut runtime.history.ended_by_resume(rules, now, own));
+                let history = &runtime.history;
+                ended.extend(match server {
+                    Some(_) => history.ended_by_resume(rules, now, gave_up),
+                    None => history.ended_by_resume_of_all(now, Some(id)),
+                });
             }
         });
         ended.sort();
@@ -267,12 +272,4 @@ fn begun(runtime: &ServerRuntime) -> Option<String> {
         .map(operator_order::describe_downtime);
     let all: Vec<_> = open.into_iter().chain(hold).chain(down).collect();
     (!all.is_empty()).then(|| all.join("; "))
-}
-
-/// Returns the message for snapshots that a server gives up.
-fn given_up_text(count: usize) -> String {
-    format!(
-        "{} that its listing no longer shows may be another server's from now on",
-        counted(count, "snapshot")
-    )
 }

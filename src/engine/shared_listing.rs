@@ -305,6 +305,7 @@ pub(super) fn inventory(
             .clone()
             .or(shifted)
             .or_else(|| rows.and_then(|rows| rows.doubt.clone())),
+        contested: None,
     };
     inventory.doubt_rows_beyond_limit();
     inventory

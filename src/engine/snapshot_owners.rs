@@ -1,17 +1,25 @@
 //! The server of each snapshot, by the trail (I1). A listing that shows it as another server's is
-//! not believed: that server's rotation would count it as its own, or delete it.
+//! not believed: that server's rotation would count it as its own, or delete it. While the owner's
+//! listing shows it too, that one is not believed either.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use super::lock;
+use crate::core::contested_snapshot::ContestedSnapshot;
 use crate::core::decide::Inventory;
 use crate::core::event::{Outcome, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// The owners, by snapshot.
-pub(super) struct SnapshotOwners(Mutex<HashMap<SnapshotId, ServerId>>);
+/// The owners of all snapshots, and the claims to them.
+pub(super) struct SnapshotOwners(Mutex<Owners>);
+
+struct Owners {
+    of: HashMap<SnapshotId, ServerId>,
+    /// The servers whose last listing showed a snapshot of another server.
+    claims: BTreeMap<SnapshotId, ServerId>,
+}
 
 impl SnapshotOwners {
     pub(super) fn of(histories: &BTreeMap<ServerId, ServerHistory>) -> Self {
@@ -19,12 +27,18 @@ impl SnapshotOwners {
             let ids = history.known_ids();
             ids.map(|id| (id.clone(), server.clone()))
         });
-        Self(Mutex::new(owners.collect()))
+        // A claim lasts until the claimant's next listing, also across a restart.
+        let contested = histories.values().filter_map(ServerHistory::contested);
+        let claims = contested.map(|contested| (contested.id.clone(), contested.server.clone()));
+        Self(Mutex::new(Owners {
+            of: owners.collect(),
+            claims: claims.collect(),
+        }))
     }
 
     /// Applies an event of this server.
     pub(super) fn apply(&self, server: &ServerId, event: &ServerEvent) {
-        let mut owners = lock(&self.0);
+        let Owners { of, claims } = &mut *lock(&self.0);
         match event {
             ServerEvent::SnapshotFound {
                 id,
@@ -32,7 +46,7 @@ impl SnapshotOwners {
                 ..
             } => {
                 for id in [id, other_id] {
-                    owners.entry(id.clone()).or_insert_with(|| server.clone());
+                    of.entry(id.clone()).or_insert_with(|| server.clone());
                 }
             }
             // An id that was answered otherwise can't be relied on.
@@ -43,47 +57,75 @@ impl SnapshotOwners {
             }
             | ServerEvent::SnapshotCompleted { id, .. }
             | ServerEvent::SnapshotFound { id, .. } => {
-                owners.entry(id.clone()).or_insert_with(|| server.clone());
+                of.entry(id.clone()).or_insert_with(|| server.clone());
             }
-            ServerEvent::DeleteConfirmed { id } if owners.get(id) == Some(server) => {
-                owners.remove(id);
+            ServerEvent::DeleteConfirmed { id } if of.get(id) == Some(server) => {
+                of.remove(id);
+            }
+            ServerEvent::Resumed { gave_up, .. } => {
+                of.retain(|id, owner| owner != server || !gave_up.contains(id));
             }
             ServerEvent::ServerIdChanged { from, .. } => {
-                for owner in owners.values_mut().filter(|owner| *owner == from) {
-                    *owner = server.clone();
+                let servers = of.values_mut().chain(claims.values_mut());
+                for known in servers.filter(|known| *known == from) {
+                    *known = server.clone();
                 }
             }
             _ => {}
         }
     }
 
-    /// Gives up the snapshots of a server that its last accepted listing does not show: an operator
-    /// resumes it. Returns their number.
-    pub(super) fn give_up(&self, server: &ServerId, listed: &[Snapshot]) -> usize {
+    /// Returns the snapshots of a server that only another server's listing shows.
+    pub(super) fn shown_elsewhere(
+        &self,
+        server: &ServerId,
+        listed: &[Snapshot],
+    ) -> Vec<SnapshotId> {
         let shown: BTreeSet<_> = listed.iter().map(|row| &row.id).collect();
-        let mut owners = lock(&self.0);
-        let before = owners.len();
-        owners.retain(|id, owner| owner != server || shown.contains(id));
-        before - owners.len()
+        let owners = lock(&self.0);
+        let claimed = owners.claims.keys();
+        let own = claimed.filter(|id| owners.of.get(*id) == Some(server));
+        own.filter(|id| !shown.contains(id)).cloned().collect()
     }
 
-    /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy.
-    pub(super) fn doubt_stranger(
+    /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy, or
+    /// one that such a server's last listing showed too.
+    pub(super) fn doubt_contested(
         &self,
         server: &ServerId,
         inventory: &mut Inventory,
         has_policy: impl Fn(&ServerId) -> bool,
     ) {
-        let owners = lock(&self.0);
-        let stranger = inventory.snapshots.iter().find_map(|row| {
-            let mut ids = std::iter::once(&row.id).chain(&row.uuid);
-            let owner = ids.find_map(|id| owners.get(id).filter(|owner| *owner != server))?;
-            has_policy(owner).then(|| (row.name.clone(), row.id.clone(), owner.clone()))
-        });
-        if let Some((name, id, owner)) = stranger {
-            inventory.doubt.get_or_insert(format!(
-                "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; if it does not belong to server {owner}, run snaprotate resume --server {owner}"
-            ));
+        let Owners { of, claims } = &mut *lock(&self.0);
+        // A listing in doubt withdraws no claim.
+        if inventory.doubt.is_none() {
+            claims.retain(|_, claimant| claimant != server);
+        }
+        for row in &inventory.snapshots {
+            let ids = || std::iter::once(&row.id).chain(&row.uuid);
+            let other = |known: Option<&ServerId>| {
+                let known = known.filter(|known| *known != server && has_policy(known))?;
+                Some(known.clone())
+            };
+            let Snapshot { name, id, .. } = row;
+            if let Some(owner) = ids().find_map(|id| other(of.get(id))) {
+                for id in ids() {
+                    claims.insert(id.clone(), server.clone());
+                }
+                inventory.doubt.get_or_insert_with(|| format!(
+                    "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; once the listing of server {owner} no longer shows it, run snaprotate resume --server {owner} to give it up there"
+                ));
+            } else if let Some(claimant) = ids().find_map(|id| other(claims.get(id))) {
+                inventory.doubt.get_or_insert_with(|| format!(
+                    "it shows {name} (id {id}), and so does the listing of server {claimant}: check at the provider whose it is"
+                ));
+                inventory
+                    .contested
+                    .get_or_insert_with(|| ContestedSnapshot {
+                        id: id.clone(),
+                        server: claimant,
+                    });
+            }
         }
     }
 }

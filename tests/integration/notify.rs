@@ -215,6 +215,7 @@ fn stood(home: &Home, reason: &str) {
         },
         ServerEvent::Blocked {
             reason: reason.to_owned(),
+            contested: None,
         },
         ServerEvent::AlertRaised {
             alert: AlertKind::Blocked,

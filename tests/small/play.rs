@@ -169,6 +169,7 @@ impl<'a> World<'a> {
             state: None,
             requested: clock(self.requested).mono,
             doubt: self.doubt.then(|| "cut short".to_owned()),
+            contested: None,
         };
         if !self.doubt {
             self.history.observe(policy, &inventory, now);

@@ -82,7 +82,14 @@ fn global(time: &str, event: GlobalEvent) -> Entry {
 
 fn blocked(time: &str, reason: &str) -> Entry {
     let reason = reason.to_owned();
-    event(time, 7, ServerEvent::Blocked { reason })
+    event(
+        time,
+        7,
+        ServerEvent::Blocked {
+            reason,
+            contested: None,
+        },
+    )
 }
 
 /// Returns the records of a rotation's slot up to the open create.

@@ -317,8 +317,9 @@ async fn i1_a_snapshot_that_is_listed_under_another_server_is_not_deleted_there(
     // A resume of server 2 gives up only the snapshot that its listing no longer shows.
     let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
     let resumed = resumed.expect("nothing prevents it");
-    let given_up =
-        ["1 snapshot that its listing no longer shows may be another server's from now on"];
+    let given_up = [
+        "1 snapshot that only another server's listing shows may be that server's from now on: id 104",
+    ];
     assert!(!resumed.nothing);
     assert_eq!(resumed.ended, given_up);
     let left = (105..110).find(|id| scene.provider.owner(*id) == Some(2));
@@ -332,6 +333,44 @@ async fn i1_a_snapshot_that_is_listed_under_another_server_is_not_deleted_there(
         told.iter().any(|why| why.contains(&format!("(id {left})"))),
         "{told:?}"
     );
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_a_snapshot_that_two_servers_show_blocks_both_also_after_a_restart() {
+    let mut scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    // The oldest snapshot that server 2 still has.
+    scene.provider.show_also(1, 104);
+    scene.pass(DAY).await;
+    let made = scene.provider.asked().len();
+    let blocked = |scene: &Scene| {
+        let raised = scene.raised();
+        ["blocked 1", "blocked 2"].map(|alert| raised.iter().any(|raised| raised == alert))
+    };
+    assert_eq!(blocked(&scene), [true; 2]);
+    // The process that follows does not learn what server 1 shows.
+    running.ends().await;
+    scene.provider.script(|what| match what {
+        What::List(Some(1)) => Reply::Says(500),
+        _ => Reply::Works,
+    });
+    scene.restart([1, 2]);
+    let running = scene.run();
+    scene.pass(2 * DAY).await;
+    let asked = scene.provider.asked();
+    let calls = asked[made..].iter();
+    let changes = calls.filter(|call| matches!(call.what, What::Create(2) | What::Delete(_)));
+    assert_eq!(changes.count(), 0);
+    scene.provider.works();
+    scene.provider.hide(1, 104);
+    scene.pass(DAY).await;
+    assert_eq!(scene.events("recovered").len(), 2);
+    let deleted = scene.provider.times(|what| *what == What::Delete(104));
+    assert_eq!(deleted.len(), 1, "server 2 rotates again");
     running.ends().await;
 }
 

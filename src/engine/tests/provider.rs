@@ -177,14 +177,28 @@ impl Provider {
 
     /// Lists this snapshot as another server's from now on.
     pub(super) fn move_to(&self, server: u64, id: u64) {
+        self.show_also(server, id);
+        let servers: Vec<_> = lock(&self.state).snapshots.keys().copied().collect();
+        for other in servers.into_iter().filter(|other| *other != server) {
+            self.hide(other, id);
+        }
+    }
+
+    /// Shows a snapshot under this server too.
+    pub(super) fn show_also(&self, server: u64, id: u64) {
         let mut state = lock(&self.state);
         let id = SnapshotId::from(id);
-        let rows = state.snapshots.values_mut();
-        let mut moved = Vec::new();
-        for rows in rows {
-            moved.extend(rows.extract_if(.., |row| row.id == id));
+        let shown = state.snapshots.values().flatten();
+        let copy: Vec<_> = shown.filter(|row| row.id == id).cloned().collect();
+        state.snapshots.entry(server).or_default().extend(copy);
+    }
+
+    /// Shows a snapshot no longer under this server.
+    pub(super) fn hide(&self, server: u64, id: u64) {
+        let id = SnapshotId::from(id);
+        if let Some(rows) = lock(&self.state).snapshots.get_mut(&server) {
+            rows.retain(|row| row.id != id);
         }
-        state.snapshots.entry(server).or_default().extend(moved);
     }
 
     /// Stops a server as a person would.

@@ -1,0 +1,86 @@
+//! Keeps a snapshot that the listings of two servers show, and what a server gave up (I1). While it
+//! is contested, both servers are blocked: nothing says whose it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::recorded_snapshots::keep_last;
+use super::server_history::ServerHistory;
+use super::snapshot::{ServerId, SnapshotId};
+
+/// Number of ids kept per server that it gave up.
+const MOST_GIVEN_UP: usize = 16;
+
+/// A snapshot of this server that another server's listing shows too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContestedSnapshot {
+    /// The snapshot.
+    pub id: SnapshotId,
+    /// The other server.
+    pub server: ServerId,
+}
+
+/// The part of a server's history that is about other servers' claims to its snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ownership {
+    /// The snapshot that blocks the server, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contested: Option<ContestedSnapshot>,
+    /// The last few snapshots that an operator's `resume` gave up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    given_up: Vec<SnapshotId>,
+}
+
+impl ServerHistory {
+    /// Returns the snapshot that blocks this server because another server's listing shows it.
+    pub fn contested(&self) -> Option<&ContestedSnapshot> {
+        self.ownership.as_deref()?.contested.as_ref()
+    }
+
+    /// Returns true if a `resume` gave up this snapshot, which may be another server's.
+    pub(super) fn gave_up(&self, id: &SnapshotId) -> bool {
+        let ownership = self.ownership.as_deref();
+        ownership.is_some_and(|ownership| ownership.given_up.contains(id))
+    }
+
+    pub(super) fn apply_blocked(&mut self, reason: &str, contested: Option<&ContestedSnapshot>) {
+        self.blocked = Some(reason.to_owned());
+        if contested.is_some() || self.ownership.is_some() {
+            self.ownership.get_or_insert_default().contested = contested.cloned();
+        }
+    }
+
+    pub(super) fn apply_recovered(&mut self) {
+        // The server's names agree again, so the name from an older answer no longer matters.
+        (self.blocked, self.answered_name) = (None, None);
+        self.end_contest();
+    }
+
+    pub(super) fn end_contest(&mut self) {
+        if let Some(ownership) = &mut self.ownership {
+            ownership.contested = None;
+        }
+    }
+
+    pub(super) fn give_up_snapshots(&mut self, ids: &[SnapshotId]) {
+        for id in ids
+            .iter()
+            .filter(|id| !self.gave_up(id))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            let ownership = self.ownership.get_or_insert_default();
+            keep_last(&mut ownership.given_up, MOST_GIVEN_UP, id);
+        }
+    }
+
+    /// Takes back a snapshot that this server's listing shows again.
+    pub(super) fn take_back(&mut self, id: &SnapshotId) {
+        if let Some(ownership) = &mut self.ownership {
+            ownership.given_up.retain(|known| *known != *id);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "contested_snapshot_tests.rs"]
+mod tests;

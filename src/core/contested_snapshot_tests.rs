@@ -1,0 +1,83 @@
+//! Snapshots that two servers' listings show, and the `resume` that gives one up.
+
+use crate::core::contested_snapshot::ContestedSnapshot;
+use crate::core::decide::Step;
+use crate::core::server_history::HookLease;
+use crate::core::snapshot::Status;
+use crate::core::test_provider::TestProvider;
+
+/// A server with two announced deletes, one of them of a contested snapshot.
+fn contested() -> TestProvider {
+    let mut world = TestProvider::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    world.contested = Some(ContestedSnapshot {
+        id: world.snapshots[1].id.clone(),
+        server: 2.into(),
+    });
+    world.doubt = Some("server 2 shows one of its snapshots too".to_owned());
+    world.recorded();
+    world
+}
+
+#[test]
+fn i1_a_resume_of_a_server_with_a_contested_snapshot_agrees_to_no_deletion() {
+    let mut world = contested();
+    let ended = |world: &TestProvider| {
+        let ended = world.history.ended_by_resume(&world.rules, world.now, &[]);
+        ended.join("\n")
+    };
+    let said = ended(&world);
+    assert!(
+        said.contains("is not agreed to while another server"),
+        "{said}"
+    );
+    world.resume();
+    (world.contested, world.doubt) = (None, None);
+    assert!(!matches!(world.recorded(), Step::Delete { .. }));
+    assert_eq!(world.history.contested(), None);
+    let said = ended(&world);
+    assert!(said.contains("is agreed to: "), "{said}");
+    world.resume();
+    assert!(matches!(world.recorded(), Step::Delete { .. }));
+}
+
+#[test]
+fn i1_no_grace_ends_in_a_deletion_while_a_snapshot_is_contested() {
+    let mut world = contested();
+    world.pass(world.rules.shrink_grace * 2);
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+}
+
+#[test]
+fn i1_a_resume_that_gives_up_a_snapshot_gives_up_no_hold_and_agrees_to_no_deletion() {
+    let mut world = contested();
+    (world.contested, world.doubt) = (None, None);
+    let lost = world.snapshots.remove(1).id;
+    world.recorded();
+    world.history.hold = Some(Box::new(HookLease {
+        rotation: "weekly".into(),
+        snapshot: "weekly-2026-12-06".into(),
+        since: world.now.into(),
+        created: true,
+        tried: false,
+        faulty: false,
+        failures: 1,
+        last: Some(world.now.into()),
+    }));
+    let gave_up = [lost.clone()];
+    let ended = world
+        .history
+        .ended_by_resume(&world.rules, world.now, &gave_up)
+        .join("\n");
+    assert!(ended.contains("is still retried"), "{ended}");
+    assert!(ended.contains(&format!("id {lost}")), "{ended}");
+    assert!(!ended.contains("is agreed to"), "{ended}");
+    world.resume_giving_up(&gave_up);
+    assert!(world.history.hold.is_some());
+    assert!(!world.history.known_ids().any(|known| *known == lost));
+    world.history.hold = None;
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+}
