@@ -110,6 +110,7 @@ fn altered_inventory(
     let rows = &mut inventory.snapshots;
     match broken {
         Break::ShortListingTrusted => inventory.doubt = None,
+        Break::ContestForgotten if inventory.contested.is_some() => inventory.doubt = None,
         Break::InProgressCounts => {
             for row in rows.iter_mut().filter(|row| is_own(row)) {
                 if row.status == Status::InProgress {

@@ -80,11 +80,13 @@ pub enum Break {
     MismatchForgotten,
     /// A foreign snapshot counts as own as soon as it has an own name (I1, I19).
     ForeignForgotten,
+    /// A snapshot that another server's listing shows too causes no doubt (I1, I19).
+    ContestForgotten,
 }
 
 impl Break {
     /// All breaks.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -120,6 +122,7 @@ impl Break {
         Self::FoundPays,
         Self::MismatchForgotten,
         Self::ForeignForgotten,
+        Self::ContestForgotten,
     ];
 
     /// Returns true if the break does harm only with a provider that gives wrong answers.

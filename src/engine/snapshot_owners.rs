@@ -17,8 +17,21 @@ pub(super) struct SnapshotOwners(Mutex<Owners>);
 
 struct Owners {
     of: HashMap<SnapshotId, ServerId>,
-    /// The servers whose last listing showed a snapshot of another server.
-    claims: BTreeMap<SnapshotId, ServerId>,
+    /// The servers whose last listing showed a snapshot that is not, or not known to be, theirs.
+    claims: BTreeMap<SnapshotId, BTreeSet<ServerId>>,
+}
+
+impl Owners {
+    fn claim(&mut self, id: SnapshotId, server: &ServerId) {
+        self.claims.entry(id).or_default().insert(server.clone());
+    }
+
+    fn withdraw(&mut self, server: &ServerId) {
+        self.claims.retain(|_, claimants| {
+            claimants.remove(server);
+            !claimants.is_empty()
+        });
+    }
 }
 
 impl SnapshotOwners {
@@ -29,11 +42,14 @@ impl SnapshotOwners {
         });
         // A claim lasts until the claimant's next listing, also across a restart.
         let contested = histories.values().filter_map(ServerHistory::contested);
-        let claims = contested.map(|contested| (contested.id.clone(), contested.server.clone()));
-        Self(Mutex::new(Owners {
+        let mut owners = Owners {
             of: owners.collect(),
-            claims: claims.collect(),
-        }))
+            claims: BTreeMap::new(),
+        };
+        for ContestedSnapshot { id, server } in contested {
+            owners.claim(id.clone(), server);
+        }
+        Self(Mutex::new(owners))
     }
 
     /// Applies an event of this server.
@@ -66,9 +82,13 @@ impl SnapshotOwners {
                 of.retain(|id, owner| owner != server || !gave_up.contains(id));
             }
             ServerEvent::ServerIdChanged { from, .. } => {
-                let servers = of.values_mut().chain(claims.values_mut());
-                for known in servers.filter(|known| *known == from) {
-                    *known = server.clone();
+                for owner in of.values_mut().filter(|owner| *owner == from) {
+                    *owner = server.clone();
+                }
+                for claimants in claims.values_mut() {
+                    if claimants.remove(from) {
+                        claimants.insert(server.clone());
+                    }
                 }
             }
             _ => {}
@@ -96,26 +116,25 @@ impl SnapshotOwners {
         inventory: &mut Inventory,
         has_policy: impl Fn(&ServerId) -> bool,
     ) {
-        let Owners { of, claims } = &mut *lock(&self.0);
+        let owners = &mut *lock(&self.0);
         // A listing in doubt withdraws no claim.
         if inventory.doubt.is_none() {
-            claims.retain(|_, claimant| claimant != server);
+            owners.withdraw(server);
         }
+        let ids = |row: &Snapshot| std::iter::once(row.id.clone()).chain(row.uuid.clone());
+        let is_other = |known: &&ServerId| *known != server && has_policy(known);
+        let mut is_contested = false;
         for row in &inventory.snapshots {
-            let ids = || std::iter::once(&row.id).chain(&row.uuid);
-            let other = |known: Option<&ServerId>| {
-                let known = known.filter(|known| *known != server && has_policy(known))?;
-                Some(known.clone())
-            };
             let Snapshot { name, id, .. } = row;
-            if let Some(owner) = ids().find_map(|id| other(of.get(id))) {
-                for id in ids() {
-                    claims.insert(id.clone(), server.clone());
-                }
+            let owner = ids(row).find_map(|id| owners.of.get(&id).filter(is_other));
+            let claims = ids(row).filter_map(|id| owners.claims.get(&id));
+            let claimant = claims.flatten().find(is_other);
+            is_contested |= owner.is_some() || claimant.is_some();
+            if let Some(owner) = owner {
                 inventory.doubt.get_or_insert_with(|| format!(
                     "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; once the listing of server {owner} no longer shows it, run snaprotate resume --server {owner} to give it up there"
                 ));
-            } else if let Some(claimant) = ids().find_map(|id| other(claims.get(id))) {
+            } else if let Some(claimant) = claimant {
                 inventory.doubt.get_or_insert_with(|| format!(
                     "it shows {name} (id {id}), and so does the listing of server {claimant}: check at the provider whose it is"
                 ));
@@ -123,8 +142,22 @@ impl SnapshotOwners {
                     .contested
                     .get_or_insert_with(|| ContestedSnapshot {
                         id: id.clone(),
-                        server: claimant,
+                        server: claimant.clone(),
                     });
+            } else {
+                // A server without a policy has no claim any more.
+                for id in ids(row) {
+                    let owner = owners.of.entry(id);
+                    owner.and_modify(|owner| owner.clone_from(server));
+                }
+            }
+        }
+        if is_contested {
+            // The owner of a row may not have been listed yet.
+            for id in inventory.snapshots.iter().flat_map(ids) {
+                if owners.of.get(&id) != Some(server) {
+                    owners.claim(id, server);
+                }
             }
         }
     }

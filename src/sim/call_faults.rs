@@ -183,6 +183,11 @@ impl World {
                 sound,
             };
             self.judge.listed(id, basis);
+            if let Some(lies) = &mut self.lies {
+                lies.claims.remove(&id);
+                // The servers that requested an account-wide listing can't be determined here.
+                lies.told_alone = server.is_some() && doubt.is_none();
+            }
             if !rows.is_empty() || doubt.is_some() {
                 let snapshots = self.shows(id, &rows);
                 let (server, uuid) = ids::listed(id);

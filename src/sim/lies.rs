@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kinds of lies.
-pub const LIES: [&str; 27] = [
+pub const LIES: [&str; 28] = [
     "lie: stores another name",
     "lie: dates it 1970",
     "lie: dates it hours back",
@@ -32,6 +32,7 @@ pub const LIES: [&str; 27] = [
     "lie: hides one",
     "lie: shows a newer own one that isn't there",
     "lie: shows foreign ones that aren't there",
+    "lie: shows another server's",
     "lie: says deleted and keeps it",
     "lie: says not found and keeps it",
     "lie: says forbidden and deletes it",
@@ -48,6 +49,9 @@ pub(super) enum DeleteLie {
 /// Returns the lie that does harm under the rule that is broken on this thread. Drawn lies hit such
 /// a rule too rarely.
 fn weapon() -> Option<&'static str> {
+    if Break::ContestForgotten.on() {
+        return Some("lie: shows another server's");
+    }
     Break::ForeignForgotten
         .on()
         .then_some("lie: shows a foreign one as an old own one")
@@ -86,6 +90,11 @@ pub(super) struct Lies {
     pub(super) promised: BTreeMap<u64, BTreeSet<u64>>,
     /// The true ids of snapshots that are shown under another id.
     pub(super) ids: BTreeMap<u64, u64>,
+    /// The snapshots of other servers that the last listing of each server showed in this process,
+    /// and its time.
+    pub(super) claims: BTreeMap<u64, (Timestamp, BTreeSet<u64>)>,
+    /// True if the listing under way is of one server, without doubt.
+    pub(super) told_alone: bool,
 }
 
 impl Lies {
@@ -123,6 +132,8 @@ impl Lies {
             shown_completed: BTreeMap::new(),
             ours: BTreeSet::new(),
             ids: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            told_alone: false,
         }
     }
 
@@ -158,6 +169,16 @@ impl Lies {
         self.shown_completed
             .values_mut()
             .for_each(|times| *times += 1);
+        self.claims.clear();
+    }
+
+    /// Returns true if listings that were answered before `requested` showed this server's snapshot
+    /// under another server too.
+    pub(super) fn is_contested(&self, server: u64, id: u64, requested: Timestamp) -> bool {
+        let mut claims = self.claims.iter();
+        claims.any(|(claimant, (at, ids))| {
+            *claimant != server && *at < requested && ids.contains(&id)
+        })
     }
 
     /// Forgets everything that only the lost trail recorded.

@@ -1,5 +1,7 @@
 //! Listings that lie: rows that are hidden, made up, or shown otherwise than they are.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
 use super::ids;
@@ -60,6 +62,26 @@ impl World {
                     created_at: Some(self.base),
                 });
             }
+        }
+        let others = self.servers.iter().filter(|(other, _)| **other != server);
+        let with_known =
+            |row: &TrueSnapshot, known: &BTreeSet<u64>| (row.clone(), known.contains(&row.id));
+        let others = others.flat_map(|(_, other)| {
+            let rows = other.rows.iter();
+            rows.map(move |row| with_known(row, &other.shown))
+        });
+        let others: Vec<_> = others.collect();
+        let mut claimed = BTreeSet::new();
+        for (row, known) in &others {
+            if self.lie("lie: shows another server's", server, row.id) {
+                seen.push(shown(row));
+                // Until the owner's first listing, nothing says that another one has it.
+                claimed.extend(known.then_some(row.id));
+            }
+        }
+        let now = self.now();
+        if let Some(lies) = self.lies.as_mut().filter(|lies| lies.told_alone) {
+            lies.claims.insert(server, (now, claimed));
         }
         let completed = seen.iter().filter(|row| row.status == Status::Completed);
         let completed = completed.map(|row| self.truly(ids::number(&row.id)));

@@ -206,6 +206,16 @@ impl World {
             return Some(server);
         }
         self.judge_erosion(server, id);
+        let requested = bases.iter().map(|basis| basis.requested).min();
+        let lies = self.lies.as_ref().zip(requested);
+        if lies.is_some_and(|(lies, at)| shown == id && lies.is_contested(server, id, at)) {
+            self.violated(
+                server,
+                &format!(
+                    "I19: deleted a snapshot that another server's listing shows too (id {id})"
+                ),
+            );
+        }
         if self.wishes.paused(server) {
             self.violated(server, "paused: a delete that nobody ordered");
         }
