@@ -42,6 +42,7 @@ impl<A: SnapshotApi> Engine<A> {
         for _ in 1..MOST_ASKED {
             let inventory = self.request_inventory(server, runtime).await?;
             if lock(runtime).believes(&inventory) {
+                self.owners.accept(server, &inventory);
                 return Ok(inventory);
             }
             // A pause comes first: a stale copy at the provider would only confirm itself.

@@ -1,6 +1,7 @@
-//! The server of each snapshot, by the trail (I1). A listing that shows it as another server's is
-//! not believed: that server's rotation would count it as its own, or delete it. While the owner's
-//! listing shows it too, that one is not believed either.
+//! The server of each snapshot, by the trail and by the first accepted listing that shows it (I1). A
+//! listing that shows it as another server's is not believed: that server's rotation would count it
+//! as its own, or delete it. While the owner's listing shows it too, that one is not believed
+//! either.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -108,6 +109,16 @@ impl SnapshotOwners {
         own.filter(|id| !shown.contains(id)).cloned().collect()
     }
 
+    /// Gives the server the snapshots of an accepted listing that no other one has.
+    pub(super) fn accept(&self, server: &ServerId, inventory: &Inventory) {
+        if inventory.doubt.is_none() {
+            let owners = &mut lock(&self.0).of;
+            for id in inventory.snapshots.iter().flat_map(ids) {
+                owners.entry(id).or_insert_with(|| server.clone());
+            }
+        }
+    }
+
     /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy, or
     /// one that such a server's last listing showed too.
     pub(super) fn doubt_contested(
@@ -121,7 +132,6 @@ impl SnapshotOwners {
         if inventory.doubt.is_none() {
             owners.withdraw(server);
         }
-        let ids = |row: &Snapshot| std::iter::once(row.id.clone()).chain(row.uuid.clone());
         let is_other = |known: &&ServerId| *known != server && has_policy(known);
         let mut is_contested = false;
         for row in &inventory.snapshots {
@@ -161,4 +171,8 @@ impl SnapshotOwners {
             }
         }
     }
+}
+
+fn ids(row: &Snapshot) -> impl Iterator<Item = SnapshotId> {
+    std::iter::once(row.id.clone()).chain(row.uuid.clone())
 }
