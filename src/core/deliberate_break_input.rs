@@ -27,12 +27,12 @@ pub(super) fn broken_input<'a>(
         return (Cow::Borrowed(inventory), Cow::Borrowed(history));
     };
     let history = altered_history(broken, history, now.wall);
-    if broken.needs_lies() {
-        let rows = own_rows(policy, inventory);
-        let history = altered_trust(broken, policy, &rows, history);
-        return (Cow::Borrowed(inventory), Cow::Owned(history));
-    }
     let inventory = altered_inventory(broken, policy, inventory, now);
+    if broken.needs_lies() {
+        let rows = own_rows(policy, &inventory);
+        let history = altered_trust(broken, policy, &rows, history);
+        return (Cow::Owned(inventory), Cow::Owned(history));
+    }
     let history = altered_memory(broken, policy, &inventory, history);
     (Cow::Owned(inventory), Cow::Owned(history))
 }

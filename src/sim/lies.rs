@@ -114,7 +114,9 @@ impl Lies {
             };
             Lie {
                 kind: weapon().filter(|_| nth == 0).unwrap_or(kind),
-                server: rng.chance(400).then(|| 1 + rng.below(servers)),
+                // A listing of all servers that lies would block them all.
+                server: (rng.chance(400) || Break::ContestForgotten.on())
+                    .then(|| 1 + rng.below(servers)),
                 from,
                 until,
                 odds: rng.pick(&[1000, 1000, 500, 100]),
