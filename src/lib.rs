@@ -57,7 +57,8 @@
 //!     alerts.
 //!   - State: `event` is what the trail records, with an `outcome`, at a `clock_reading`; `apply`,
 //!     `apply_create_outcome` and `apply_power` turn it into a `server_history`, with its
-//!     `recorded_snapshots` and each `contested_snapshot`; `inventory` is what a listing shows.
+//!     `recorded_snapshots`, each `contested_snapshot` and the `snapshot_ownership`; `inventory` is
+//!     what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
 //!     `policy_forecast`, `forecast_simulation`, `recovery_ages`. For `init`:
 //!     `name_pattern_detection`, `name_pattern_candidate`.

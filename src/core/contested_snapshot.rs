@@ -1,34 +1,13 @@
 //! Keeps a snapshot that the listings of two servers show, and what a server gave up (I1). While it
 //! is contested, both servers are blocked: nothing says whose it is.
 
-use serde::{Deserialize, Serialize};
-
 use super::recorded_snapshots::keep_last;
 use super::server_history::ServerHistory;
-use super::snapshot::{ServerId, SnapshotId};
+use super::snapshot::SnapshotId;
+use super::snapshot_ownership::ContestedSnapshot;
 
 /// Number of ids kept per server that it gave up.
 const MOST_GIVEN_UP: usize = 16;
-
-/// A snapshot of this server that another server's listing shows too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContestedSnapshot {
-    /// The snapshot.
-    pub id: SnapshotId,
-    /// The other server.
-    pub server: ServerId,
-}
-
-/// The part of a server's history that is about other servers' claims to its snapshots.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ownership {
-    /// The snapshot that blocks the server, if one does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    contested: Option<ContestedSnapshot>,
-    /// The last few snapshots that an operator's `resume` gave up.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    given_up: Vec<SnapshotId>,
-}
 
 impl ServerHistory {
     /// Returns the snapshot that blocks this server because another server's listing shows it.

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::contested_snapshot::ContestedSnapshot;
 use super::names::{RotationName, SnapshotName};
 use super::recorded_settings::RotationTerms;
 use super::server_other_id::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
+use super::snapshot_ownership::ContestedSnapshot;
 
 pub use super::alert_kind::{AlertKind, RaisedAlert, ServiceAlertKind, alert_words};
 pub use super::clock_reading::{ClockReading, RecordedAt};

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::contested_snapshot::Ownership;
 use super::downtime_state::Downtime;
 use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::inventory::Inventory;
@@ -15,6 +14,7 @@ use super::policy::{Policy, Rules};
 use super::rotation_record::RotationRecord;
 use super::server_other_id::ServerIdentity;
 use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::snapshot_ownership::Ownership;
 
 /// Number of failed runs of `after` from which on a person must release the server.
 const HOPELESS: u32 = 3;

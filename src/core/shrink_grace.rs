@@ -97,7 +97,9 @@ impl DecisionContext<'_> {
         let shrink = self.shrink_of(rotation)?;
         let named_of = |ids: &[SnapshotId]| {
             let named = spares.iter().filter(|own| ids.contains(&own.snapshot.id));
-            let named: Vec<_> = named.map(|own| own.snapshot.name.as_str()).collect();
+            let named: Vec<_> = named
+                .map(|own| format!("{} (id {})", own.snapshot.name, own.snapshot.id))
+                .collect();
             (named.len(), named.join(", "))
         };
         let (count, named) = named_of(&shrink.announced);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::contested_snapshot::ContestedSnapshot;
 use super::decide::{Inventory, Step, decide};
 use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
@@ -17,6 +16,7 @@ use super::schedule::Schedule;
 use super::server_history::{ServerHistory, UnfinishedSnapshot};
 use super::server_info::PowerState;
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+use super::snapshot_ownership::ContestedSnapshot;
 
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 

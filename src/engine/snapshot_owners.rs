@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use super::lock;
-use crate::core::contested_snapshot::ContestedSnapshot;
 use crate::core::decide::Inventory;
 use crate::core::event::{Outcome, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
+use crate::core::snapshot_ownership::ContestedSnapshot;
 
 /// The owners of all snapshots, and the claims to them.
 pub(super) struct SnapshotOwners(Mutex<Owners>);
