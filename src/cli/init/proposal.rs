@@ -107,8 +107,9 @@ pub(super) fn proposal(
         text,
         "# {}, as `snaprotate init` found it on {}.
 #
-# With this file the service takes the snapshots below, and FROM ITS FIRST START ON deletes
-# the oldest snapshots of each pattern beyond `keep`. To see which: snaprotate plan
+# With this file the service takes the snapshots below, and DELETES the oldest snapshots of each
+# pattern beyond `keep`. Of those that exist at its first start it warns before it deletes them
+# (daemon.shrink_grace). To see which: snaprotate plan
 # Stop whatever has been making these snapshots; otherwise it and the service both make them.
 ",
         called(&server, rows),

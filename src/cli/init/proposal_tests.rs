@@ -56,7 +56,7 @@ fn a_pattern_that_is_still_in_use_becomes_a_policy_file() {
             "keep = 2",
         ]
     );
-    for said in ["FROM ITS FIRST START ON", "snaprotate plan", "#   golden"] {
+    for said in ["DELETES the oldest", "snaprotate plan", "#   golden"] {
         assert!(found.text.contains(said), "{}", found.text);
     }
 }
