@@ -12,9 +12,9 @@
 //! ```
 //!
 //! To find a rule, find its folder below, and then its file: here, or at the head of the folder's
-//! `mod.rs`. A module imports only modules further down (`docs/design.md`, "Layout"). Terms are
-//! defined in `docs/reference/glossary.md`. `docs/invariants.md` lists the files that keep I1 to
-//! I20.
+//! `mod.rs`. A folder imports only folders further down (`docs/design.md`, "Layout"). Terms are
+//! defined in `docs/reference/glossary.md`. I1 to I20 are the promises in `docs/invariants.md`,
+//! which lists the files that keep each.
 //!
 //! - [`cli`]: one file per command; `main` parses, runs and returns the exit code.
 //! - [`daemon`]: the process: lock, signals, systemd, startup, reload, main loop;
@@ -25,36 +25,44 @@
 //!   `power_cycle` act; `account_health` and `trail_health` stop mutations; `order_execution` and
 //!   `pauses` serve the operator.
 //! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
-//! - [`notify`]: delivers alerts to receivers without delaying the engine.
+//! - [`notify`]: delivers alerts to receivers without delaying the engine; `pending`: which of them
+//!   a receiver wants.
 //! - [`config`]: TOML files into validated settings, with all problems in one report.
-//! - [`api`]: the provider's calls, their failures by what can be done, and the rate limits.
+//! - [`api`]: the provider's calls, their failures by what can be done, and the rate limits;
+//!   `client`: no redirect is followed, no request repeated.
 //! - [`audit`]: the trail: its format, and what holds after a failure; `witness`: its checkpoints.
 //! - [`sandbox`]: the stand-in of the API for the demo and tests; shares no rule with `core`.
-//! - [`alerts`]: the alerts that each receiver has been sent, and its next message
-//!   (`receiver_state`).
+//! - [`alerts`]: the alerts that each receiver has been sent; `receiver_state`: when its next
+//!   message is due, and when an alert is repeated.
 //! - [`clock`]: the only clock; [`child`]: external programs; `logged`: ids in the log's form.
-//! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers.
+//! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers. What the
+//!   rules need of the outside is named with its folder.
 //!   - The decision: `decide`, with rule 1 (doubt); `pause_and_restore_rule`: rule 0;
 //!     `unconfirmed_call_rules`: rules 2 and 3 (open calls, snapshots in progress);
-//!     `due_and_surplus_rules` and `create_or_prune`: rules 4 to 6 (due, given up, surplus, rest);
-//!     `retry_backoff`: when a slot is tried again.
-//!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`
-//!     decides which names are own; `rotation_record`, `slot_record`, `slot_record_access`,
-//!     `newest_due_slot` and `ended_slot_ranges`: their ends; `snapshot_lateness_text`;
-//!     `slots_after_edit`.
-//!   - Deletions: `retention`: which and in what order; `deletion_payment`, `payment` and
-//!     `payment_rules`: what pays for them (I19); `shrink_grace`, `unpaid_deletes` and
-//!     `recorded_settings`: deletions after an edit.
-//!   - Around a create: `hook_lease` (I18); `server_stop`, `server_start`, `downtime_state`,
-//!     `downtime_alerts` and `start_at_shutdown` (I20); `server_info`.
-//!   - A provider that errs: `trail_contradictions`, `other_id_records`, `server_other_id`,
-//!     `id_change`; an answered id that can't be: `engine::call_outcome`; a listing of another
-//!     server's snapshots: `engine::snapshot_owners`.
+//!     `due_and_surplus_rules`: rules 4 to 6 (due slots, and those that are given up or skipped
+//!     once `catch_up` has passed; surplus; rest); `create_or_prune`: whether a due slot finds
+//!     room, and what goes if not; `retry_backoff`: when a slot is tried again.
+//!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`:
+//!     which names are own; `slots_after_edit`: which slots go on after an edit;
+//!     `snapshot_lateness_text`: how late one was taken. Their records: `rotation_record`,
+//!     `slot_record`, `slot_record_access`, `ended_slot_ranges`, and the `newest_due_slot`.
+//!   - Deletions: `retention`: which, and in what order; `deletion_payment`: whether one is paid
+//!     for (I19); `payment`: what pays; `payment_rules`: what becomes a payment, and when a promise
+//!     is kept (I7). After an edit: `recorded_settings`: what was edited; `unpaid_deletes`: what
+//!     the edit deletes; `shrink_grace`: from when on.
+//!   - Around a create: `hook_lease`: what holds the server, and its release (I18). With a stopped
+//!     server (I20): `server_stop`, `server_start` and `start_at_shutdown`: when; `downtime_state`:
+//!     what the trail says; `downtime_alerts`; `server_info`: its state at the provider.
+//!   - A provider that errs: `trail_contradictions`: snapshots that differ from the trail;
+//!     `other_id_records` and `server_other_id`: the second ids of snapshots and servers;
+//!     `id_change`: a policy that names the server by its other id; `engine::call_outcome`: an
+//!     answered id that can't be; `engine::snapshot_owners`: another server's snapshots in a
+//!     listing.
 //!   - A refused call: `engine::mutation`, `api::error` (its kind), `api::retry_after` and
 //!     `api::rate_limit` (the pace), `engine::call_outcome`, `apply_create_outcome` (whether it
 //!     counts), `retry_backoff` (when again).
-//!   - People: `operator_order`, `operator_resume`; `alert_rules` and `alert_kind`: each server's
-//!     alerts.
+//!   - People: `operator_order`: objections to an order; `operator_resume`: what a resume ends and
+//!     agrees to; `alert_rules` and `alert_kind`: which alerts of a server are active.
 //!   - State: `event` is what the trail records, with an `outcome`, at a `clock_reading`; `apply`,
 //!     `apply_create_outcome` and `apply_power` turn it into a `server_history`, with its
 //!     `recorded_snapshots`, each `contested_snapshot` and the `snapshot_ownership`; `inventory` is

@@ -4,8 +4,8 @@
 //! - `message`: the messages, as JSON for programs and as text for people.
 //! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
-//! `core` decides if an alert is active, and the trail records it. This folder only tracks if that
-//! was delivered.
+//! `core` decides if an alert is active, and the trail records it. `notify::pending` decides which
+//! receivers want it. This folder only tracks if that was delivered.
 
 mod message;
 mod queue;

@@ -26,7 +26,7 @@ use crate::core::event::AlertKind;
 /// Messages about one alert within [`CALM`], at most.
 pub(super) const BURST: usize = 4;
 
-/// How long a message counts toward [`BURST`], and how long a new reason of a active alert waits.
+/// How long a message counts toward [`BURST`], and how long a new reason of an active alert waits.
 pub(super) const CALM: SignedDuration = SignedDuration::from_hours(1);
 
 /// Longest time that a message waits before it is first sent.

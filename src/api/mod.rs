@@ -3,8 +3,9 @@
 //! - [`SnapshotApi`]: the calls as a trait, so that the engine is tested without a network.
 //! - [`error`]: failures, classified by what can be done about them; `error_body`: the provider's
 //!   own words.
-//! - [`http`]: the calls over HTTP; `request`: one request, subject to every limit; `client`: the
-//!   HTTP client and the certificates that it trusts.
+//! - [`http`]: the calls over HTTP; `snapshot_calls`: those that change snapshots; `request`: one
+//!   request, subject to every limit; `client`: the HTTP client, which follows no redirect and
+//!   repeats nothing, and the certificates that it trusts.
 //! - `pagination`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide if a listing is in doubt; `lenient_json`:
 //!   fields of any type.

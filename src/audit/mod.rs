@@ -40,6 +40,15 @@
 //!   the caller sends them again: after a failed sync the next one may succeed without having
 //!   written anything.
 //!
+//! # Files
+//!
+//! - `open`: reads the newest file, and decides what a crash or a loss did to it; `writer`: the one
+//!   writer, which sets a torn tail aside; `trail`: the handle through which the engine records.
+//! - `record` and `record_fields`: a record, and its fields for readers that decide nothing;
+//!   `chain`: its position; `head`: the head file; `disk`: calls of the disk.
+//! - `reader`: lines into state; `file_query`: searches; `verify` and `witness`: what `audit verify`
+//!   checks.
+//!
 //! # What the chain shows and doesn't
 //!
 //! It shows accidents: a line that was changed, dropped or moved, a torn or cut tail. It does not

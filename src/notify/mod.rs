@@ -3,8 +3,9 @@
 //! an hour, then its messages are dropped and counted.
 //!
 //! - `receiver`: the loop of one receiver: a short wait for more news, one message, growing pauses;
-//!   `pending`: its queue.
-//! - `delivery`: one delivery with one time limit; `http`, `mail`, `command`: the transports.
+//!   `pending`: its queue, and which alerts enter it (`on`, `servers`).
+//! - `delivery`: one delivery with one time limit; `http`, `mail`, `command`: the transports;
+//!   `host_name`: the host's name in messages.
 
 mod command;
 mod delivery;

@@ -174,13 +174,19 @@ impl Lies {
         self.claims.clear();
     }
 
-    /// Returns true if listings that were answered before `requested` showed this server's snapshot
-    /// under another server too.
-    pub(super) fn is_contested(&self, server: u64, id: u64, requested: Timestamp) -> bool {
-        let mut claims = self.claims.iter();
-        claims.any(|(claimant, (at, ids))| {
-            *claimant != server && *at < requested && ids.contains(&id)
-        })
+    /// Returns the servers of whose listings one, answered before `requested`, showed this server's
+    /// snapshot too.
+    pub(super) fn claimants(
+        &self,
+        server: u64,
+        id: u64,
+        requested: Timestamp,
+    ) -> impl Iterator<Item = u64> {
+        let claims = self.claims.iter();
+        let claims = claims.filter(move |(claimant, (at, ids))| {
+            **claimant != server && *at < requested && ids.contains(&id)
+        });
+        claims.map(|(claimant, _)| *claimant)
     }
 
     /// Forgets everything that only the lost trail recorded.

@@ -206,9 +206,7 @@ impl World {
             return Some(server);
         }
         self.judge_erosion(server, id);
-        let requested = bases.iter().map(|basis| basis.requested).min();
-        let lies = self.lies.as_ref().zip(requested);
-        if lies.is_some_and(|(lies, at)| shown == id && lies.is_contested(server, id, at)) {
+        if shown == id && self.is_contested(server, id, &bases) {
             self.violated(
                 server,
                 &format!(
@@ -247,6 +245,17 @@ impl World {
             Err(why) => self.violated(server, &format!("{why} (id {id})")),
         }
         Some(server)
+    }
+
+    /// Returns true if another server that has a policy showed this snapshot too, before these
+    /// listings were requested.
+    fn is_contested(&self, server: u64, id: u64, bases: &[AnsweredListing]) -> bool {
+        let requested = bases.iter().map(|basis| basis.requested).min();
+        let lies = self.lies.as_ref().zip(requested);
+        lies.is_some_and(|(lies, at)| {
+            let mut claimants = lies.claimants(server, id, at);
+            claimants.any(|claimant| self.in_force.contains_key(&claimant))
+        })
     }
 
     fn pruned_first(&mut self, server: u64, id: u64) {
