@@ -3,7 +3,7 @@
 //! as its own, or delete it. While the owner's listing shows it too, that one is not believed
 //! either.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use super::lock;
@@ -19,19 +19,27 @@ pub(super) struct SnapshotOwners(Mutex<Owners>);
 struct Owners {
     of: HashMap<SnapshotId, ServerId>,
     /// The servers whose last listing showed a snapshot that is not, or not known to be, theirs.
-    claims: BTreeMap<SnapshotId, BTreeSet<ServerId>>,
+    /// Sorted.
+    claims: Vec<(SnapshotId, ServerId)>,
 }
 
 impl Owners {
     fn claim(&mut self, id: SnapshotId, server: &ServerId) {
-        self.claims.entry(id).or_default().insert(server.clone());
+        let claim = (id, server.clone());
+        if let Err(place) = self.claims.binary_search(&claim) {
+            self.claims.insert(place, claim);
+        }
     }
 
     fn withdraw(&mut self, server: &ServerId) {
-        self.claims.retain(|_, claimants| {
-            claimants.remove(server);
-            !claimants.is_empty()
-        });
+        self.claims.retain(|(_, claimant)| claimant != server);
+    }
+
+    fn claimants(&self, id: &SnapshotId) -> impl Iterator<Item = &ServerId> {
+        let first = self.claims.partition_point(|(claimed, _)| claimed < id);
+        let claims = self.claims[first..].iter();
+        let claims = claims.take_while(move |(claimed, _)| claimed == id);
+        claims.map(|(_, claimant)| claimant)
     }
 }
 
@@ -45,7 +53,7 @@ impl SnapshotOwners {
         let contested = histories.values().filter_map(ServerHistory::contested);
         let mut owners = Owners {
             of: owners.collect(),
-            claims: BTreeMap::new(),
+            claims: Vec::new(),
         };
         for ContestedSnapshot { id, server } in contested {
             owners.claim(id.clone(), server);
@@ -86,11 +94,10 @@ impl SnapshotOwners {
                 for owner in of.values_mut().filter(|owner| *owner == from) {
                     *owner = server.clone();
                 }
-                for claimants in claims.values_mut() {
-                    if claimants.remove(from) {
-                        claimants.insert(server.clone());
-                    }
+                for (_, claimant) in claims.iter_mut().filter(|(_, claimant)| claimant == from) {
+                    *claimant = server.clone();
                 }
+                claims.sort_unstable();
             }
             _ => {}
         }
@@ -102,11 +109,13 @@ impl SnapshotOwners {
         server: &ServerId,
         listed: &[Snapshot],
     ) -> Vec<SnapshotId> {
-        let shown: BTreeSet<_> = listed.iter().map(|row| &row.id).collect();
         let owners = lock(&self.0);
-        let claimed = owners.claims.keys();
+        let claimed = owners.claims.iter().map(|(id, _)| id);
         let own = claimed.filter(|id| owners.of.get(*id) == Some(server));
-        own.filter(|id| !shown.contains(id)).cloned().collect()
+        let elsewhere = own.filter(|id| listed.iter().all(|row| row.id != **id));
+        let mut elsewhere: Vec<_> = elsewhere.cloned().collect();
+        elsewhere.dedup();
+        elsewhere
     }
 
     /// Gives the server the snapshots of an accepted listing that no other one has.
@@ -137,8 +146,7 @@ impl SnapshotOwners {
         for row in &inventory.snapshots {
             let Snapshot { name, id, .. } = row;
             let owner = ids(row).find_map(|id| owners.of.get(&id).filter(is_other));
-            let claims = ids(row).filter_map(|id| owners.claims.get(&id));
-            let claimant = claims.flatten().find(is_other);
+            let claimant = ids(row).find_map(|id| owners.claimants(&id).find(is_other));
             is_contested |= owner.is_some() || claimant.is_some();
             if let Some(owner) = owner {
                 inventory.doubt.get_or_insert_with(|| format!(
