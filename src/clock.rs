@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::core::event::ClockReading;
+use crate::core::server_event::ClockReading;
 
 /// A source of time; clones return the same time.
 #[derive(Clone, Debug)]

@@ -21,9 +21,9 @@
 //!   `witness_publisher` signs checkpoints of the trail.
 //! - [`status`]: the view of the running service, and the requests that it accepts.
 //! - [`engine`]: performs steps. `loop_scheduler` runs each server's `server_loop`;
-//!   `shared_listing` and `listing_confirmation` list; `mutation`, `hooked_create` and
-//!   `power_cycle` act; `account_health` and `trail_health` stop mutations; `order_execution` and
-//!   `pauses` serve the operator.
+//!   `listing_batcher` and `listing_acceptance` list; `mutation`, `hooked_create` and `power_cycle`
+//!   act; `account_health` and `trail_health` stop mutations; `order_execution` and `pauses` serve
+//!   the operator.
 //! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
 //! - [`notify`]: delivers alerts to receivers without delaying the engine; `pending`: which of them
 //!   a receiver wants.
@@ -38,40 +38,41 @@
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers. What the
 //!   rules need of the outside is named with its folder.
 //!   - The decision: `decide`, with rule 1 (doubt); `pause_and_restore_rule`: rule 0;
-//!     `unconfirmed_call_rules`: rules 2 and 3 (open calls, snapshots in progress);
-//!     `due_and_surplus_rules`: rules 4 to 6 (due slots, and those that are given up or skipped
-//!     once `catch_up` has passed; surplus; rest); `create_or_prune`: whether a due slot finds
-//!     room, and what goes if not; `retry_backoff`: when a slot is tried again.
+//!     `in_flight_rules`: rules 2 and 3 (open calls, snapshots in progress); `due_slot_rules`:
+//!     rules 4 to 6 (due slots, and those that are given up, or skipped once it is too late;
+//!     surplus; rest); `create_or_prune`: whether a due slot finds room, and what goes if not;
+//!     `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`:
-//!     which names are own; `slots_after_edit`: which slots go on after an edit;
-//!     `snapshot_lateness_text`: how late one was taken. Their records: `rotation_record`,
-//!     `slot_record`, `slot_record_access`, `ended_slot_ranges`, and the `newest_due_slot`.
+//!     which names are own; `slots_after_edit`: which slots go on after an edit; `taken_late_text`:
+//!     how late one was taken. Their records: `rotation_record`, `slot_record`,
+//!     `slot_record_access`, `ended_slot_ranges`, and the `unsettled_slots`.
 //!   - Deletions: `retention`: which, and in what order; `deletion_payment`: whether one is paid
-//!     for (I19); `payment`: what pays; `payment_rules`: what becomes a payment, and when a promise
-//!     is kept (I7). After an edit: `recorded_settings`: what was edited; `unpaid_deletes`: what
-//!     the edit deletes; `shrink_grace`: from when on.
-//!   - Around a create: `hook_lease`: what holds the server, and its release (I18). With a stopped
-//!     server (I20): `server_stop`, `server_start` and `start_at_shutdown`: when; `downtime_state`:
-//!     what the trail says; `downtime_alerts`; `server_info`: its state at the provider.
-//!   - A provider that errs: `trail_contradictions`: snapshots that differ from the trail;
-//!     `other_id_records` and `server_other_id`: the second ids of snapshots and servers;
-//!     `id_change`: a policy that names the server by its other id; `engine::call_outcome`: an
-//!     answered id that can't be; `engine::snapshot_owners`: another server's snapshots in a
-//!     listing.
+//!     for (I19); `payment_and_promise`: what pays; `payment_and_promise_rules`: what becomes a
+//!     payment, and when a promise is kept (I7). After an edit: `recorded_settings`: what was
+//!     edited; `shrink_record`: what the edit deletes; `shrink_grace`: from when on.
+//!   - Around a create: `hook_release`: what holds the server, and its release (I18). With a
+//!     stopped server (I20): `stop_before_create`, `server_start` and `start_at_shutdown`: when;
+//!     `downtime_record`: what the trail says; `downtime_alerts`; `server_info`: its state at the
+//!     provider.
+//!   - A provider that errs: `listing_discrepancies`: snapshots that differ from the trail;
+//!     `identity_record` and `server_identity`: the second ids of snapshots and servers;
+//!     `id_change_detection`: a policy that names the server by its other id;
+//!     `engine::call_outcome`: an answered id that can't be; `engine::snapshot_owners`: another
+//!     server's snapshots in a listing.
 //!   - A refused call: `engine::mutation`, `api::error` (its kind), `api::retry_after` and
 //!     `api::rate_limit` (the pace), `engine::call_outcome`, `apply_create_outcome` (whether it
 //!     counts), `retry_backoff` (when again).
 //!   - People: `operator_order`: objections to an order; `operator_resume`: what a resume ends and
 //!     agrees to; `alert_rules` and `alert_kind`: which alerts of a server are active.
-//!   - State: `event` is what the trail records, with an `outcome`, at a `clock_reading`; `apply`,
-//!     `apply_create_outcome` and `apply_power` turn it into a `server_history`, with its
-//!     `recorded_snapshots`, each `contested_snapshot` and the `snapshot_ownership`; `inventory` is
-//!     what a listing shows.
+//!   - State: `server_event` is what the trail records, with its `outcomes` and its time
+//!     (`wall_and_monotonic_time`); `apply`, `apply_create_outcome` and `apply_power` turn it into
+//!     a `server_history`, with its `known_snapshots`, each `contest_history` and the
+//!     `ownership_claims`; `inventory` is what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
-//!     `policy_forecast`, `forecast_simulation`, `recovery_ages`. For `init`:
-//!     `name_pattern_detection`, `name_pattern_candidate`.
-//!   - Values: `snapshot`, `id`, `names`; `sanitize` makes foreign text safe to print.
-//!   - For the proof: `deliberate_breaks`, `deliberate_break_input`; for tests: `test_provider`.
+//!     `steady_state_forecast`, `forecast_simulation`, `recovery_ages`. For `init`:
+//!     `name_pattern_detection`, `dated_name`.
+//!   - Values: `snapshot`, `id`, `name_types`; `sanitize` makes foreign text safe to print.
+//!   - For the proof: `deliberate_breaks`, `falsified_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!
 //! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults),

@@ -13,7 +13,7 @@ use snaprotate::audit::memory_disk::MemoryDisk;
 use snaprotate::audit::{
     Details, Entry, Event, GlobalEvent, OpenedTrail, Trail, TrailError, Verified, verify_on,
 };
-use snaprotate::core::event::{AlertKind, Outcome, ServerEvent};
+use snaprotate::core::server_event::{AlertKind, Outcome, ServerEvent};
 use snaprotate::core::snapshot::{ServerId, SnapshotId};
 use snaprotate_fuzz::assert_line;
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Alert, SignedCheckpoint};
-use crate::core::event::AlertKind;
 use crate::core::sanitize::{printable, utc};
+use crate::core::server_event::AlertKind;
 
 /// Alerts that a text lists, at most.
 const LINES: usize = 20;

@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::message::AlertChange;
 use super::{Alert, AlertKey};
-use crate::core::event::AlertKind;
+use crate::core::server_event::AlertKind;
 
 /// Messages about one alert within [`CALM`], at most.
 pub(super) const BURST: usize = 4;

@@ -13,7 +13,7 @@ use super::head::HeadState;
 use super::reader::{BadLine, FileScan, FoldedState, files, is_torn, scan};
 use super::record::{GlobalEvent, WitnessedPoint};
 use super::writer::{FileTail, HeadFile, Writer};
-use crate::core::event::RaisedAlert;
+use crate::core::server_event::RaisedAlert;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 

@@ -11,8 +11,8 @@ use super::disk::Disk;
 use super::record::{
     GlobalEvent, RecordHeader, ServerCheckpoint, StandingAlert, WitnessedPoint, decode,
 };
-use crate::core::event::{RaisedAlert, RecordedAt, ServerEvent};
 use crate::core::sanitize::printable;
+use crate::core::server_event::{RaisedAlert, RecordedAt, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 

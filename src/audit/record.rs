@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrailError;
 use super::chain::{ChainLink, Hash, TOO_MANY};
-use crate::core::event::{RaisedAlert, ServerEvent, ServiceAlertKind};
+use crate::core::server_event::{RaisedAlert, ServerEvent, ServiceAlertKind};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 

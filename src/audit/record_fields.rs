@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Record;
-use crate::core::event::ServerEvent;
+use crate::core::server_event::ServerEvent;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The fields of a record that readers use, under the trail's names. All are empty if one has

@@ -13,8 +13,8 @@ use super::receiver_values::ServerReference;
 use super::table_reader::Located;
 use super::value_types::SecretFile;
 use super::{Environment, api_section, defaults};
-use crate::core::event::alert_words;
 use crate::core::policy::Policy;
+use crate::core::server_event::alert_words;
 use crate::core::snapshot::ServerId;
 
 /// The settings that receivers are checked against.

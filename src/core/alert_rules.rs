@@ -9,11 +9,11 @@ use jiff::Timestamp;
 
 use super::create_or_prune::disagree;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
-use super::due_and_surplus_rules::LONG_WAIT;
-use super::event::{AlertKind, ServerEvent, SlotOutcome};
+use super::due_slot_rules::LONG_WAIT;
 use super::policy::Rotation;
 use super::retention;
 use super::sanitize::utc;
+use super::server_event::{AlertKind, ServerEvent, SlotOutcome};
 use super::snapshot::Status;
 
 type Alerts = BTreeMap<(AlertKind, String), String>;

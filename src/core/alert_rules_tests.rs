@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::Outcome;
+use crate::core::server_event::Outcome;
 use crate::core::test_provider::*;
 
 pub(super) const WEEK: SignedDuration = SignedDuration::from_hours(24 * 7);

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::apply_create_outcome::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
-use super::event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
-use super::payment::{Payer, PruneFirstPromise};
+use super::payment_and_promise::{Payer, PruneFirstPromise};
+use super::server_event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
 use super::server_history::{PendingOp, ServerHistory};
 
 impl ServerHistory {

@@ -1,7 +1,7 @@
 //! Applies the results of creates to a history: the provider's answer, or a try that made nothing.
 
-use super::event::{Outcome, RecordedAt, TransientRefusal};
 use super::rotation_record::SlotFailure;
+use super::server_event::{Outcome, RecordedAt, TransientRefusal};
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::SnapshotId;
 
@@ -124,7 +124,7 @@ impl ServerHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::ServerEvent;
+    use crate::core::server_event::ServerEvent;
     use crate::core::test_provider::TestProvider;
 
     const NAME: &str = "weekly-2026-11-22";

@@ -1,9 +1,9 @@
 //! Applies power calls and the server's states to its history.
 
 use super::apply_create_outcome::FailedTry;
-use super::downtime_state::Downtime;
-use super::event::{ClockReading, Outcome, RecordedAt, ServerEvent};
+use super::downtime_record::Downtime;
 use super::rotation_record::SlotFailure;
+use super::server_event::{ClockReading, Outcome, RecordedAt, ServerEvent};
 use super::server_history::ServerHistory;
 use super::server_info::PowerState;
 use super::snapshot::{ServerId, SnapshotId};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::core::event::{AlertKind, ClockReading};
 use crate::core::inventory::Inventory;
+use crate::core::server_event::{AlertKind, ClockReading};
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider::*;
 

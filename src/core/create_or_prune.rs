@@ -8,13 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
 use super::deletion_payment::PaidBy;
-use super::due_and_surplus_rules::RotationDemand;
-use super::event::SlotOutcome;
+use super::due_slot_rules::RotationDemand;
+use super::listing_discrepancies::{REGRESSED_KEPT, before};
 use super::policy::{OwnSlot, Rotation, WhenFull};
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::counted;
+use super::server_event::SlotOutcome;
 use super::snapshot::{Snapshot, SnapshotId, Status};
-use super::trail_contradictions::{REGRESSED_KEPT, before};
 
 impl DecisionContext<'_> {
     /// Returns the step that creates the slot's snapshot, or one that makes room for it.

@@ -3,19 +3,19 @@
 //! The first rule that applies gives the step: held, doubt, open intent, under way, due, surplus,
 //! idle (docs/design.md, "The rules"). The caller performs the step, records it, lists again and
 //! calls again. This file has rule 1, `pause_and_restore_rule.rs` rule 0,
-//! `unconfirmed_call_rules.rs` rules 2 and 3, `due_and_surplus_rules.rs` and `create_or_prune.rs`
-//! rules 4 to 6. `hook_lease.rs` and `server_start.rs` take precedence over all rules.
+//! `in_flight_rules.rs` rules 2 and 3, `due_slot_rules.rs` and `create_or_prune.rs`
+//! rules 4 to 6. `hook_release.rs` and `server_start.rs` take precedence over all rules.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
 #[cfg(feature = "proof")]
-use super::deliberate_break_input::{broken_history, broken_input};
-use super::event::{ClockReading, ServerEvent, SlotOutcome};
-use super::names::{RotationName, SnapshotName};
+use super::falsified_input::{broken_history, broken_input};
+use super::name_types::{RotationName, SnapshotName};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
 use super::recorded_settings::{RotationTerms, TermsHash};
+use super::server_event::{ClockReading, ServerEvent, SlotOutcome};
 use super::server_history::ServerHistory;
 use super::slot_record::SlotRecord;
 use super::snapshot::{Snapshot, SnapshotId};

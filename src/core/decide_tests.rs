@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::Outcome;
+use crate::core::in_flight_rules::create_result;
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
-use crate::core::unconfirmed_call_rules::create_result;
 
 #[test]
 fn i8_nothing_is_pruned_before_the_new_snapshot_is_completed() {

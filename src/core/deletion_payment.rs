@@ -8,7 +8,7 @@
 //!   or a listing showed, and a date that agrees. Each pays once, and only if a snapshot was beyond
 //!   `keep` when it was completed. Snapshots that a growing rotation made can't pay later. A
 //!   prune-first is paid for by a promised snapshot: no second promise is given before the first is
-//!   kept (`payment_rules.rs`);
+//!   kept (`payment_and_promise_rules.rs`);
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!
@@ -18,12 +18,12 @@
 use jiff::Timestamp;
 
 use super::decide::DecisionContext;
-use super::payment::{Payer, Payment};
+use super::listing_discrepancies::before;
+use super::payment_and_promise::{Payer, Payment};
 use super::policy::{OwnSlot, Rotation};
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
-use super::trail_contradictions::before;
 
 /// The payment for a delete.
 #[derive(Clone, Debug, PartialEq, Eq)]

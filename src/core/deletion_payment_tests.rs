@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::event::{Outcome, ServerEvent, SlotOutcome};
+use crate::core::server_event::{Outcome, ServerEvent, SlotOutcome};
 use crate::core::test_provider::*;
 
 #[test]

@@ -2,9 +2,9 @@
 //! was made.
 
 use super::decide::Step;
-use super::downtime_state::Downtime;
-use super::event::{AlertKind, Outcome, ServerEvent};
+use super::downtime_record::Downtime;
 use super::sanitize::utc;
+use super::server_event::{AlertKind, Outcome, ServerEvent};
 use super::server_start::OwedStart;
 
 impl OwedStart<'_> {

@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{DecisionContext, Inventory, Step, decide};
-use super::event::{ClockReading, ServerEvent};
-use super::names::SnapshotName;
+use super::name_types::SnapshotName;
 use super::plan::{Plan, PlannedAction, PlannedStep};
 use super::policy::{Policy, Rules};
 use super::retention_verdict::{SnapshotVerdict, verdicts, whole_seconds};
 use super::sanitize::utc;
+use super::server_event::{ClockReading, ServerEvent};
 use super::server_history::{PendingOp, ServerHistory};
 use super::server_info::PowerState;
 use super::snapshot::{Snapshot, SnapshotId, Status};

@@ -12,11 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Inventory;
 use super::dry_run::DryRun;
-use super::event::ClockReading;
-use super::names::{RotationName, SnapshotName};
+use super::name_types::{RotationName, SnapshotName};
 use super::plan::{Plan, PlannedAction};
 use super::policy::{Policy, Rotation, Rules};
 use super::recovery_ages::UsableSpan;
+use super::server_event::ClockReading;
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
 use serde::Serialize;

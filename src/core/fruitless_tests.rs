@@ -2,7 +2,7 @@
 
 use super::tests::{WEEK, about, standing};
 use super::*;
-use crate::core::event::Outcome;
+use crate::core::server_event::Outcome;
 use crate::core::test_provider::*;
 
 #[test]

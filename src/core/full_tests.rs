@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::{Outcome, ServerEvent};
+use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;
 
@@ -158,11 +158,13 @@ fn i7_a_prune_first_may_be_repeated_only_while_its_victim_is_still_listed() {
         let mut world = full_of_own();
         let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
         let victim = SnapshotId::from(if shown { 1 } else { 99 });
-        world.history.prune_first = Some(Box::new(crate::core::payment::PruneFirstPromise {
-            victim,
-            known,
-            kept_by: None,
-        }));
+        world.history.prune_first = Some(Box::new(
+            crate::core::payment_and_promise::PruneFirstPromise {
+                victim,
+                known,
+                kept_by: None,
+            },
+        ));
         let step = world.recorded();
         assert_eq!(matches!(step, Step::Delete { .. }), goes, "{step:?}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::tests::*;
 use crate::core::decide::Step;
-use crate::core::event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
+use crate::core::server_event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
 use crate::core::snapshot::Status;
 use crate::core::test_provider::{DONE, MINUTE, rotation};
 

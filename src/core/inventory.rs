@@ -2,9 +2,9 @@
 
 use jiff::SignedDuration;
 
+use super::ownership_claims::ContestedSnapshot;
 use super::server_info::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
-use super::snapshot_ownership::ContestedSnapshot;
 
 /// Largest number of rows of one server that a decision accepts. The provider's limit is five
 /// snapshots; the time of a decision grows with the number of rows.

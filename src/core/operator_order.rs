@@ -8,12 +8,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::decide::{DecisionContext, Inventory, put_right};
-use super::downtime_state::Downtime;
-use super::event::ClockReading;
+use super::downtime_record::Downtime;
 use super::name_pattern;
-use super::names::SnapshotName;
+use super::name_types::SnapshotName;
 use super::policy::{Policy, Rules};
 use super::sanitize::{NAME_SHOWN, printable, utc};
+use super::server_event::ClockReading;
 use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 

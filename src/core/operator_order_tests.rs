@@ -1,4 +1,4 @@
-use super::super::event::{Outcome, ServerEvent};
+use super::super::server_event::{Outcome, ServerEvent};
 use super::super::test_provider::{DONE, MINUTE, TestProvider, full_of_own, old_weeklies};
 use super::*;
 use crate::core::decide::Step;

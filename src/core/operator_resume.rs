@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::downtime_state::Downtime;
-use super::event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
-use super::payment::Payer;
+use super::downtime_record::Downtime;
+use super::payment_and_promise::Payer;
 use super::policy::Rules;
 use super::sanitize::counted;
+use super::server_event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::server_history::{PastPause, ServerHistory};
 use super::snapshot::{ServerId, SnapshotId};
 

@@ -3,7 +3,7 @@
 //! is withheld in `engine::step_recheck`.
 
 use super::decide::{DecisionContext, Step};
-use super::event::ServerEvent;
+use super::server_event::ServerEvent;
 
 impl DecisionContext<'_> {
     /// Rule 0: rests while the server is paused, or a restore began a short while ago (I12).

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::{AlertKind, Outcome, RecordedAt, SlotOutcome};
+use crate::core::server_event::{AlertKind, Outcome, RecordedAt, SlotOutcome};
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::core::test_provider::*;
 

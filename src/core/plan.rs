@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::names::SnapshotName;
+use super::name_types::SnapshotName;
 use super::retention_verdict::SnapshotVerdict;
 use super::snapshot::{ServerId, SnapshotId};
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::tests::planned;
 use super::*;
-use crate::core::event::{HookKind, ServerEvent};
 use crate::core::plan::Plans;
 use crate::core::policy::{Hooks, ReleaseWhen, StopServer};
+use crate::core::server_event::{HookKind, ServerEvent};
 use crate::core::server_info::PowerState;
 use crate::core::test_provider::*;
 
@@ -44,7 +44,7 @@ fn a_server_that_is_held_is_released_before_anything_else() {
 
 #[test]
 fn the_plan_of_a_rotation_with_hooks_and_stop_server_stops_creates_and_starts() {
-    let mut world = crate::core::hook_lease::tests::world();
+    let mut world = crate::core::hook_release::tests::world();
     world.policy.rotations[0].stop = Some(Box::new(StopServer {
         timeout: 5 * MINUTE,
         restart: ReleaseWhen::Completed,

@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::event::{Outcome, ServerEvent};
 use crate::core::plan::Plans;
 use crate::core::retention_verdict::RetentionVerdict;
+use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 

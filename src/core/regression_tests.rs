@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::decide::Step;
-use super::event::{AlertKind, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
+use super::server_event::{AlertKind, Outcome, ServerEvent};
 use super::snapshot::{SnapshotId, Status};
 use super::test_provider::*;
 

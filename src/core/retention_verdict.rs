@@ -7,13 +7,13 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::decide::{DecisionContext, Inventory};
-use super::event::ClockReading;
+use super::listing_discrepancies::before;
 use super::policy::{Policy, Rules};
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::utc;
+use super::server_event::ClockReading;
 use super::server_history::ServerHistory;
 use super::snapshot::{Snapshot, SnapshotId, Status};
-use super::trail_contradictions::before;
 
 /// The verdict on a snapshot. If several apply, the one that decides whether it may be deleted is
 /// given, in the order of this list.

@@ -7,7 +7,7 @@ use super::RetentionVerdict::{
     UnknownStatus,
 };
 use super::*;
-use crate::core::event::ServerEvent;
+use crate::core::server_event::ServerEvent;
 use crate::core::test_provider::*;
 
 fn fates(world: &mut TestProvider) -> Vec<(u64, RetentionVerdict)> {

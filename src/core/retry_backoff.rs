@@ -2,10 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::event::{ClockReading, SlotOutcome};
 use super::policy::Rules;
 use super::recorded_settings::Fnv;
 use super::sanitize::counted;
+use super::server_event::{ClockReading, SlotOutcome};
 use super::slot_record::SlotRecord;
 use super::snapshot::ServerId;
 

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ended_slot_ranges::EndedSlotRanges;
-use super::event::RecordedAt;
-use super::names::RotationName;
-use super::payment::{Payer, Payment};
+use super::name_types::RotationName;
+use super::payment_and_promise::{Payer, Payment};
 use super::recorded_settings::TermsHash;
+use super::server_event::RecordedAt;
+use super::shrink_record::UnpaidDeletes;
 use super::slot_record::SlotRecord;
 use super::snapshot::SnapshotId;
-use super::unpaid_deletes::UnpaidDeletes;
 
 /// Number of spent payments that are kept, in case a listing shows the deleted snapshot again.
 const MOST_SPENT: usize = 2;

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::downtime_state::Downtime;
-use super::event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
+use super::downtime_record::Downtime;
 use super::inventory::Inventory;
-use super::names::{RotationName, SnapshotName};
-use super::payment::PruneFirstPromise;
+use super::name_types::{RotationName, SnapshotName};
+use super::ownership_claims::Ownership;
+use super::payment_and_promise::PruneFirstPromise;
 use super::policy::{Policy, Rules};
 use super::rotation_record::RotationRecord;
-use super::server_other_id::ServerIdentity;
+use super::server_event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
+use super::server_identity::ServerIdentity;
 use super::snapshot::{Snapshot, SnapshotId, Status};
-use super::snapshot_ownership::Ownership;
 
 /// Number of failed runs of `after` from which on a person must release the server.
 const HOPELESS: u32 = 3;

@@ -1,7 +1,7 @@
 //! The alert that a server ran while its snapshot was made.
 
 use super::{NAME, alert, complete, create, intend_stop, runs, start, stop, world};
-use crate::core::event::{AlertKind, Outcome, ServerEvent};
+use crate::core::server_event::{AlertKind, Outcome, ServerEvent};
 use crate::core::server_info::PowerState;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::MINUTE;

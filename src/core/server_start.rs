@@ -5,10 +5,10 @@
 use jiff::SignedDuration;
 
 use super::decide::{DecisionContext, Step};
-use super::downtime_state::Downtime;
-use super::event::{AlertKind, ClockReading, ServerEvent};
+use super::downtime_record::Downtime;
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
 use super::retry_backoff::backoff;
+use super::server_event::{AlertKind, ClockReading, ServerEvent};
 use super::server_history::{PendingOp, ServerHistory};
 use super::server_info::PowerState;
 use super::snapshot::Status;
@@ -34,7 +34,7 @@ pub fn next_power_step(
     now: ClockReading,
 ) -> Option<Step> {
     #[cfg(feature = "proof")]
-    let history = &super::deliberate_break_input::broken_history(history);
+    let history = &super::falsified_input::broken_history(history);
     let owed = OwedStart::of(policy, history, rules, state, now)?;
     let downtime = owed.downtime;
     let unanswered = downtime.unanswered().map(Step::Record);
@@ -391,7 +391,7 @@ impl DecisionContext<'_> {
 }
 
 #[cfg(test)]
-#[path = "downtime_state_tests.rs"]
+#[path = "downtime_record_tests.rs"]
 mod downtime_tests;
 #[cfg(test)]
 #[path = "server_start_tests.rs"]

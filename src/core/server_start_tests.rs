@@ -8,9 +8,11 @@ use super::downtime_tests::{
 };
 use super::next_power_step;
 use crate::core::decide::Step;
-use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
-use crate::core::hook_lease::tests as hooked;
+use crate::core::hook_release::tests as hooked;
 use crate::core::operator_order::{Order, objection};
+use crate::core::server_event::{
+    AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent,
+};
 use crate::core::server_info::PowerState;
 use crate::core::snapshot::Status;
 use crate::core::start_at_shutdown::{ShutdownStep, at_end};

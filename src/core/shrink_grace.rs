@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::clock_reading::ClockReading;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
 use super::recorded_settings::TermsHash;
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
+use super::shrink_record::UnpaidDeletes;
 use super::snapshot::{SnapshotId, Status};
-use super::unpaid_deletes::UnpaidDeletes;
+use super::wall_and_monotonic_time::ClockReading;
 
 impl ServerHistory {
     /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::core::decide::Step;
-use crate::core::event::{Outcome, ServerEvent};
+use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::server_history::HookLease;
 use crate::core::test_provider::*;
 

@@ -1,8 +1,8 @@
 //! Reads and writes the slot records in a server's history.
 
-use super::event::SlotOutcome;
 use super::recorded_settings::Fnv;
 use super::rotation_record::{CareReason, RotationRecord, SlotFailure};
+use super::server_event::SlotOutcome;
 use super::server_history::ServerHistory;
 use super::slot_record::SlotRecord;
 use super::snapshot::SnapshotId;

@@ -4,12 +4,12 @@
 use jiff::Timestamp;
 
 use super::decide::{DecisionContext, Step, ended};
-use super::event::SlotOutcome;
 use super::policy::Rotation;
 use super::recorded_settings::TermsHash;
 use super::retry_backoff::unrun;
 use super::rotation_record::CareReason;
 use super::schedule::Slot;
+use super::server_event::SlotOutcome;
 use super::slot_record::SlotRecord;
 
 impl DecisionContext<'_> {

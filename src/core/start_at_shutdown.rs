@@ -3,9 +3,9 @@
 use jiff::SignedDuration;
 
 use super::decide::Step;
-use super::downtime_state::Downtime;
-use super::event::{ClockReading, ServerEvent};
+use super::downtime_record::Downtime;
 use super::policy::Policy;
+use super::server_event::{ClockReading, ServerEvent};
 use super::server_history::{PendingOp, ServerHistory};
 use super::server_info::PowerState;
 use super::server_start::lasts;

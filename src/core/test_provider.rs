@@ -8,15 +8,15 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Step, decide};
-use super::event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::name_pattern::Pattern;
+use super::ownership_claims::ContestedSnapshot;
 use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
 use super::recorded_settings::Fnv;
 use super::schedule::Schedule;
+use super::server_event::{AlertKind, ClockReading, Outcome, ServerEvent};
 use super::server_history::{ServerHistory, UnfinishedSnapshot};
 use super::server_info::PowerState;
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
-use super::snapshot_ownership::ContestedSnapshot;
 
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 

@@ -2,8 +2,8 @@
 
 use super::tests::planned;
 use super::*;
-use crate::core::event::{Outcome, ServerEvent};
 use crate::core::plan_text::one_after_the_other;
+use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::snapshot::Status;
 use crate::core::test_provider::*;
 

@@ -15,7 +15,7 @@ use super::response_drift::ResponseDriftCheck;
 use super::signals::{Signal, Signals};
 use super::startup::{REFUSED, Service, prepare};
 use super::systemd::{Systemd, describe, watchdog_period};
-use super::tick_source::Ticker;
+use super::ticker::Ticker;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Http};
 use crate::engine::LAST_WORK;
@@ -215,8 +215,8 @@ impl Daemon {
             Ok(control) => {
                 let state_dir = self.service.config.state_dir.clone();
                 let asked =
-                    status::control_routes::routes(Arc::clone(&self.service.engine), state_dir);
-                let upcoming = status::upcoming_changes::route(Arc::clone(&self.service.engine));
+                    status::control_commands::routes(Arc::clone(&self.service.engine), state_dir);
+                let upcoming = status::next_changes::route(Arc::clone(&self.service.engine));
                 let more = asked.merge(upcoming);
                 Some(tokio::spawn(control.serve(move || look(), more)))
             }

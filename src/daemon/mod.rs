@@ -5,7 +5,7 @@
 //! - `single_command`: one change while no service runs.
 //! - `reload`: a new set of files, put in force as a whole or refused.
 //! - `read_only_plan`: what a run would do, from GETs and reads only.
-//! - `tick_source`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
+//! - `ticker`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
 //!   systemd.
 //! - `response_drift`: the daily comparison of the provider's answers with their learned shape.
 //! - `witness_publisher`: signed checkpoints of the trail, kept elsewhere.
@@ -24,7 +24,7 @@ mod signals;
 mod single_command;
 mod startup;
 mod systemd;
-mod tick_source;
+mod ticker;
 mod witness_publisher;
 
 pub use main_loop::{listen, serve};

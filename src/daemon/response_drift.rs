@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use super::startup::Service;
 use crate::api::response_shape::ResponseShape;
 use crate::audit::GlobalEvent;
-use crate::core::event::ServiceAlertKind;
+use crate::core::server_event::ServiceAlertKind;
 use crate::safe_fs::OpenFolder;
 
 /// Active while a field that rotation needs is missing.

@@ -14,7 +14,7 @@ use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
 use crate::audit::{Entry, GlobalEvent, OpenedTrail, StandingAlert, Trail, TrailError};
 use crate::clock::Clock;
 use crate::config::{Api, Config, Environment};
-use crate::core::event::{RaisedAlert, ServiceAlertKind};
+use crate::core::server_event::{RaisedAlert, ServiceAlertKind};
 use crate::engine::{Engine, global_alert, queue_global_alert};
 use crate::hooks::{self, RunnerLauncher};
 use crate::notify::{DeliveryContext, Notifier};

@@ -15,10 +15,10 @@ use super::{Engine, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::decide::Inventory;
-use crate::core::event::ServiceAlertKind::{AccountRefused, ApiUnreachable};
-use crate::core::event::{ClockReading, RaisedAlert, ServiceAlertKind};
 use crate::core::policy::Rules;
 use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
+use crate::core::server_event::ServiceAlertKind::{AccountRefused, ApiUnreachable};
+use crate::core::server_event::{ClockReading, RaisedAlert, ServiceAlertKind};
 
 /// The alert is raised after this many consecutive failed listings, or once they have failed for
 /// [`FAILING`].

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::api::{ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, StatusCell};
 use crate::audit::Details;
-use crate::core::event::Outcome;
 use crate::core::sanitize::{NAME_SHOWN, printable};
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::SnapshotId;
 
 /// Judges the answer to a create. An answer that names a known snapshot or another name proves

@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
-use crate::core::event::ServiceAlertKind::TrailBegins;
 use crate::core::policy::Policy;
 use crate::core::sanitize::utc;
+use crate::core::server_event::ServiceAlertKind::TrailBegins;
 use crate::core::snapshot::Snapshot;
 
 impl<A: SnapshotApi> Engine<A> {

@@ -7,8 +7,8 @@ use super::{Engine, lock};
 use crate::alerts::{Alert, AlertKey, News, NewsQueue, ServerLabel, SlotChange, SlotNews};
 use crate::api::SnapshotApi;
 use crate::audit::{GlobalEvent, StandingAlert};
-use crate::core::event::{AlertKind, RaisedAlert, ServerEvent};
 use crate::core::policy::Policy;
+use crate::core::server_event::{AlertKind, RaisedAlert, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 

@@ -3,8 +3,8 @@
 use tracing::{info, warn};
 
 use crate::audit::{Details, GlobalEvent, RecordFields};
-use crate::core::event::{HookOutcome, Outcome, ServerEvent};
 use crate::core::policy::Policy;
+use crate::core::server_event::{HookOutcome, Outcome, ServerEvent};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 

@@ -3,8 +3,8 @@
 //! - `server_loop`: the loop of one server, until it can rest; `server_runtime`: its state between
 //!   two looks.
 //! - `loop_scheduler`: when each server's loop runs; a server at rest costs no task.
-//! - `shared_listing`: one listing for all servers that wait for one, with few requests.
-//! - `inventory_request`: the listing of one server; `listing_confirmation`: which listings are
+//! - `listing_batcher`: one listing for all servers that wait for one, with few requests.
+//! - `inventory_request`: the listing of one server; `listing_acceptance`: which listings are
 //!   accepted, and which need a second one that agrees; `snapshot_owners`: whose snapshots they may
 //!   show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
@@ -32,7 +32,8 @@ mod create_hold_at_new_trail;
 mod enqueue_news;
 mod hooked_create;
 mod inventory_request;
-mod listing_confirmation;
+mod listing_acceptance;
+mod listing_batcher;
 mod log_events;
 mod loop_scheduler;
 mod mutation;
@@ -46,7 +47,6 @@ mod power_cycle;
 mod runtime_view;
 mod server_loop;
 mod server_runtime;
-mod shared_listing;
 mod snapshot_owners;
 mod starts_at_shutdown;
 mod step_recheck;
@@ -56,12 +56,12 @@ mod trail_health;
 mod turn_outcome;
 
 pub use enqueue_news::{global_alert, queue_global_alert};
+pub use listing_batcher::observe_once;
 pub use once_failures::UnsettledSlot;
 pub use pauses::{OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;
 pub use runtime_view::{EngineCounters, ServerStateView};
 pub use server_runtime::{AcceptedListing, ListingFailure};
-pub use shared_listing::observe_once;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -76,18 +76,18 @@ use crate::alerts::{NewsQueue, ServerLabel};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, Entry, Event, OpenedTrail, Trail, TrailError};
 use crate::clock::Clock;
-use crate::core::event::{ServerEvent, ServiceAlertKind};
 use crate::core::policy::{Policy, Rules};
+use crate::core::server_event::{ServerEvent, ServiceAlertKind};
 use crate::core::snapshot::ServerId;
 use crate::hooks::Runner;
 
 use crate::engine::snapshot_owners::SnapshotOwners;
 use account_health::AccountHealth;
+use listing_batcher::SharedListing;
 use order_execution::WakeRequests;
 use pauses::GlobalPause;
 use runtime_view::{DecisionCounters, runtimes_by_policy};
 use server_runtime::{ServerRuntime, SharedRuntime};
-use shared_listing::SharedListing;
 use trail_health::TrailHealth;
 
 /// How long the end of a run may take after the last answer: stopped servers are started, and held

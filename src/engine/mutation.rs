@@ -14,10 +14,10 @@ use super::{Engine, ServerRuntime, lock};
 use crate::api::{ErrorKind, NewSnapshot, Permit, SnapshotApi};
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step};
-use crate::core::event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::policy::Policy;
+use crate::core::server_event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::core::snapshot_lateness_text::description;
+use crate::core::taken_late_text::description;
 
 /// Tries of `once` to record an outcome. After that the next start finds the intent open.
 const LAST_TRIES: u32 = 3;

@@ -15,9 +15,9 @@ use super::turn_outcome::ShuttingDown;
 use super::{Engine, ServerRuntime, SharedRuntime, lock};
 use crate::api::{NewSnapshot, SnapshotApi};
 use crate::core::decide::Inventory;
-use crate::core::event::ServerEvent;
 use crate::core::operator_order::{Order, objection};
 use crate::core::policy::Policy;
+use crate::core::server_event::ServerEvent;
 use crate::core::snapshot::ServerId;
 
 /// How long an order may wait before it begins.

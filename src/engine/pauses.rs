@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, GlobalEvent, TrailError};
-use crate::core::event::{ClockReading, ServerEvent};
 use crate::core::operator_order;
 use crate::core::policy::Rules;
+use crate::core::server_event::{ClockReading, ServerEvent};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// State after a pause or a resume.

@@ -1,8 +1,8 @@
 //! An operator's order that waits, and the result of one.
 
 use crate::audit::Details;
-use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::SnapshotId;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};

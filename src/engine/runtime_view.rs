@@ -12,8 +12,8 @@ use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::StandingAlert;
 use crate::core::decide::Step;
-use crate::core::event::ClockReading;
 use crate::core::policy::{Policy, Rules};
+use crate::core::server_event::ClockReading;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::listing_confirmation::ListingConfirmation;
+use super::listing_acceptance::ListingConfirmation;
 use super::pending_order::PendingOrder;
 use crate::core::decide::Inventory;
-use crate::core::event::ServerEvent;
 use crate::core::policy::Policy;
+use crate::core::server_event::ServerEvent;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::hooks::RunnerLease;

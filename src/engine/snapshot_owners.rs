@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use super::lock;
 use crate::core::decide::Inventory;
-use crate::core::event::{Outcome, ServerEvent};
+use crate::core::ownership_claims::ContestedSnapshot;
+use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
-use crate::core::snapshot_ownership::ContestedSnapshot;
 
 /// The owners of all snapshots, and the claims to them.
 pub(super) struct SnapshotOwners(Mutex<Owners>);

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
-use crate::core::event::{AlertKind, ServerEvent};
+use crate::core::server_event::{AlertKind, ServerEvent};
 use crate::core::server_info::ServerInfo;
 use crate::core::snapshot::ServerId;
 use crate::core::start_at_shutdown::{ShutdownStep, at_end};

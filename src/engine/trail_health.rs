@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
-use crate::core::event::{RaisedAlert, ServiceAlertKind};
 use crate::core::sanitize::utc;
+use crate::core::server_event::{RaisedAlert, ServiceAlertKind};
 
 /// Active while the trail can't be written.
 const TRAIL_DOWN: ServiceAlertKind = ServiceAlertKind::TrailUnwritable;

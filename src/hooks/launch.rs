@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::protocol::{BeforeStarted, HookResult, ReleaseRequest, RunRequest, hear, say};
 use super::{BoxedFuture, HookJob, HookReport, Runner, RunnerHandle, RunnerLease};
 use crate::config::DEFAULT_FILE;
-use crate::core::event::{HookKind, HookOutcome};
+use crate::core::server_event::{HookKind, HookOutcome};
 
 /// Time beyond the hook's limit in which a runner asks the hook to end and then kills it.
 const MARGIN: Duration = Duration::from_secs(15);

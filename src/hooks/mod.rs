@@ -21,8 +21,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::core::event::HookOutcome;
-use crate::core::names::{RotationName, SnapshotName};
+use crate::core::name_types::{RotationName, SnapshotName};
+use crate::core::server_event::HookOutcome;
 use crate::core::snapshot::ServerId;
 
 /// The purpose of a hold on a server.

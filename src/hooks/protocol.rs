@@ -9,7 +9,7 @@ use tokio::io::{
 };
 
 use super::{HookJob, HookReport};
-use crate::core::event::HookKind;
+use crate::core::server_event::HookKind;
 
 /// Longest line, in bytes.
 const LONGEST: u64 = 64 * 1024;

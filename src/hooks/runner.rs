@@ -16,10 +16,10 @@ use super::protocol::{BeforeStarted, FIRST, HookResult, ReleaseRequest, RunReque
 use super::{HookJob, HookReport};
 use crate::child::{self, Program};
 use crate::config::hooks_of;
-use crate::core::event::{HookKind, HookOutcome};
-use crate::core::hook_lease::command;
+use crate::core::hook_release::command;
 use crate::core::name_pattern::is_accepted;
 use crate::core::policy::Hooks;
+use crate::core::server_event::{HookKind, HookOutcome};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 use crate::safe_fs::OpenFolder;

@@ -11,7 +11,7 @@ use super::world_setup::rules;
 use super::{audit_dir, ids, state_dir};
 use crate::audit::memory_disk::MemoryDisk;
 use crate::audit::{Trail, verify_on};
-use crate::core::event::{AlertKind, SlotOutcome};
+use crate::core::server_event::{AlertKind, SlotOutcome};
 use crate::core::server_history::{PendingOp, ServerHistory};
 use crate::core::snapshot::{ServerId, Status};
 

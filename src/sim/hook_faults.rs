@@ -9,8 +9,8 @@ use super::ids;
 use super::provider::World;
 use super::rng::Rng;
 use super::world_setup::WorldSetup;
-use crate::core::event::HookOutcome;
 use crate::core::policy::{Hooks, Policy, ReleaseWhen};
+use crate::core::server_event::HookOutcome;
 use crate::hooks::{BoxedFuture, HookJob, HookReport, Runner, RunnerHandle, RunnerLease};
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);

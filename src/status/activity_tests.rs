@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::core::event::{ClockReading, RecordedAt, ServerEvent};
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::{FormerPattern, Policy, Rules};
 use crate::core::recorded_settings::RotationTerms;
+use crate::core::server_event::{ClockReading, RecordedAt, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider;

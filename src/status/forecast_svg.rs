@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::forecast_labels::{age, heading, moment, name};
-use crate::core::policy_forecast::{Forecast, RotationForecast, SnapshotLifetime};
+use super::forecast_text::{age, heading, moment, name};
 use crate::core::sanitize::printable;
+use crate::core::steady_state_forecast::{Forecast, RotationForecast, SnapshotLifetime};
 
 const WIDTH: f64 = 960.0;
 /// Width of the rotations' names, and the number of characters that fit into it.
@@ -194,7 +194,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::policy_forecast::forecast;
+    use crate::core::steady_state_forecast::forecast;
     use crate::core::test_provider::{policy, rotation, rules};
 
     #[test]

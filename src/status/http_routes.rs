@@ -22,8 +22,8 @@ use axum::routing::get;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::connection_limit::{BoundedConnection, BoundedListener, working};
-use super::http_server::serve;
+use super::bounded_listener::{BoundedConnection, BoundedListener, working};
+use super::http_connections::serve;
 use super::page_data_source::{PageModel, RenderFailure};
 use super::{forecast_svg, metrics, page, server_lookup};
 use crate::api::SnapshotApi;

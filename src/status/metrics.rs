@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::view::{Activity, FleetView, RotationView, ServerView};
 use crate::api::call_metrics::{BUCKETS, CallCounts};
-use crate::core::event::alert_words;
+use crate::core::server_event::alert_words;
 use crate::engine::EngineCounters;
 
 const KINDS: [&str; 5] = ["own", "foreign", "in_progress", "failed", "odd"];

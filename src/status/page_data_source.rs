@@ -11,18 +11,18 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::upcoming_changes::upcoming;
+use super::next_changes::upcoming;
 use super::view::FleetView;
 use crate::api::SnapshotApi;
 use crate::api::call_metrics::{CallCounts, CallMetrics};
 use crate::audit::{self, Record};
 use crate::core::decide::{Step, decide};
-use crate::core::event::ServerEvent;
 use crate::core::plan::NextChanges;
 use crate::core::policy::{Policy, Rules};
-use crate::core::policy_forecast::{Forecast, forecast};
 use crate::core::sanitize::local;
+use crate::core::server_event::ServerEvent;
 use crate::core::snapshot::ServerId;
+use crate::core::steady_state_forecast::{Forecast, forecast};
 use crate::engine::{Engine, EngineCounters, ServerStateView};
 
 /// Time for which all requests get the same view.

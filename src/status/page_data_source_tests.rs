@@ -7,7 +7,7 @@ use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
 use crate::audit::Trail;
 use crate::audit::memory_disk::MemoryDisk;
 use crate::clock::Clock;
-use crate::core::event::ClockReading;
+use crate::core::server_event::ClockReading;
 use crate::core::server_history::ServerHistory;
 use crate::core::test_provider;
 

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::names::{RotationName, SnapshotName};
+use crate::core::name_types::{RotationName, SnapshotName};
 use crate::core::plan::NextChanges;
 use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::snapshot::{ServerId, SnapshotId};

@@ -9,7 +9,7 @@ use crate::support::{Home, Provider, QUICK, stderr, stdout, until, verified};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use snaprotate::audit::{Details, Entry, Event, GlobalEvent, Trail};
-use snaprotate::core::event::{AlertKind, ServerEvent};
+use snaprotate::core::server_event::{AlertKind, ServerEvent};
 
 /// Must appear nowhere.
 const SECRET: &str = "s3cr3t-part-of-an-address";

@@ -1,6 +1,6 @@
 //! The effects of a step on the model of the provider: a create, a delete, time that passes.
 
-use snaprotate::core::event::{Outcome, ServerEvent};
+use snaprotate::core::server_event::{Outcome, ServerEvent};
 use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 use super::play::World;

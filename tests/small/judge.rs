@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use snaprotate::core::decide::Step;
-use snaprotate::core::event::{Outcome, ServerEvent};
+use snaprotate::core::server_event::{Outcome, ServerEvent};
 use snaprotate::core::snapshot::Status;
 
 use super::trail::HIDDEN;

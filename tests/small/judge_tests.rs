@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use snaprotate::core::decide::Step;
-use snaprotate::core::event::{Outcome, ServerEvent};
+use snaprotate::core::server_event::{Outcome, ServerEvent};
 use snaprotate::core::snapshot::{SnapshotId, Status};
 
 use super::judge::{Broken, Checks, Rule, judge};

@@ -2,7 +2,7 @@
 //! the next one is decided.
 
 use snaprotate::core::decide::{self, Step, decide};
-use snaprotate::core::event::{AlertKind, ServerEvent};
+use snaprotate::core::server_event::{AlertKind, ServerEvent};
 use snaprotate::core::server_history::ServerHistory;
 use snaprotate::core::snapshot::{Snapshot, Status};
 
@@ -279,7 +279,7 @@ impl<'a> World<'a> {
             let ending = settled.and_then(|note| note.ending);
             let given_up = !matches!(
                 ending,
-                Some(snaprotate::core::event::SlotOutcome::Completed)
+                Some(snaprotate::core::server_event::SlotOutcome::Completed)
             );
             let about = (AlertKind::SlotFailed, ROTATIONS[rotation].to_owned());
             if given_up && !alerts.contains_key(&about) {

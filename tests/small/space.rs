@@ -9,7 +9,7 @@
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use snaprotate::core::event::ClockReading;
+use snaprotate::core::server_event::ClockReading;
 use snaprotate::core::snapshot::{Snapshot, SnapshotId, Status};
 
 use super::view::{MINUTE, Owner, ROTATIONS, Row, Seconds};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use snaprotate::core::event::{Outcome, RecordedAt, ServerEvent};
+use snaprotate::core::server_event::{Outcome, RecordedAt, ServerEvent};
 use snaprotate::core::server_history::ServerHistory;
 use snaprotate::core::snapshot::SnapshotId;
 

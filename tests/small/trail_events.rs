@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use snaprotate::core::event::{Outcome, ServerEvent};
+use snaprotate::core::server_event::{Outcome, ServerEvent};
 use snaprotate::core::snapshot::SnapshotId;
 
 use super::space::name;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
-use crate::core::event::{AlertKind, RecordedAt};
+use crate::core::server_event::{AlertKind, RecordedAt};
 use crate::core::server_history::ServerHistory;
 
 #[test]

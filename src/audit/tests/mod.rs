@@ -10,7 +10,7 @@ use super::open::{OpenedTrail, open};
 use super::verify::{Verified, verify_on};
 use super::writer::Writer;
 use super::{Details, Entry, Event, GlobalEvent, TrailError};
-use crate::core::event::{Outcome, ServerEvent};
+use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 mod chain;

@@ -184,7 +184,7 @@ pub(super) fn went_wrong(event: &str, said: &RecordFields) -> bool {
 mod tests {
     use super::*;
     use crate::audit::GlobalEvent;
-    use crate::core::event::ServerEvent;
+    use crate::core::server_event::ServerEvent;
 
     fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
         Record {

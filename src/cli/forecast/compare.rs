@@ -9,10 +9,10 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::text::table;
-use crate::core::names::SnapshotName;
-use crate::core::policy_forecast::Forecast;
+use crate::core::name_types::SnapshotName;
 use crate::core::recovery_ages::RecoveryAges;
 use crate::core::snapshot::ServerId;
+use crate::core::steady_state_forecast::Forecast;
 use crate::status::{age, heading, name};
 
 /// The output of `--against --json`.

@@ -17,8 +17,8 @@ use super::{Cli, Exit, print_json, printable_path, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, SecretChecks};
 use crate::core::policy::Policy;
-use crate::core::policy_forecast::{Forecast, forecast};
 use crate::core::sanitize::printable;
+use crate::core::steady_state_forecast::{Forecast, forecast};
 use crate::daemon::CommandError;
 use crate::status::picture;
 

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::core::plan::PlannedAction;
-use crate::core::policy_forecast::{Forecast, SnapshotLifetime};
 use crate::core::recovery_ages::RecoveryAges;
 use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
+use crate::core::steady_state_forecast::{Forecast, SnapshotLifetime};
 use crate::status::{age, heading, moment, name, zone_name};
 
 /// A width that every terminal has, in columns.

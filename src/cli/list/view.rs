@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::api::{Listing, ServerRows};
 use crate::config::Config;
-use crate::core::names::RotationName;
+use crate::core::name_types::RotationName;
 use crate::core::policy::Policy;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::resolve::{Target, undone};
 use crate::cli::{Cli, Exit, printable_name, say};
-use crate::core::event::Outcome;
+use crate::core::listing_discrepancies::stored_otherwise;
 use crate::core::name_pattern;
 use crate::core::operator_order::Order;
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::{Snapshot, Status};
-use crate::core::trail_contradictions::stored_otherwise;
 use crate::daemon::CommandError;
 
 /// Longest name. The provider documents no limit; this is a common one, and rotations' names are

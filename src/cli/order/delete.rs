@@ -3,8 +3,8 @@
 use super::confirm;
 use super::resolve::{Target, undone};
 use crate::cli::{Cli, Exit, printable_name, say};
-use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::daemon::CommandError;
 

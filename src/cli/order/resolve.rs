@@ -13,16 +13,16 @@ use crate::cli::{
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::decide::Inventory;
-use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
 use crate::core::policy::Policy;
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::sanitize;
+use crate::core::server_event::Outcome;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::Snapshot;
 use crate::daemon::{CommandError, api_settings, run_exclusive};
 use crate::engine::{OrderOutcome, observe_once};
-use crate::status::control_routes::OrderRequest;
+use crate::status::control_commands::OrderRequest;
 use crate::status::{self, NoAnswer};
 
 /// One server with a policy, and its present snapshots.

@@ -6,8 +6,8 @@ use super::create::make;
 use super::resolve::{Target, local, undone};
 use super::wait::RestoreEnding;
 use crate::cli::{Cli, Exit, printable_name, say};
-use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::SnapshotId;
 use crate::daemon::CommandError;
 

@@ -2,9 +2,9 @@
 //!
 //! Rotation never waits for it. A checkpoint is due when the interval has passed and something was
 //! recorded since the last one, and whenever a new file of the trail begins. Failures are retried
-//! with growing pauses, and an alert is active meanwhile. `checkpoint_file` appends to the file.
+//! with growing pauses, and an alert is active meanwhile. `checkpoint_appender` appends to the file.
 
-mod checkpoint_file;
+mod checkpoint_appender;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use crate::audit::witness::{Checkpoint, SignerKey, TrailPosition};
 use crate::audit::{Entry, GlobalEvent, Trail, WitnessedPoint};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::core::event::ClockReading;
-use crate::core::event::ServiceAlertKind;
 use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
+use crate::core::server_event::ClockReading;
+use crate::core::server_event::ServiceAlertKind;
 use crate::engine::Engine;
-use checkpoint_file::{PendingWrite, write};
+use checkpoint_appender::{PendingWrite, write};
 
 /// Active while a checkpoint can't be signed or written to its file.
 pub(super) const FAILED: ServiceAlertKind = ServiceAlertKind::WitnessFailed;

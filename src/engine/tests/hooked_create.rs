@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::provider::{Reply, What};
 use super::scripted_hooks::{HOUR, SECOND, Stage};
 use super::support::{MINUTE, Scene, TODAY};
-use crate::core::event::HookOutcome;
+use crate::core::server_event::HookOutcome;
 use crate::core::snapshot::ServerId;
 use crate::engine::lock;
 

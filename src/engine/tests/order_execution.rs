@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene, TODAY};
-use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::engine::{OrderOutcome, ServerStateView};
 

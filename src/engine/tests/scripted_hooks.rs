@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 
 use super::support::{MINUTE, Running, Scene};
 use crate::clock::Clock;
-use crate::core::event::HookOutcome;
 use crate::core::policy::{Hooks, Policy, ReleaseWhen};
+use crate::core::server_event::HookOutcome;
 use crate::core::snapshot::ServerId;
 use crate::engine::lock;
 use crate::hooks::{BoxedFuture, HookJob, HookReport, Runner, RunnerLease};

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Running, Scene, TODAY};
-use crate::core::event::Outcome;
 use crate::core::operator_order::Order;
+use crate::core::server_event::Outcome;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::engine::OrderOutcome;
 

@@ -1,7 +1,7 @@
 //! The status page as HTML. It is complete without JavaScript; with it, a script replaces the parts
 //! marked `data-live` as they change.
 //!
-//! - `server_table`: all servers; `search`: their filter and order.
+//! - `overview_page`: all servers; `search_and_sort`: their filter and order.
 //! - `server_page`: one server; `recent_records`: its records.
 //! - `alerts`: the active alerts.
 //! - `capacity_bar`: a server's snapshots and free places, drawn.
@@ -10,10 +10,10 @@
 
 mod alerts;
 mod capacity_bar;
+mod overview_page;
 mod recent_records;
-mod search;
+mod search_and_sort;
 mod server_page;
-mod server_table;
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, html};
 
-pub(super) use self::search::SearchQuery;
+pub(super) use self::overview_page::fleet;
+pub(super) use self::search_and_sort::SearchQuery;
 pub(super) use self::server_page::server;
-pub(super) use self::server_table::fleet;
 use super::state_text::{self, SlotResult, span};
 use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView};
 use crate::core::sanitize::{NAME_SHOWN, local, printable};

@@ -1,9 +1,9 @@
 //! Snapshots that two servers' listings show, and the `resume` that gives one up.
 
 use crate::core::decide::Step;
+use crate::core::ownership_claims::ContestedSnapshot;
 use crate::core::server_history::HookLease;
 use crate::core::snapshot::Status;
-use crate::core::snapshot_ownership::ContestedSnapshot;
 use crate::core::test_provider::TestProvider;
 
 /// A server with two announced deletes, one of them of a contested snapshot.

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::alerts::{self, AlertKinds};
-use super::search::{COLUMNS, SearchQuery, matches, sort};
+use super::search_and_sort::{COLUMNS, SearchQuery, matches, sort};
 use super::{
     NAME_SHOWN, REASON_SHOWN, as_of, badge, capacity_bar, foot, frame, last_slot, next_slot, shown,
 };

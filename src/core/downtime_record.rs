@@ -7,8 +7,8 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Outcome, RecordedAt, ServerEvent};
-use super::names::{RotationName, SnapshotName};
+use super::name_types::{RotationName, SnapshotName};
+use super::server_event::{Outcome, RecordedAt, ServerEvent};
 
 /// Number of failed starts after which `once` leaves the server to the next process.
 const HOPELESS: u32 = 5;

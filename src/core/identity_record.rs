@@ -1,10 +1,10 @@
 //! The other ids of a server and its snapshots: those recorded in the trail, and those it lacks.
 
 use super::decide::{DecisionContext, Step};
-use super::event::ServerEvent;
 use super::policy::Policy;
+use super::server_event::ServerEvent;
 use super::server_history::ServerHistory;
-use super::server_other_id::{NameField, ServerIdentity};
+use super::server_identity::{NameField, ServerIdentity};
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {

@@ -12,9 +12,9 @@ use axum::{Json, Router};
 
 use crate::api::SnapshotApi;
 use crate::core::dry_run::plan;
-use crate::core::event::ClockReading;
 use crate::core::plan::NextChanges;
 use crate::core::policy::{Policy, Rules};
+use crate::core::server_event::ClockReading;
 use crate::core::server_history::{PendingOp, ServerHistory};
 use crate::core::snapshot::ServerId;
 use crate::engine::{AcceptedListing, Engine};

@@ -9,8 +9,8 @@ use jiff::SignedDuration;
 
 use super::apply_create_outcome::FailedTry;
 use super::decide::{DecisionContext, Step};
-use super::event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
 use super::policy::{Hooks, ReleaseWhen, Rotation};
+use super::server_event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
 use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::ServerId;
 
@@ -317,5 +317,5 @@ pub fn command(hooks: &Hooks, hook: HookKind) -> &[String] {
 #[path = "hold_fault_tests.rs"]
 mod faults;
 #[cfg(test)]
-#[path = "hook_lease_tests.rs"]
+#[path = "hook_release_tests.rs"]
 pub(super) mod tests;

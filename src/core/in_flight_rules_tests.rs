@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::RecordedAt;
+use crate::core::server_event::RecordedAt;
 use crate::core::test_provider::*;
 
 #[test]

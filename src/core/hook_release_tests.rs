@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::core::decide::{Inventory, Step, decide_in_hold, release};
-use crate::core::event::{AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent};
-use crate::core::hook_lease::command;
+use crate::core::hook_release::command;
 use crate::core::operator_order::{Order, objection};
 use crate::core::policy::{Hooks, ReleaseWhen};
+use crate::core::server_event::{
+    AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent,
+};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::core::test_provider::{DONE, MINUTE, TestProvider};

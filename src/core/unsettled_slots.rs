@@ -1,9 +1,9 @@
 //! Which rotations' newest due slots are settled, and which the trail has not recorded yet.
 
 use super::decide::{DecisionContext, Inventory};
-use super::event::{ClockReading, SlotOutcome};
 use super::policy::{Policy, Rotation, Rules};
 use super::schedule::Slot;
+use super::server_event::{ClockReading, SlotOutcome};
 use super::server_history::ServerHistory;
 
 /// Returns a rotation's newest due slot if the trail does not have it yet. The next look at the

@@ -5,9 +5,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{DecisionContext, Step};
-use super::event::{RecordedAt, ServerEvent};
 use super::recorded_settings::Fnv;
 use super::sanitize::{NAME_SHOWN, printable, utc};
+use super::server_event::{RecordedAt, ServerEvent};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -262,5 +262,5 @@ pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "trail_contradictions_tests.rs"]
+#[path = "listing_discrepancies_tests.rs"]
 mod tests;

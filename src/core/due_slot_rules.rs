@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
-use super::event::{ServerEvent, SlotOutcome};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
 use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
 use super::rotation_record::CareReason;
 use super::schedule::Slot;
+use super::server_event::{ServerEvent, SlotOutcome};
 use super::slot_record::SlotRecord;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -395,5 +395,5 @@ impl DecisionContext<'_> {
 #[path = "slot_tests.rs"]
 mod slot_tests;
 #[cfg(test)]
-#[path = "due_and_surplus_rules_tests.rs"]
+#[path = "due_slot_rules_tests.rs"]
 mod tests;

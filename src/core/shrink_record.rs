@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::RecordedAt;
+use super::server_event::RecordedAt;
 use super::snapshot::SnapshotId;
 
 /// A rotation's snapshots that may go although no new snapshot has replaced them (I19).

@@ -1,8 +1,8 @@
 //! I19: findings that contradict the trail.
 
 use super::*;
-use crate::core::event::AlertKind;
 use crate::core::name_pattern::Pattern;
+use crate::core::server_event::AlertKind;
 use crate::core::test_provider::*;
 
 /// Asserts that nothing is deleted for this many weeks.
@@ -134,7 +134,7 @@ fn i19_a_new_snapshot_with_a_creation_date_far_in_the_future_blocks_the_server()
     let id = world.make("weekly-2026-11-22", Status::InProgress);
     world.record(&ServerEvent::CreateResult {
         snapshot: "weekly-2026-11-22".into(),
-        outcome: crate::core::event::Outcome::Done,
+        outcome: crate::core::server_event::Outcome::Done,
         id: Some(id),
         server_name: None,
         looked_for: false,

@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::deliberate_breaks::{Break, broken};
 use super::ended_slot_ranges::EndedSlotRanges;
-use super::event::{ClockReading, SlotOutcome};
 use super::inventory::Inventory;
-use super::payment::{Payer, Payment};
+use super::payment_and_promise::{Payer, Payment};
 use super::policy::Policy;
 use super::recorded_settings::Fnv;
 use super::rotation_record::RotationRecord;
+use super::server_event::{ClockReading, SlotOutcome};
 use super::server_history::{PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::event::RecordedAt;
 use super::inventory::MOST_ROWS;
 use super::recorded_settings::Fnv;
+use super::server_event::RecordedAt;
 use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{Snapshot, SnapshotId};
 

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::event::{AlertKind, Outcome};
+use crate::core::server_event::{AlertKind, Outcome};
 use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;
 

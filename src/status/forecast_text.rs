@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::state_text::span;
-use crate::core::policy_forecast::Forecast;
 use crate::core::recovery_ages::AgeAt;
 use crate::core::sanitize::printable;
+use crate::core::steady_state_forecast::Forecast;
 
 /// Longest name that is shown, in characters.
 const LONGEST_NAME: usize = 64;

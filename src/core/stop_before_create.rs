@@ -1,10 +1,10 @@
 //! The stop of a server before its snapshot: when it is due, and what forbids it (I20).
 
 use super::decide::{DecisionContext, Step, ended};
-use super::due_and_surplus_rules::RotationDemand;
-use super::event::{ServerEvent, SlotOutcome};
+use super::due_slot_rules::RotationDemand;
 use super::policy::Rotation;
 use super::sanitize::printable;
+use super::server_event::{ServerEvent, SlotOutcome};
 use super::server_info::PowerState;
 
 /// As much of a foreign word as a message repeats.

@@ -58,5 +58,5 @@ async fn connection<L: Listener>(stream: L::Io, routes: Router, leave: Cancellat
 }
 
 #[cfg(test)]
-#[path = "http_server_tests.rs"]
+#[path = "http_connections_tests.rs"]
 mod tests;

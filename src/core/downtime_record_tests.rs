@@ -1,9 +1,9 @@
 //! When a server is stopped for its snapshot, and how its start survives failures.
 
 use crate::core::decide::Step;
-use crate::core::event::{AlertKind, Outcome, ServerEvent};
-use crate::core::hook_lease::tests as hooked;
+use crate::core::hook_release::tests as hooked;
 use crate::core::policy::{ReleaseWhen, StopServer};
+use crate::core::server_event::{AlertKind, Outcome, ServerEvent};
 use crate::core::server_info::PowerState;
 use crate::core::snapshot::{SnapshotId, Status};
 use crate::core::test_provider::{MINUTE, TestProvider, full_of_own};

@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 
 use super::decide::{DecisionContext, Step, ended};
-use super::event::{Outcome, RecordedAt, ServerEvent, SlotOutcome};
+use super::server_event::{Outcome, RecordedAt, ServerEvent, SlotOutcome};
 use super::server_history::PendingOp;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
@@ -218,5 +218,5 @@ pub(super) fn create_result(name: &str, outcome: Outcome, id: Option<SnapshotId>
 }
 
 #[cfg(test)]
-#[path = "unconfirmed_call_rules_tests.rs"]
+#[path = "in_flight_rules_tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 
 use super::policy::Policy;
 use super::server_history::ServerHistory;
-use super::server_other_id::NameField;
+use super::server_identity::NameField;
 use super::snapshot::ServerId;
 
 /// How certain it is that two ids belong to one server.
@@ -59,7 +59,7 @@ impl ServerHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::server_other_id::ServerIdentity;
+    use crate::core::server_identity::ServerIdentity;
     use crate::core::test_provider::TestProvider;
 
     fn id(text: &str) -> ServerId {

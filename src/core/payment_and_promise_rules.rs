@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::decide::{DecisionContext, Step};
 use super::inventory::Inventory;
-use super::payment::{Payer, PruneFirstPromise};
+use super::payment_and_promise::{Payer, PruneFirstPromise};
 use super::retention::OwnSnapshot;
 use super::rotation_record::RotationRecord;
 use super::server_history::ServerHistory;

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::forecast_simulation::simulate;
 pub use super::forecast_simulation::{ForecastEvent, SnapshotLifetime};
-use super::names::{RotationName, SnapshotName};
+use super::name_types::{RotationName, SnapshotName};
 use super::policy::{Policy, Rules};
 use super::recovery_ages::{RecoveryAges, recovery};
 use super::snapshot::ServerId;
@@ -126,5 +126,5 @@ fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::
 }
 
 #[cfg(test)]
-#[path = "policy_forecast_tests.rs"]
+#[path = "steady_state_forecast_tests.rs"]
 mod tests;

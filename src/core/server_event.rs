@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::names::{RotationName, SnapshotName};
+use super::name_types::{RotationName, SnapshotName};
+use super::ownership_claims::ContestedSnapshot;
 use super::recorded_settings::RotationTerms;
-use super::server_other_id::ServerIdentity;
+use super::server_identity::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
-use super::snapshot_ownership::ContestedSnapshot;
 
 pub use super::alert_kind::{AlertKind, RaisedAlert, ServiceAlertKind, alert_words};
-pub use super::clock_reading::{ClockReading, RecordedAt};
-pub use super::outcome::{HookKind, HookOutcome, Outcome, SlotOutcome, TransientRefusal};
+pub use super::outcomes::{HookKind, HookOutcome, Outcome, SlotOutcome, TransientRefusal};
+pub use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 
 /// One event on a server, as the trail records it. Variants and fields have the trail's names;
 /// `snapshot` is a snapshot's name, `id` its id.
@@ -380,5 +380,5 @@ impl ServerEvent {
 }
 
 #[cfg(test)]
-#[path = "event_tests.rs"]
+#[path = "server_event_tests.rs"]
 mod tests;

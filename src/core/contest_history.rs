@@ -1,10 +1,10 @@
 //! Keeps a snapshot that the listings of two servers show, and what a server gave up (I1). While it
 //! is contested, both servers are blocked: nothing says whose it is.
 
-use super::recorded_snapshots::keep_last;
+use super::known_snapshots::keep_last;
+use super::ownership_claims::ContestedSnapshot;
 use super::server_history::ServerHistory;
 use super::snapshot::SnapshotId;
-use super::snapshot_ownership::ContestedSnapshot;
 
 /// Number of ids kept per server that it gave up.
 const MOST_GIVEN_UP: usize = 16;
@@ -61,5 +61,5 @@ impl ServerHistory {
 }
 
 #[cfg(test)]
-#[path = "contested_snapshot_tests.rs"]
+#[path = "contest_history_tests.rs"]
 mod tests;
