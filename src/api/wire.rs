@@ -123,7 +123,8 @@ impl ListingBuilder {
         let ids = row.known_by();
         for id in ids.iter().flat_map(|(id, uuid)| iter::once(id).chain(uuid)) {
             if !self.ids.insert(id.clone()) {
-                let shifted = self.pages > 1;
+                // Only a listing of one server shows if it is that server's snapshot.
+                let shifted = self.pages > 1 || self.filter.is_none();
                 self.doubt(&format!("the listing holds snapshot {id} twice"), shifted);
             }
         }

@@ -105,9 +105,12 @@ fn i11_a_listing_whose_count_is_missing_unreadable_or_wrong_is_in_doubt() {
 
 #[test]
 fn i11_a_listing_that_holds_an_id_twice_is_in_doubt() {
-    let listing = listing(None, &[row(1, 1), row(1, 1)]);
-    assert_eq!(doubt(&listing), "the listing holds snapshot 1 twice");
-    assert!(!listing.shifted);
+    for filter in [None, Some(1)] {
+        let listing = listing(filter, &[row(1, 1), row(1, 1)]);
+        assert_eq!(doubt(&listing), "the listing holds snapshot 1 twice");
+        // The servers of an account-wide listing are then listed one by one.
+        assert_eq!(listing.shifted, filter.is_none());
+    }
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn held(cli: &Cli, args: &Args, pause: bool) -> Result<PauseResult, CommandError
     let command = if pause { "pause" } else { "resume" };
     let work = run_exclusive(config, command, async |engine| {
         let by_id = named.and_then(|named| named.parse().ok());
-        let by_id = by_id.filter(|id| engine.owes_release(id));
+        let by_id = by_id.filter(|id| engine.is_resumable(id));
         let server = match (policy, by_id) {
             (Some(Err(_)), Some(id)) => Some(id),
             (policy, _) => policy.transpose()?,

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::core::name_types::SnapshotName;
 use crate::core::server_event::{Outcome, ServerEvent, SlotOutcome};
 use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;
@@ -210,29 +211,40 @@ fn i7_and_i19_after_a_foreign_snapshot_took_the_room_the_next_prune_first_needs_
     );
 }
 
-/// Performs a prune-first for the first rotation's slot, whose create is refused. Then a listing
-/// shows the deleted snapshot again.
-fn shown_once_more(world: &mut TestProvider) -> SnapshotId {
+#[test]
+fn i7_and_i19_a_resume_during_a_create_does_not_forgive_what_its_prune_first_owes() {
+    let mut world = full_of_own();
+    prune_first_and_intend(&mut world);
+    let (rules, now) = (&world.rules, world.now);
+    assert_eq!(world.history.ended_by_resume(rules, now, &[]), [""; 0]);
+    world.resume();
+    assert!(world.history.prune_first.is_some());
+}
+
+/// Performs a prune-first for the first rotation's slot, up to the intent of its create.
+fn prune_first_and_intend(world: &mut TestProvider) -> (SnapshotId, SnapshotName) {
     let Step::Delete { id, name, .. } = world.recorded() else {
         panic!("a full server must be pruned first");
     };
-    let before = world.snapshots.clone();
-    world.intend_delete(
-        id.clone(),
-        &name,
-        Some(before.iter().map(|s| s.id.clone()).collect()),
-    );
-    let unknown = Outcome::Unknown;
-    let result = ServerEvent::DeleteResult {
+    let before = world.snapshots.iter().map(|s| s.id.clone()).collect();
+    world.intend_delete(id.clone(), &name, Some(before));
+    world.record(&ServerEvent::DeleteResult {
         id: id.clone(),
-        outcome: unknown,
-    };
-    world.record(&result);
+        outcome: Outcome::Unknown,
+    });
     world.snapshots.retain(|s| s.id != id);
     let Step::Create { name, .. } = world.recorded() else {
         panic!("there is room now");
     };
     world.intend_create(&name);
+    (id, name)
+}
+
+/// Performs a prune-first for the first rotation's slot, whose create is refused. Then a listing
+/// shows the deleted snapshot again.
+fn shown_once_more(world: &mut TestProvider) -> SnapshotId {
+    let before = world.snapshots.clone();
+    let (id, name) = prune_first_and_intend(world);
     world.record(&ServerEvent::CreateResult {
         snapshot: name,
         outcome: Outcome::Failed,

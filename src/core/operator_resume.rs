@@ -7,7 +7,7 @@ use super::payment_and_promise::Payer;
 use super::policy::Rules;
 use super::sanitize::counted;
 use super::server_event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
-use super::server_history::{PastPause, ServerHistory};
+use super::server_history::{PastPause, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {
@@ -38,7 +38,9 @@ impl ServerHistory {
         if self.mismatch.take().is_some() {
             self.completed.clear();
         } else {
-            self.prune_first = None;
+            if self.owes_a_snapshot() {
+                self.prune_first = None;
+            }
             for notes in &mut self.rotations {
                 notes.agree();
             }
@@ -142,8 +144,13 @@ impl ServerHistory {
                 .all(|notes| notes.to_agree().next().is_none())
     }
 
-    /// Returns true if nothing that is completed was made since the last prune-first.
+    /// Returns true if nothing that is completed was made since the last prune-first, and nothing
+    /// is being made.
     fn owes_a_snapshot(&self) -> bool {
+        let creating = matches!(self.open, Some(PendingOp::Create { .. }));
+        if creating || self.made.iter().any(|made| made.failed.is_none()) {
+            return false;
+        }
         let lost = |payer: &Payer| self.regressed.iter().any(|(id, _)| *id == payer.id);
         let promise = self.prune_first.as_deref();
         promise.is_some_and(|promise| promise.kept_by.as_ref().is_none_or(lost))

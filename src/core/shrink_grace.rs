@@ -104,8 +104,8 @@ impl DecisionContext<'_> {
         };
         let (count, named) = named_of(&shrink.announced);
         let (name, server) = (&rotation.name, self.policy.server.clone());
+        let full = self.inventory.snapshots.len() >= self.rules.limit;
         if count > 0 && self.left(shrink).is_positive() {
-            let full = self.inventory.snapshots.len() >= self.rules.limit;
             let from = shrink
                 .since
                 .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
@@ -125,13 +125,18 @@ impl DecisionContext<'_> {
         let (count, named) = named_of(&shrink.found);
         (count > 0).then(|| {
             format!(
-                "{} beyond keep = {} of {name} {}: {named}; to agree to the deletion, run snaprotate resume --server {server}",
+                "{} beyond keep = {} of {name} {}{}: {named}; to agree to the deletion, run snaprotate resume --server {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 if count == 1 {
                     "is kept, since no snapshot made by the rotation has replaced it"
                 } else {
                     "are kept, since no snapshots made by the rotation have replaced them"
+                },
+                if full {
+                    ", until a slot is due: the server is full, so the oldest is deleted for it"
+                } else {
+                    ""
                 }
             )
         })

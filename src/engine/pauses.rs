@@ -107,12 +107,15 @@ impl<A: SnapshotApi> Engine<A> {
         let _renaming = self.renaming.lock().await;
         let server = server.map(|server| self.id_of_state(&server, &self.wanted()));
         let gave_up = server.as_ref().map_or_else(Vec::new, |server| {
+            let has_policy = self.policy_of_state(server, &self.wanted()).is_some();
             let runtime = self.runtime(server);
             let runtime = lock(&runtime);
-            let seen = runtime.seen.as_ref();
-            seen.map_or_else(Vec::new, |seen| {
-                self.owners.shown_elsewhere(server, &seen.rows)
-            })
+            let seen = runtime.seen.as_ref().filter(|_| has_policy);
+            let listed = seen.map(|seen| &*seen.rows);
+            match listed {
+                None if has_policy => Vec::new(),
+                listed => self.owners.shown_elsewhere(server, listed),
+            }
         });
         let (now, rules) = (self.clock.now(), self.wanted().rules);
         let (paused, ended) = self.to_resume(server.as_ref(), &rules, now, &gave_up);
@@ -171,10 +174,12 @@ impl<A: SnapshotApi> Engine<A> {
         self.wake();
     }
 
-    /// Returns true if the server is held or stopped. A resume reaches it also without a policy.
-    pub fn owes_release(&self, server: &ServerId) -> bool {
+    /// Returns true if the server is held or stopped, or another one shows a snapshot of it. A
+    /// resume reaches it also without a policy.
+    pub fn is_resumable(&self, server: &ServerId) -> bool {
         let runtime = lock(&self.runtimes).get(server).cloned();
         runtime.is_some_and(|runtime| lock(&runtime).history.owes_release())
+            || self.owners.is_claimed(server)
     }
 
     /// Returns true if there is a pause to end, and lists what else would end with it.

@@ -3,7 +3,7 @@
 //! as its own, or delete it. While the owner's listing shows it too, that one is not believed
 //! either.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 
 use super::lock;
@@ -21,6 +21,8 @@ struct Owners {
     /// The servers whose last listing showed a snapshot that is not, or not known to be, theirs.
     /// Sorted.
     claims: Vec<(SnapshotId, ServerId)>,
+    /// Claimed snapshots that the last listing of their own server lacked.
+    missing: HashSet<SnapshotId>,
 }
 
 impl Owners {
@@ -33,6 +35,12 @@ impl Owners {
 
     fn withdraw(&mut self, server: &ServerId) {
         self.claims.retain(|(_, claimant)| claimant != server);
+    }
+
+    /// Returns this server's snapshots that others claim.
+    fn claimed(&self, server: &ServerId) -> impl Iterator<Item = &SnapshotId> {
+        let claimed = self.claims.iter().map(|(id, _)| id);
+        claimed.filter(move |id| self.of.get(*id) == Some(server))
     }
 
     fn claimants(&self, id: &SnapshotId) -> impl Iterator<Item = &ServerId> {
@@ -54,6 +62,7 @@ impl SnapshotOwners {
         let mut owners = Owners {
             of: owners.collect(),
             claims: Vec::new(),
+            missing: HashSet::new(),
         };
         for ContestedSnapshot { id, server } in contested {
             owners.claim(id.clone(), server);
@@ -63,7 +72,7 @@ impl SnapshotOwners {
 
     /// Applies an event of this server.
     pub(super) fn apply(&self, server: &ServerId, event: &ServerEvent) {
-        let Owners { of, claims } = &mut *lock(&self.0);
+        let Owners { of, claims, .. } = &mut *lock(&self.0);
         match event {
             ServerEvent::SnapshotFound {
                 id,
@@ -103,19 +112,27 @@ impl SnapshotOwners {
         }
     }
 
-    /// Returns the snapshots of a server that only another server's listing shows.
+    /// Returns the snapshots of a server that only another server's listing shows. `listed` is its
+    /// last accepted listing; `None` if it has no policy, so that none will follow.
     pub(super) fn shown_elsewhere(
         &self,
         server: &ServerId,
-        listed: &[Snapshot],
+        listed: Option<&[Snapshot]>,
     ) -> Vec<SnapshotId> {
         let owners = lock(&self.0);
-        let claimed = owners.claims.iter().map(|(id, _)| id);
-        let own = claimed.filter(|id| owners.of.get(*id) == Some(server));
-        let elsewhere = own.filter(|id| listed.iter().all(|row| row.id != **id));
+        let claimed = owners.claimed(server);
+        let elsewhere = claimed.filter(|id| {
+            let lacks = |rows: &[Snapshot]| !rows.iter().flat_map(ids).any(|shown| shown == **id);
+            listed.is_none_or(lacks) || owners.missing.contains(id)
+        });
         let mut elsewhere: Vec<_> = elsewhere.cloned().collect();
         elsewhere.dedup();
         elsewhere
+    }
+
+    /// Returns true if another server's listing shows a snapshot of this one.
+    pub(super) fn is_claimed(&self, server: &ServerId) -> bool {
+        lock(&self.0).claimed(server).next().is_some()
     }
 
     /// Gives the server the snapshots of an accepted listing that no other one has.
@@ -128,8 +145,8 @@ impl SnapshotOwners {
         }
     }
 
-    /// Puts the inventory in doubt if it shows a snapshot of another server that has a policy, or
-    /// one that such a server's last listing showed too.
+    /// Puts the inventory in doubt if it shows a snapshot of another server, or lacks or shows one
+    /// that the last listing of another server with a policy showed.
     pub(super) fn doubt_contested(
         &self,
         server: &ServerId,
@@ -137,40 +154,58 @@ impl SnapshotOwners {
         has_policy: impl Fn(&ServerId) -> bool,
     ) {
         let owners = &mut *lock(&self.0);
+        let is_other =
+            |known: &&ServerId| *known != server && Some(*known) != inventory.other_id.as_ref();
+        let claims = |known: &&ServerId| is_other(known) && has_policy(known);
+        let claimed: Vec<_> = owners.claimed(server).cloned().collect();
         // A listing in doubt withdraws no claim.
         if inventory.doubt.is_none() {
             owners.withdraw(server);
-        }
-        let is_other = |known: &&ServerId| *known != server && has_policy(known);
-        let mut is_contested = false;
-        for row in &inventory.snapshots {
-            let Snapshot { name, id, .. } = row;
-            let owner = ids(row).find_map(|id| owners.of.get(&id).filter(is_other));
-            let claimant = ids(row).find_map(|id| owners.claimants(&id).find(is_other));
-            is_contested |= owner.is_some() || claimant.is_some();
-            if let Some(owner) = owner {
-                inventory.doubt.get_or_insert_with(|| format!(
-                    "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; once the listing of server {owner} no longer shows it, run snaprotate resume --server {owner} to give it up there"
-                ));
-            } else if let Some(claimant) = claimant {
-                inventory.doubt.get_or_insert_with(|| format!(
-                    "it shows {name} (id {id}), and so does the listing of server {claimant}: check at the provider whose it is"
-                ));
+            let shown = |id| {
                 inventory
-                    .contested
-                    .get_or_insert_with(|| ContestedSnapshot {
-                        id: id.clone(),
-                        server: claimant.clone(),
-                    });
-            } else {
-                // A server without a policy has no claim any more.
-                for id in ids(row) {
-                    let owner = owners.of.entry(id);
-                    owner.and_modify(|owner| owner.clone_from(server));
+                    .snapshots
+                    .iter()
+                    .flat_map(ids)
+                    .any(|shown| shown == id)
+            };
+            for id in claimed.iter().cloned() {
+                owners.missing.remove(&id);
+                if !shown(id.clone()) {
+                    owners.missing.insert(id);
                 }
             }
         }
-        if is_contested {
+        let mut doubt = None;
+        let mut contested = None;
+        for row in &inventory.snapshots {
+            let Snapshot { name, id, .. } = row;
+            let owner = ids(row).find_map(|id| owners.of.get(&id).filter(is_other));
+            let claimant = ids(row).find_map(|id| owners.claimants(&id).find(claims));
+            if let Some(owner) = owner {
+                let listed = if has_policy(owner) {
+                    format!("once the listing of server {owner} no longer shows it")
+                } else {
+                    "if it has moved".to_owned()
+                };
+                doubt.get_or_insert_with(|| format!(
+                    "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; {listed}, run snaprotate resume --server {owner} to give it up there"
+                ));
+            } else if let Some(claimant) = claimant {
+                doubt.get_or_insert_with(|| format!(
+                    "it shows {name} (id {id}), and so does the listing of server {claimant}: check at the provider whose it is"
+                ));
+                contested.get_or_insert_with(|| (id.clone(), claimant.clone()));
+            }
+        }
+        for id in claimed.into_iter().filter(|id| owners.missing.contains(id)) {
+            if let Some(claimant) = owners.claimants(&id).find(claims) {
+                doubt.get_or_insert_with(|| format!(
+                    "it lacks the snapshot with id {id}, which the listing of server {claimant} shows: check it at the provider; if it has moved, run snaprotate resume --server {server} to give it up"
+                ));
+                contested.get_or_insert_with(|| (id.clone(), claimant.clone()));
+            }
+        }
+        if doubt.is_some() {
             // The owner of a row may not have been listed yet.
             for id in inventory.snapshots.iter().flat_map(ids) {
                 if owners.of.get(&id) != Some(server) {
@@ -178,6 +213,8 @@ impl SnapshotOwners {
                 }
             }
         }
+        inventory.contested = contested.map(|(id, server)| ContestedSnapshot { id, server });
+        inventory.doubt = inventory.doubt.take().or(doubt);
     }
 }
 

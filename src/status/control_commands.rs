@@ -147,7 +147,7 @@ impl<A: SnapshotApi> ControlState<A> {
             None => server
                 .parse()
                 .ok()
-                .filter(|id| self.engine.owes_release(id))
+                .filter(|id| self.engine.is_resumable(id))
                 .ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server)))?,
         };
         Ok(Some(id))

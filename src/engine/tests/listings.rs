@@ -9,12 +9,12 @@ use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
 use crate::core::snapshot::ServerId;
 
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const DAY: SignedDuration = SignedDuration::from_hours(24);
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// Gives each server the two snapshots that its rotation keeps, with ids in the order of servers
 /// and dates, so that a create makes one of them surplus.
-fn hold_two(scene: &Scene, servers: u64) {
+pub(super) fn hold_two(scene: &Scene, servers: u64) {
     for server in 1..=servers {
         for day in ["2026-11-23", "2026-11-24"] {
             let made = format!("{day}T03:01:00Z");
@@ -290,87 +290,6 @@ async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_a
         overlapping > 0,
         "some listing was under way when a create was answered"
     );
-    running.ends().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn i1_a_snapshot_that_is_listed_under_another_server_is_not_deleted_there() {
-    let scene = Scene::new([1, 2]);
-    hold_two(&scene, 2);
-    let running = scene.run();
-    scene.pass(10 * MINUTE).await;
-    assert_eq!(scene.made(), [1, 2].into());
-    // The oldest snapshot that server 2 still has.
-    scene.provider.move_to(1, 104);
-    scene.pass(DAY).await;
-    let blocked = scene.events("blocked");
-    let reason = blocked[0]["reason"].as_str().expect("a reason");
-    assert!(
-        reason.contains("which is a snapshot of server 2"),
-        "{reason}"
-    );
-    let deleted = scene.provider.times(|what| *what == What::Delete(104));
-    assert_eq!(deleted, []);
-    // Meanwhile server 2 has recorded the snapshot as gone.
-    assert_eq!(scene.events("snapshot_gone").len(), 1);
-    assert_eq!(scene.events("recovered").len(), 0);
-    // A resume of server 2 gives up only the snapshot that its listing no longer shows.
-    let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
-    let resumed = resumed.expect("nothing prevents it");
-    let given_up = [
-        "1 snapshot that only another server's listing shows may be that server's from now on: id 104",
-    ];
-    assert!(!resumed.nothing);
-    assert_eq!(resumed.ended, given_up);
-    let left = (105..110).find(|id| scene.provider.owner(*id) == Some(2));
-    let left = left.expect("a snapshot that server 2 has made");
-    scene.provider.move_to(1, left);
-    scene.pass(10 * MINUTE).await;
-    let raised = scene.events("alert_raised");
-    let told = raised.iter().filter(|alert| alert["server"] == 1);
-    let told: Vec<_> = told.map(|alert| alert["reason"].to_string()).collect();
-    assert!(
-        told.iter().any(|why| why.contains(&format!("(id {left})"))),
-        "{told:?}"
-    );
-    running.ends().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn i1_a_snapshot_that_two_servers_show_blocks_both_also_after_a_restart() {
-    let mut scene = Scene::new([1, 2]);
-    hold_two(&scene, 2);
-    let running = scene.run();
-    scene.pass(10 * MINUTE).await;
-    assert_eq!(scene.made(), [1, 2].into());
-    // The oldest snapshot that server 2 still has.
-    scene.provider.show_also(1, 104);
-    scene.pass(DAY).await;
-    let made = scene.provider.asked().len();
-    let blocked = |scene: &Scene| {
-        let raised = scene.raised();
-        ["blocked 1", "blocked 2"].map(|alert| raised.iter().any(|raised| raised == alert))
-    };
-    assert_eq!(blocked(&scene), [true; 2]);
-    // The process that follows does not learn what server 1 shows.
-    running.ends().await;
-    scene.provider.script(|what| match what {
-        What::List(Some(1)) => Reply::Says(500),
-        _ => Reply::Works,
-    });
-    scene.restart([1, 2]);
-    let running = scene.run();
-    scene.pass(2 * DAY).await;
-    let asked = scene.provider.asked();
-    let calls = asked[made..].iter();
-    let changes = calls.filter(|call| matches!(call.what, What::Create(2) | What::Delete(_)));
-    assert_eq!(changes.count(), 0);
-    scene.provider.works();
-    scene.provider.hide(1, 104);
-    scene.pass(DAY).await;
-    assert_eq!(scene.events("recovered").len(), 2);
-    let deleted = scene.provider.times(|what| *what == What::Delete(104));
-    assert_eq!(deleted.len(), 1, "server 2 rotates again");
     running.ends().await;
 }
 

@@ -10,6 +10,7 @@ mod order_execution;
 mod power_cycle;
 mod provider;
 mod scripted_hooks;
+mod snapshot_owners;
 mod support;
 mod trail;
 mod unknown_outcomes;

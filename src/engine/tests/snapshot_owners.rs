@@ -1,0 +1,110 @@
+//! Tests of snapshots that the listings of several servers show.
+
+use super::listings::{DAY, hold_two};
+use super::provider::{Reply, What};
+use super::support::{MINUTE, Scene};
+use crate::core::snapshot::ServerId;
+
+fn blocked(scene: &Scene) -> [bool; 2] {
+    let raised = scene.raised();
+    ["blocked 1", "blocked 2"].map(|alert| raised.iter().any(|raised| raised == alert))
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_a_snapshot_that_moves_to_another_server_blocks_both_until_a_resume_gives_it_up() {
+    let scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    let created = scene.provider.creates(1) + scene.provider.creates(2);
+    // The newest snapshot of server 2, and the oldest that it still has.
+    let newest = (105..110).find(|id| scene.provider.owner(*id) == Some(2));
+    let newest = newest.expect("a snapshot that server 2 has made");
+    for id in [newest, 104] {
+        scene.provider.move_to(1, id);
+    }
+    scene.pass(DAY).await;
+    assert_eq!(blocked(&scene), [true; 2]);
+    let blocks = scene.events("blocked");
+    let says = |part: &str| {
+        let mut reasons = blocks.iter().map(|block| block["reason"].to_string());
+        assert!(reasons.any(|reason| reason.contains(part)), "{blocks:?}");
+    };
+    says("which is a snapshot of server 2");
+    says("it lacks the snapshot with id");
+    // Nothing is made again for a slot whose snapshot another server shows.
+    assert_eq!(
+        scene.provider.creates(1) + scene.provider.creates(2),
+        created
+    );
+    assert_eq!(scene.events("snapshot_gone").len(), 0);
+    let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
+    let resumed = resumed.expect("nothing prevents it");
+    let given_up = format!(
+        "2 snapshots that only another server's listing shows may be that server's from now on: id 104, {newest}"
+    );
+    assert!(!resumed.nothing);
+    assert_eq!(resumed.ended, [given_up]);
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.events("recovered").len(), 2);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_a_server_keeps_its_snapshots_when_its_policy_is_removed_until_a_resume_gives_them_up() {
+    let scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    scene.provider.show_also(1, 104);
+    scene.pass(DAY).await;
+    assert_eq!(blocked(&scene), [true; 2]);
+    scene.reload([1]);
+    scene.pass(2 * DAY).await;
+    assert_eq!(scene.events("recovered").len(), 0);
+    let deleted = scene.provider.times(|what| *what == What::Delete(104));
+    assert_eq!(deleted, []);
+    let owner = ServerId::from(2);
+    assert!(scene.engine.is_resumable(&owner));
+    let resumed = scene.engine.resume(Some(owner), "me").await;
+    let resumed = resumed.expect("nothing prevents it");
+    assert!(resumed.ended[0].contains("id 104"), "{resumed:?}");
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.events("recovered").len(), 1);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_a_snapshot_that_two_servers_show_blocks_both_also_after_a_restart() {
+    let mut scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.made(), [1, 2].into());
+    // The oldest snapshot that server 2 still has.
+    scene.provider.show_also(1, 104);
+    scene.pass(DAY).await;
+    let made = scene.provider.asked().len();
+    assert_eq!(blocked(&scene), [true; 2]);
+    // The process that follows does not learn what server 1 shows.
+    running.ends().await;
+    scene.provider.script(|what| match what {
+        What::List(Some(1)) => Reply::Says(500),
+        _ => Reply::Works,
+    });
+    scene.restart([1, 2]);
+    let running = scene.run();
+    scene.pass(2 * DAY).await;
+    let asked = scene.provider.asked();
+    let calls = asked[made..].iter();
+    let changes = calls.filter(|call| matches!(call.what, What::Create(2) | What::Delete(_)));
+    assert_eq!(changes.count(), 0);
+    scene.provider.works();
+    scene.provider.hide(1, 104);
+    scene.pass(DAY).await;
+    assert_eq!(scene.events("recovered").len(), 2);
+    let deleted = scene.provider.times(|what| *what == What::Delete(104));
+    assert_eq!(deleted.len(), 1, "server 2 rotates again");
+    running.ends().await;
+}
