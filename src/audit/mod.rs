@@ -46,8 +46,8 @@
 //!   writer, which sets a torn tail aside; `trail`: the handle through which the engine records.
 //! - `record` and `record_fields`: a record, and its fields for readers that decide nothing;
 //!   `chain`: its position; `head`: the head file; `disk`: calls of the disk.
-//! - `reader`: lines into state; `file_query`: searches; `verify` and `witness`: what `audit verify`
-//!   checks.
+//! - `reader`: lines into state; `file_query`: searches; `verify` and `witness`: what
+//!   `audit verify` checks.
 //!
 //! # What the chain shows and doesn't
 //!

@@ -369,11 +369,7 @@ impl ServerHistory {
             | ServerEvent::ServerRan { .. }
             | ServerEvent::StartConfirmed { .. } => self.apply_power_event(event, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
-            ServerEvent::Resumed {
-                ended_restore,
-                gave_up,
-                ..
-            } => self.apply_resume(*ended_restore, gave_up, at),
+            ServerEvent::Resumed { .. } => self.apply_resume(event, at),
             ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
                 self.restore = Some(at);

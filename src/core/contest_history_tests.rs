@@ -2,7 +2,6 @@
 
 use crate::core::decide::Step;
 use crate::core::ownership_claims::ContestedSnapshot;
-use crate::core::server_history::HookLease;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::TestProvider;
 
@@ -56,16 +55,7 @@ fn i1_a_resume_that_gives_up_a_snapshot_gives_up_no_hold_and_agrees_to_no_deleti
     (world.contested, world.doubt) = (None, None);
     let lost = world.snapshots.remove(1).id;
     world.recorded();
-    world.history.hold = Some(Box::new(HookLease {
-        rotation: "weekly".into(),
-        snapshot: "weekly-2026-12-06".into(),
-        since: world.now.into(),
-        created: true,
-        tried: false,
-        faulty: false,
-        failures: 1,
-        last: Some(world.now.into()),
-    }));
+    world.hold_after_a_failed_release();
     let gave_up = [lost.clone()];
     let ended = world
         .history

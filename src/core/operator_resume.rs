@@ -6,6 +6,7 @@ use super::downtime_record::Downtime;
 use super::payment_and_promise::Payer;
 use super::policy::Rules;
 use super::sanitize::counted;
+use super::server_event::ServerEvent;
 use super::server_event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::server_history::{PastPause, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, SnapshotId};
@@ -14,13 +15,16 @@ impl ServerHistory {
     /// Applies a `resume` of this server. A person has looked at it, so a hold or start that failed
     /// is given up and a restore counts as over. One that gives up snapshots does nothing more than
     /// that: another server's alert asked for it.
-    pub(super) fn apply_resume(
-        &mut self,
-        ended_restore: bool,
-        gave_up: &[SnapshotId],
-        at: RecordedAt,
-    ) {
-        let restored = ended_restore || self.unknown_restore.is_some();
+    pub(super) fn apply_resume(&mut self, event: &ServerEvent, at: RecordedAt) {
+        let ServerEvent::Resumed {
+            ended_restore,
+            gave_up,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let restored = *ended_restore || self.unknown_restore.is_some();
         let gives_up = !restored && self.gives_up_start();
         let from = self.paused.take();
         self.resume(from, at.wall);

@@ -6,6 +6,22 @@ use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::server_history::HookLease;
 use crate::core::test_provider::*;
 
+impl TestProvider {
+    /// Holds the server by hooks whose `after` has failed once.
+    pub(in crate::core) fn hold_after_a_failed_release(&mut self) {
+        self.history.hold = Some(Box::new(HookLease {
+            rotation: "weekly".into(),
+            snapshot: "weekly-2026-12-06".into(),
+            since: self.now.into(),
+            created: true,
+            tried: false,
+            faulty: false,
+            failures: 1,
+            last: Some(self.now.into()),
+        }));
+    }
+}
+
 #[test]
 fn i19_a_smaller_keep_deletes_after_its_grace_unless_the_edit_is_undone() {
     for undone in [true, false] {
@@ -102,16 +118,7 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
-    world.history.hold = Some(Box::new(HookLease {
-        rotation: "weekly".into(),
-        snapshot: "weekly-2026-12-06".into(),
-        since: world.now.into(),
-        created: true,
-        tried: false,
-        faulty: false,
-        failures: 1,
-        last: Some(world.now.into()),
-    }));
+    world.hold_after_a_failed_release();
     let said = world
         .history
         .ended_by_resume(&world.rules, world.now, &[])
