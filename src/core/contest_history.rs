@@ -41,14 +41,10 @@ impl ServerHistory {
     }
 
     pub(super) fn give_up_snapshots(&mut self, ids: &[SnapshotId]) {
-        for id in ids
-            .iter()
-            .filter(|id| !self.gave_up(id))
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            let ownership = self.ownership.get_or_insert_default();
-            keep_last(&mut ownership.given_up, MOST_GIVEN_UP, id);
+        let ownership = self.ownership.get_or_insert_default();
+        for id in ids {
+            ownership.given_up.retain(|known| known != id);
+            keep_last(&mut ownership.given_up, MOST_GIVEN_UP, id.clone());
         }
     }
 

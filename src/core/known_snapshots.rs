@@ -161,7 +161,7 @@ impl ServerHistory {
     /// Returns true if the snapshot is foreign under any name: it had a foreign name before, and no
     /// edit of the policy gave it an own one.
     pub fn stays_foreign(&self, snapshot: &Snapshot) -> bool {
-        let mut ids = std::iter::once(&snapshot.id).chain(&snapshot.uuid);
+        let mut ids = snapshot.ids();
         ids.any(|id| self.foreign_renamed.contains(id))
     }
 

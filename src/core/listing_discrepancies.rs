@@ -151,7 +151,7 @@ impl DecisionContext<'_> {
         // An own snapshot that is listed under a foreign name is a renaming. Under its own name it
         // is foreign because of an edit of the policy, and is recorded as such.
         let by_both = |s: &Snapshot| {
-            let mut ids = std::iter::once(&s.id).chain(&s.uuid);
+            let mut ids = s.ids();
             ids.all(|id| self.foreign_name(id).is_some())
         };
         let renamed = |s: &Snapshot| {

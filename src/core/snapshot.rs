@@ -53,6 +53,13 @@ pub struct Snapshot {
     pub created_at: Option<Timestamp>,
 }
 
+impl Snapshot {
+    /// Returns its id, and its UUID if it has both.
+    pub fn ids(&self) -> impl Iterator<Item = &SnapshotId> {
+        std::iter::once(&self.id).chain(&self.uuid)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

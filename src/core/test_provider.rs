@@ -79,11 +79,11 @@ pub(crate) fn rules() -> Rules {
     }
 }
 
-pub(super) struct TestProvider {
+pub(crate) struct TestProvider {
     pub(super) policy: Policy,
     pub(super) rules: Rules,
     pub(super) history: ServerHistory,
-    pub(super) snapshots: Vec<Snapshot>,
+    pub(crate) snapshots: Vec<Snapshot>,
     pub(super) now: ClockReading,
     pub(super) doubt: Option<String>,
     pub(super) contested: Option<ContestedSnapshot>,
@@ -124,7 +124,7 @@ impl TestProvider {
     }
 
     /// Returns a rotation at rest that keeps `keep` and has made `weeks` snapshots itself.
-    pub(super) fn grown(keep: usize, weeks: usize) -> Self {
+    pub(crate) fn grown(keep: usize, weeks: usize) -> Self {
         let mut world = Self::weekly(keep);
         world.rules.shrink_grace = 60 * MINUTE;
         for _ in 0..weeks {

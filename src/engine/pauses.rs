@@ -110,11 +110,10 @@ impl<A: SnapshotApi> Engine<A> {
             let has_policy = self.policy_of_state(server, &self.wanted()).is_some();
             let runtime = self.runtime(server);
             let runtime = lock(&runtime);
-            let seen = runtime.seen.as_ref().filter(|_| has_policy);
-            let listed = seen.map(|seen| &*seen.rows);
-            match listed {
+            match &runtime.seen {
+                Some(seen) if has_policy => self.owners.shown_elsewhere(server, Some(&seen.rows)),
                 None if has_policy => Vec::new(),
-                listed => self.owners.shown_elsewhere(server, listed),
+                _ => self.owners.shown_elsewhere(server, None),
             }
         });
         let (now, rules) = (self.clock.now(), self.wanted().rules);

@@ -72,7 +72,11 @@ impl SnapshotOwners {
 
     /// Applies an event of this server.
     pub(super) fn apply(&self, server: &ServerId, event: &ServerEvent) {
-        let Owners { of, claims, .. } = &mut *lock(&self.0);
+        let Owners {
+            of,
+            claims,
+            missing,
+        } = &mut *lock(&self.0);
         match event {
             ServerEvent::SnapshotFound {
                 id,
@@ -95,9 +99,13 @@ impl SnapshotOwners {
             }
             ServerEvent::DeleteConfirmed { id } if of.get(id) == Some(server) => {
                 of.remove(id);
+                missing.remove(id);
             }
             ServerEvent::Resumed { gave_up, .. } => {
-                of.retain(|id, owner| owner != server || !gave_up.contains(id));
+                for id in gave_up {
+                    of.remove(id);
+                    missing.remove(id);
+                }
             }
             ServerEvent::ServerIdChanged { from, .. } => {
                 for owner in of.values_mut().filter(|owner| *owner == from) {
@@ -122,7 +130,7 @@ impl SnapshotOwners {
         let owners = lock(&self.0);
         let claimed = owners.claimed(server);
         let elsewhere = claimed.filter(|id| {
-            let lacks = |rows: &[Snapshot]| !rows.iter().flat_map(ids).any(|shown| shown == **id);
+            let lacks = |rows: &[Snapshot]| !shows(rows, id);
             listed.is_none_or(lacks) || owners.missing.contains(id)
         });
         let mut elsewhere: Vec<_> = elsewhere.cloned().collect();
@@ -139,8 +147,10 @@ impl SnapshotOwners {
     pub(super) fn accept(&self, server: &ServerId, inventory: &Inventory) {
         if inventory.doubt.is_none() {
             let owners = &mut lock(&self.0).of;
-            for id in inventory.snapshots.iter().flat_map(ids) {
-                owners.entry(id).or_insert_with(|| server.clone());
+            for id in inventory.snapshots.iter().flat_map(Snapshot::ids) {
+                if !owners.contains_key(id) {
+                    owners.insert(id.clone(), server.clone());
+                }
             }
         }
     }
@@ -161,26 +171,18 @@ impl SnapshotOwners {
         // A listing in doubt withdraws no claim.
         if inventory.doubt.is_none() {
             owners.withdraw(server);
-            let shown = |id| {
-                inventory
-                    .snapshots
-                    .iter()
-                    .flat_map(ids)
-                    .any(|shown| shown == id)
-            };
-            for id in claimed.iter().cloned() {
-                owners.missing.remove(&id);
-                if !shown(id.clone()) {
-                    owners.missing.insert(id);
-                }
+            for id in inventory.snapshots.iter().flat_map(Snapshot::ids) {
+                owners.missing.remove(id);
             }
+            let missing = claimed.iter().filter(|id| !shows(&inventory.snapshots, id));
+            owners.missing.extend(missing.cloned());
         }
         let mut doubt = None;
         let mut contested = None;
         for row in &inventory.snapshots {
             let Snapshot { name, id, .. } = row;
-            let owner = ids(row).find_map(|id| owners.of.get(&id).filter(is_other));
-            let claimant = ids(row).find_map(|id| owners.claimants(&id).find(claims));
+            let owner = row.ids().find_map(|id| owners.of.get(id).filter(is_other));
+            let claimant = row.ids().find_map(|id| owners.claimants(id).find(claims));
             if let Some(owner) = owner {
                 let listed = if has_policy(owner) {
                     format!("once the listing of server {owner} no longer shows it")
@@ -207,9 +209,9 @@ impl SnapshotOwners {
         }
         if doubt.is_some() {
             // The owner of a row may not have been listed yet.
-            for id in inventory.snapshots.iter().flat_map(ids) {
-                if owners.of.get(&id) != Some(server) {
-                    owners.claim(id, server);
+            for id in inventory.snapshots.iter().flat_map(Snapshot::ids) {
+                if owners.of.get(id) != Some(server) {
+                    owners.claim(id.clone(), server);
                 }
             }
         }
@@ -218,6 +220,41 @@ impl SnapshotOwners {
     }
 }
 
-fn ids(row: &Snapshot) -> impl Iterator<Item = SnapshotId> {
-    std::iter::once(row.id.clone()).chain(row.uuid.clone())
+/// Returns true if these rows contain the snapshot.
+fn shows(rows: &[Snapshot], id: &SnapshotId) -> bool {
+    rows.iter().flat_map(Snapshot::ids).any(|shown| shown == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::test_provider::TestProvider;
+
+    fn rows(count: usize) -> Vec<Snapshot> {
+        TestProvider::grown(3, 3).snapshots[..count].to_vec()
+    }
+
+    #[test]
+    fn i1_a_snapshot_that_its_server_lacked_and_shows_again_is_given_up_by_no_resume() {
+        let owners = SnapshotOwners::of(&BTreeMap::new());
+        let list = |server: u64, count| {
+            let server = ServerId::from(server);
+            let mut inventory = Inventory {
+                snapshots: rows(count),
+                ..Inventory::empty(jiff::SignedDuration::ZERO)
+            };
+            owners.doubt_contested(&server, &mut inventory, |_| true);
+            owners.accept(&server, &inventory);
+        };
+        let elsewhere = || owners.shown_elsewhere(&2.into(), Some(&rows(1)));
+        list(2, 1);
+        list(1, 1);
+        list(2, 0);
+        assert_eq!(elsewhere(), [rows(1)[0].id.clone()]);
+        // The claim ends before the owner's listing shows the snapshot again.
+        list(1, 0);
+        list(2, 1);
+        list(1, 1);
+        assert_eq!(elsewhere(), []);
+    }
 }

@@ -64,11 +64,9 @@ impl World {
             }
         }
         let others = self.servers.iter().filter(|(other, _)| **other != server);
-        let with_known =
-            |row: &TrueSnapshot, known: &BTreeSet<u64>| (row.clone(), known.contains(&row.id));
         let others = others.flat_map(|(_, other)| {
             let rows = other.rows.iter();
-            rows.map(move |row| with_known(row, &other.shown))
+            rows.map(|row| (row.clone(), other.shown.contains(&row.id)))
         });
         let others: Vec<_> = others.collect();
         let mut claimed = BTreeSet::new();
