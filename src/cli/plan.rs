@@ -42,6 +42,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         let mut inventories = read_only_plan::inventories(&api, &clock, &policies)
             .await
             .map_err(|error| unread(&error, &settings))?;
+        read_only_plan::doubt_contested(&config, &mut inventories, &histories);
         let now = clock.now();
         read_only_plan::ask_states(
             &api,

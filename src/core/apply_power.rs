@@ -107,7 +107,9 @@ impl ServerHistory {
                     self.ran_meanwhile(
                         rotation,
                         snapshot,
-                        &format!("the server was started again before it was finished: {reason}"),
+                        &format!(
+                            "the server was started again before it was seen completed: {reason}"
+                        ),
                     );
                 }
             }

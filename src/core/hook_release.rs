@@ -61,7 +61,7 @@ impl ServerHistory {
                 }
                 if *early {
                     let fault = format!(
-                        "{snapshot} may be inconsistent, since the server was released before the snapshot was completed: {reason}"
+                        "{snapshot} may be inconsistent, since the server was released before the snapshot was seen completed: {reason}"
                     );
                     self.notes(rotation).hook_fault = Some(fault.into());
                 } else if !faulty {
@@ -207,14 +207,16 @@ impl DecisionContext<'_> {
             return Some(format!("{name} will not be created now"));
         }
         if !self.making(hold) {
-            return Some(format!("{name} is finished"));
+            return Some(self.history.create_ending(name));
         }
         if self.hooks(hold).is_none() {
-            return Some(format!("its hooks were removed before {name} was finished"));
+            return Some(format!(
+                "its hooks were removed before {name} was seen completed"
+            ));
         }
         let (max_hold, _) = self.bounds(hold);
         if hold.since.elapsed(self.now) >= max_hold {
-            return Some(format!("max_hold expired before {name} was finished"));
+            return Some(format!("max_hold expired before {name} was seen completed"));
         }
         self.accepted(hold)
             .then(|| format!("the provider has accepted {name}"))
@@ -272,11 +274,26 @@ impl DecisionContext<'_> {
 
     /// Shortens the step so that a failed `after` is tried again in time.
     pub(super) fn in_time_for_after(&self, step: Step) -> Step {
-        let hold = self.history.hold.as_deref();
-        let Some(left) = hold.and_then(|hold| self.until_next_try(hold)) else {
+        let Some(hold) = self.history.hold.as_deref() else {
             return step;
         };
-        let hopeless = hold.is_some_and(HookLease::needs_operator);
+        let Some(left) = self.until_next_try(hold) else {
+            return match step {
+                // On a blocked server no slot is settled, so `after` must not wait for that.
+                Step::Blocked { .. }
+                    if self.making(hold) && self.is_made() && !self.starts_first(hold) =>
+                {
+                    Step::After {
+                        rotation: hold.rotation.clone(),
+                        name: hold.snapshot.clone(),
+                        early: false,
+                        reason: format!("{} is completed or failed", hold.snapshot),
+                    }
+                }
+                step => step,
+            };
+        };
+        let hopeless = hold.needs_operator();
         match step {
             // `once` continues while another try may help.
             Step::Idle { .. } if self.rules.count_all && !hopeless => Step::Wait {

@@ -207,8 +207,19 @@ fn at_max_hold_the_server_is_released_early_and_an_alert_says_why() {
     });
     world.make(NAME, DONE);
     world.recorded();
-    let said = "weekly-2026-11-22 may be inconsistent, since the server was released before the snapshot was completed: max_hold is over";
+    let said = "weekly-2026-11-22 may be inconsistent, since the server was released before the snapshot was seen completed: max_hold is over";
     assert_eq!(alert(&world).as_deref(), Some(said));
+}
+
+#[test]
+fn on_a_blocked_server_the_after_hook_runs_once_the_snapshot_is_listed_as_completed() {
+    let mut world = world();
+    hold(&mut world);
+    world.intend_create(NAME);
+    world.doubt = Some("it shows a snapshot of another server".to_owned());
+    assert_eq!(released(&world.recorded()), None);
+    world.make(NAME, DONE);
+    assert_eq!(released(&world.recorded()), Some(false));
 }
 
 #[test]

@@ -67,6 +67,15 @@ impl ServerHistory {
         keep_last(&mut self.completed, MOST_COMPLETED, (id, Fnv::of(name)));
     }
 
+    /// Returns how the create of this snapshot ended, as the reason for what follows it.
+    pub(super) fn create_ending(&self, name: &str) -> String {
+        if self.has_completed(name) {
+            format!("{name} is completed")
+        } else {
+            format!("{name} has failed, or was not created")
+        }
+    }
+
     /// Records that a completed snapshot vanished without a delete of the program.
     pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
         let Some(name) = self.name_of(id) else { return };

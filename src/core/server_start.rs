@@ -191,7 +191,9 @@ impl OwedStart<'_> {
             return Some("no policy in force stops the server for its snapshots".to_owned());
         };
         if self.lasts() >= stop.longest {
-            return Some(format!("max_stopped expired before {name} was finished"));
+            return Some(format!(
+                "max_stopped expired before {name} was seen completed"
+            ));
         }
         if self.making().is_none() {
             let slot = self.history.slot(&self.downtime.rotation, name);
@@ -199,7 +201,7 @@ impl OwedStart<'_> {
             // A failed create may be repeated while the server is stopped; with hooks it may not.
             let hooked = self.rotation().is_some_and(|r| r.hooks.is_some());
             if self.downtime.created && (over || hooked || !self.downtime.stopped) {
-                return Some(format!("{name} is finished"));
+                return Some(self.history.create_ending(name));
             }
             // Another slot may be due by now. Nothing else would start the server for this one.
             if over {
@@ -366,7 +368,7 @@ impl DecisionContext<'_> {
     }
 
     /// Returns true if the listing shows the open create's snapshot completed or failed.
-    fn is_made(&self) -> bool {
+    pub(super) fn is_made(&self) -> bool {
         let open = self.history.open.as_ref();
         let made = open.and_then(|open| open.made_in(&self.inventory.snapshots));
         made.is_some_and(|row| matches!(row.status, Status::Completed | Status::Failed))

@@ -19,7 +19,7 @@ use crate::core::policy::{Policy, Rules};
 use crate::core::server_event::ClockReading;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
-use crate::engine::observe_once;
+use crate::engine::{self, observe_once};
 
 type Inventories = BTreeMap<ServerId, Inventory>;
 type Histories = BTreeMap<ServerId, ServerHistory>;
@@ -75,6 +75,13 @@ pub async fn inventories(
         inventory.doubt_second_policy(|id| policies.iter().any(|policy| policy.server == *id));
     }
     Ok(found)
+}
+
+/// Puts the inventories in doubt that show a snapshot of another server, as the service would.
+pub fn doubt_contested(config: &Config, inventories: &mut Inventories, histories: &Histories) {
+    let policies = config.policies.iter();
+    let named: BTreeSet<_> = policies.map(|policy| &policy.server).collect();
+    engine::doubt_contested(inventories, histories, |id| named.contains(id));
 }
 
 /// Copies the history of each server whose policy names it by another id than the trail to that

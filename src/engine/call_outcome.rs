@@ -1,7 +1,5 @@
 //! The outcome of a call by its answer, and what its record tells beside it.
 
-use std::collections::BTreeSet;
-
 use tokio::time::Instant;
 
 use crate::api::{ApiError, CreatedSnapshot, ErrorKind, NewSnapshot, StatusCell};
@@ -15,11 +13,10 @@ use crate::core::snapshot::SnapshotId;
 pub(super) fn judge_create_answer(
     made: &CreatedSnapshot,
     asked: &NewSnapshot,
-    known: &BTreeSet<SnapshotId>,
+    is_known: impl Fn(&SnapshotId) -> bool,
 ) -> (Outcome, Option<SnapshotId>, Option<String>) {
     let id = made.id.clone();
-    let other = made.uuid.as_ref();
-    if known.contains(&id) || other.is_some_and(|uuid| known.contains(uuid)) {
+    if is_known(&id) || made.uuid.as_ref().is_some_and(is_known) {
         let odd = format!("the answer names a snapshot that existed before (id {id})");
         return (Outcome::Unknown, None, Some(odd));
     }

@@ -62,6 +62,7 @@ pub use pauses::{OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;
 pub use runtime_view::{EngineCounters, ServerStateView};
 pub use server_runtime::{AcceptedListing, ListingFailure};
+pub use snapshot_owners::doubt_contested;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -192,7 +193,7 @@ impl<A: SnapshotApi> Engine<A> {
             Some((other.clone(), server.clone()))
         });
         let other_ids = Mutex::new(other_ids.collect());
-        let owners = SnapshotOwners::of(&opened.histories);
+        let owners = SnapshotOwners::of(opened.histories.iter());
         let once = rules.count_all;
         // The process before this one judged slots until its last record.
         let last = opened.last;

@@ -227,7 +227,9 @@ impl<A: SnapshotApi> Engine<A> {
         let (mut hindrance, mut said) = (None, None);
         let (outcome, id, server_name) = match answer {
             Ok(made) => {
-                let (outcome, id, odd) = judge_create_answer(&made, new, &known);
+                let is_known =
+                    |id: &_| known.contains(id) || self.owners.is_of_another(&policy.server, id);
+                let (outcome, id, odd) = judge_create_answer(&made, new, is_known);
                 extra.error = odd;
                 // The policy may name the server by its name or by its hostname.
                 let by_host = made.hostname.is_some() && made.hostname == policy.name;

@@ -52,13 +52,16 @@ impl Owners {
 }
 
 impl SnapshotOwners {
-    pub(super) fn of(histories: &BTreeMap<ServerId, ServerHistory>) -> Self {
-        let owners = histories.iter().flat_map(|(server, history)| {
+    /// Returns the owners by the servers' histories. Where two know a snapshot, the last one has it.
+    pub(super) fn of<'a>(
+        histories: impl Iterator<Item = (&'a ServerId, &'a ServerHistory)> + Clone,
+    ) -> Self {
+        let owners = histories.clone().flat_map(|(server, history)| {
             let ids = history.known_ids();
             ids.map(|id| (id.clone(), server.clone()))
         });
         // A claim lasts until the claimant's next listing, also across a restart.
-        let contested = histories.values().filter_map(ServerHistory::contested);
+        let contested = histories.filter_map(|(_, history)| history.contested());
         let mut owners = Owners {
             of: owners.collect(),
             claims: Vec::new(),
@@ -143,6 +146,12 @@ impl SnapshotOwners {
         lock(&self.0).claimed(server).next().is_some()
     }
 
+    /// Returns true if the snapshot belongs to another server.
+    pub(super) fn is_of_another(&self, server: &ServerId, id: &SnapshotId) -> bool {
+        let owners = lock(&self.0);
+        owners.of.get(id).is_some_and(|owner| owner != server)
+    }
+
     /// Gives the server the snapshots of an accepted listing that no other one has.
     pub(super) fn accept(&self, server: &ServerId, inventory: &Inventory) {
         if inventory.doubt.is_none() {
@@ -220,6 +229,29 @@ impl SnapshotOwners {
     }
 }
 
+/// Puts each of these inventories in doubt that shows a snapshot of another server, or whose
+/// snapshots another one shows.
+pub fn doubt_contested(
+    inventories: &mut BTreeMap<ServerId, Inventory>,
+    histories: &BTreeMap<ServerId, ServerHistory>,
+    has_policy: impl Fn(&ServerId) -> bool,
+) {
+    // A server whose id its policy has changed has a history by either id.
+    let with_policy = |wanted: bool| {
+        let has_policy = &has_policy;
+        let all = histories.iter();
+        all.filter(move |(server, _)| has_policy(server) == wanted)
+    };
+    let owners = SnapshotOwners::of(with_policy(false).chain(with_policy(true)));
+    // The first pass collects the claims to snapshots of servers that were looked at before.
+    for _ in 0..2 {
+        for (server, inventory) in &mut *inventories {
+            owners.doubt_contested(server, inventory, &has_policy);
+            owners.accept(server, inventory);
+        }
+    }
+}
+
 /// Returns true if these rows contain the snapshot.
 fn shows(rows: &[Snapshot], id: &SnapshotId) -> bool {
     rows.iter().flat_map(Snapshot::ids).any(|shown| shown == id)
@@ -227,6 +259,8 @@ fn shows(rows: &[Snapshot], id: &SnapshotId) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
     use crate::core::test_provider::TestProvider;
 
@@ -236,7 +270,7 @@ mod tests {
 
     #[test]
     fn i1_a_snapshot_that_its_server_lacked_and_shows_again_is_given_up_by_no_resume() {
-        let owners = SnapshotOwners::of(&BTreeMap::new());
+        let owners = SnapshotOwners::of(iter::empty());
         let list = |server: u64, count| {
             let server = ServerId::from(server);
             let mut inventory = Inventory {

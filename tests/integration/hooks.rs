@@ -75,7 +75,7 @@ fn hooks_receive_their_context_and_run_before_and_after_the_snapshot() {
     assert_eq!(context["server"], 12345);
     assert_eq!(context["rotation"], "daily");
     assert_eq!(context["snapshot"], name.as_str());
-    assert_eq!(context["reason"], format!("{name} is finished"));
+    assert_eq!(context["reason"], format!("{name} is completed"));
     let completed = &place.home.events("snapshot_completed")[0];
     let after = &finished(&place.home, "after")[0];
     assert!(completed["seq"].as_u64() < after["seq"].as_u64());
@@ -102,7 +102,7 @@ fn the_output_of_a_successful_hook_is_recorded_in_the_trail_with_the_reason() {
     assert!(before.contains("succeeded: flushed 7 tables"), "{before}");
     let after = &finished(&place.home, "after")[0]["reason"];
     let said = format!(
-        "{} is finished; hook output: flushed 7 tables",
+        "{} is completed; hook output: flushed 7 tables",
         daily_name(0)
     );
     assert_eq!(*after, said);

@@ -61,6 +61,28 @@ fn plan_finds_a_server_by_id_or_file_name_and_an_unknown_server_is_a_usage_error
 }
 
 #[test]
+fn i1_plan_blocks_a_server_that_shows_a_snapshot_of_another_one() {
+    let (provider, home) = live();
+    provider.sandbox.add_server(7, "db");
+    home.daily(7, 2, "");
+    assert_eq!(home.run(&["once"]).status.code(), Some(0));
+    let mut moved = provider.sandbox.truth(12345).remove(0);
+    moved.server = 7;
+    provider.sandbox.put(moved);
+    let output = home.run(&["plan"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    for reason in [
+        "which is a snapshot of server 12345",
+        "it lacks the snapshot",
+    ] {
+        assert!(text.contains(reason), "{text}");
+    }
+    let one = home.run(&["plan", "server-7"]);
+    assert_eq!(one.status.code(), Some(1), "{}", stdout(&one));
+}
+
+#[test]
 fn plan_ends_with_exit_code_1_when_the_api_cannot_be_reached() {
     let output = home().run(&["plan"]);
     assert_eq!(output.status.code(), Some(1));

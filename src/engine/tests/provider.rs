@@ -49,6 +49,8 @@ pub(super) enum Reply {
     Shows(u64),
     /// A listing in doubt.
     Doubted,
+    /// A create that takes effect, answered with this id.
+    Names(u64),
     Panics,
 }
 
@@ -227,12 +229,10 @@ impl Provider {
             (state.asked.len() - 1, reply)
         };
         let (time, status) = match reply {
-            Reply::Works | Reply::Lacks(_) | Reply::Shows(_) | Reply::Doubted => {
-                (SignedDuration::from_millis(100), 200)
-            }
             Reply::Says(status) => (SignedDuration::from_millis(100), status),
             Reply::Slowly(time, status) => (time, status),
             Reply::Panics => panic!("the script says so"),
+            _ => (SignedDuration::from_millis(100), 200),
         };
         self.clock.sleep(time).await;
         lock(&self.state).asked[turn].answered = Some(self.clock.now().mono);
@@ -299,10 +299,8 @@ impl SnapshotApi for Provider {
             }
             Reply::Shows(id) => {
                 let state = lock(&self.state);
-                let gone = state
-                    .gone
-                    .iter()
-                    .find(|(_, s)| s.id == SnapshotId::from(id));
+                let mut gone = state.gone.iter();
+                let gone = gone.find(|(_, s)| s.id == SnapshotId::from(id));
                 if let Some((server, row)) = gone
                     && let Some(rows) = listing.servers.get_mut(&ServerId::from(*server))
                 {
@@ -317,10 +315,14 @@ impl SnapshotApi for Provider {
 
     async fn create(&self, pass: Permit, new: &NewSnapshot) -> Result<CreatedSnapshot, ApiError> {
         let server = new.server.number().unwrap();
-        self.answer(Call::Create, What::Create(server)).await?;
+        let reply = self.answer(Call::Create, What::Create(server)).await?;
         let now = self.clock.now().wall;
         pass.heard().tell(201);
-        let id = lock(&self.state).make(server, &new.name, Some(now));
+        let made = lock(&self.state).make(server, &new.name, Some(now));
+        let id = match reply {
+            Reply::Names(other) => other.into(),
+            _ => made,
+        };
         Ok(CreatedSnapshot {
             hostname: None,
             uuid: None,

@@ -76,6 +76,30 @@ async fn i1_a_server_keeps_its_snapshots_when_its_policy_is_removed_until_a_resu
 }
 
 #[tokio::test(start_paused = true)]
+async fn i9_a_create_answered_with_the_id_of_another_servers_snapshot_is_looked_for_by_name() {
+    let scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    scene.provider.script(|what| match what {
+        What::Create(1) => Reply::Names(104),
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(30 * MINUTE).await;
+    assert_eq!(scene.provider.creates(1), 1);
+    let results = scene.events("create_result");
+    let mut results = results.iter().filter(|result| result["server"] == 1);
+    let mut next = || {
+        results
+            .next()
+            .map(|result| (result["outcome"].clone(), result["id"].clone()))
+    };
+    let outcomes = [next(), next(), next()];
+    let unknown = Some(("unknown".into(), serde_json::Value::Null));
+    assert_eq!(outcomes, [unknown, Some(("done".into(), 105.into())), None]);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn i1_a_snapshot_that_two_servers_show_blocks_both_also_after_a_restart() {
     let mut scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
