@@ -204,7 +204,8 @@ async fn pages_by_number_and_by_offset_are_fetched_in_parallel_and_processed_in_
         let log = sandbox.log();
         assert_eq!(log.len(), 10, "{style:?}");
         let together = |pair: &[LoggedRequest]| pair[1].tick < pair[0].answered.unwrap_or(u64::MAX);
-        assert!(!together(&log[..2]) && together(&log[1..3]), "{style:?}");
+        assert!(!together(&log[..2]), "{style:?}");
+        assert!(log[1..].windows(2).any(together), "{style:?}");
     }
 }
 

@@ -11,6 +11,16 @@ use super::server_event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::server_history::{PastPause, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, SnapshotId};
 
+/// What a `resume` of a server does besides ending its pause and its restore.
+struct ResumeEffects {
+    /// It gives up the hold whose `after` failed.
+    releases: bool,
+    /// It gives up the start of the server, which stays stopped.
+    gives_up_start: bool,
+    /// It agrees to what waits for a person.
+    agrees: bool,
+}
+
 impl ServerHistory {
     /// Applies a `resume` of this server. A person has looked at it, so a hold or start that failed
     /// is given up and a restore counts as over. One that gives up snapshots does nothing more than
@@ -24,19 +34,17 @@ impl ServerHistory {
         else {
             return;
         };
-        let restored = *ended_restore || self.unknown_restore.is_some();
-        let gives_up = !restored && self.gives_up_start();
+        let ends_restore = *ended_restore || self.unknown_restore.is_some();
+        let effects = self.resume_effects(ends_restore, !gave_up.is_empty());
         let from = self.paused.take();
         self.resume(from, at.wall);
         self.restore = None;
         if !gave_up.is_empty() {
             return self.give_up_snapshots(gave_up);
         }
-        let released = self.hold.take_if(|hold| hold.failures > 0).is_some();
-        let released = released || self.downtime.take_if(|_| gives_up).is_some();
-        // A `resume` that ended something else agrees to no delete: the person may not have seen
-        // that alert. Nor does one while another server shows a snapshot of this one.
-        if from.is_some() || released || restored || self.contested().is_some() {
+        self.hold.take_if(|_| effects.releases);
+        self.downtime.take_if(|_| effects.gives_up_start);
+        if !effects.agrees {
             return;
         }
         if self.mismatch.take().is_some() {
@@ -60,19 +68,20 @@ impl ServerHistory {
         gave_up: &[SnapshotId],
     ) -> Vec<String> {
         let mut ended = self.ended_by_resume_of_all(now, None);
-        let mut restored = self.unknown_restore.is_some();
+        let mut ends_restore = self.unknown_restore.is_some();
         if self.restoring(rules, now).is_some() {
-            restored = true;
+            ends_restore = true;
             ended.push("the wait after its restore is over".to_owned());
         }
-        let only = !restored && self.paused.is_none() && gave_up.is_empty();
+        let ResumeEffects {
+            releases,
+            gives_up_start,
+            agrees,
+        } = self.resume_effects(ends_restore, !gave_up.is_empty());
         let failed = self.hold.as_deref().filter(|hold| hold.failures > 0);
-        let released = failed.filter(|_| gave_up.is_empty());
-        let gives_up = !restored && gave_up.is_empty() && self.gives_up_start();
         let down = self.downtime.as_deref();
-        let started = down.filter(|_| gives_up);
-        let goes_on = down.filter(|downtime| !gives_up && downtime.is_out_of_starts());
-        let agrees = only && released.is_none() && !gives_up && self.contested().is_none();
+        let started = down.filter(|_| gives_up_start);
+        let goes_on = down.filter(|downtime| !gives_up_start && downtime.is_out_of_starts());
         if agrees && self.mismatch.is_some() {
             ended.push("the mismatch at the provider no longer blocks the server: make sure that you have checked it".to_owned());
         } else if agrees && self.owes_a_snapshot() {
@@ -80,7 +89,7 @@ impl ServerHistory {
         }
         ended.extend(self.agreement(agrees && self.mismatch.is_none()));
         if let Some(hold) = failed {
-            ended.push(if released.is_some() {
+            ended.push(if releases {
                 format!(
                     "the hold of {} is given up: make sure that you have released the server",
                     hold.rotation
@@ -129,6 +138,25 @@ impl ServerHistory {
             ));
         }
         ended
+    }
+
+    /// Decides what a `resume` does. One that ends something else agrees to no delete: the person
+    /// may not have seen that alert. Nor does one while another server shows a snapshot of this
+    /// one.
+    fn resume_effects(&self, ends_restore: bool, gives_up_snapshots: bool) -> ResumeEffects {
+        let releases = self.hold.as_deref().is_some_and(|hold| hold.failures > 0);
+        let releases = releases && !gives_up_snapshots;
+        let nothing_else = !ends_restore && !gives_up_snapshots;
+        let gives_up_start = nothing_else && self.gives_up_start();
+        ResumeEffects {
+            releases,
+            gives_up_start,
+            agrees: nothing_else
+                && self.paused.is_none()
+                && !releases
+                && !gives_up_start
+                && self.contested().is_none(),
+        }
     }
 
     /// Returns true if a `resume` of this server gives up its start. It does so only if it ends
