@@ -13,7 +13,7 @@ Exit codes:
 Examples:
   snaprotate pause
       before work at the provider: nothing is created or deleted
-  snaprotate pause --server web-server-01
+  snaprotate pause web-server-01
       only one server";
 
 pub(super) const RESUME: &str = "\
@@ -38,8 +38,8 @@ Exit codes:
 Examples:
   snaprotate resume
       ends snaprotate pause
-  snaprotate resume --server web-server-01
-      ends snaprotate pause --server web-server-01";
+  snaprotate resume web-server-01
+      ends snaprotate pause web-server-01";
 
 pub(super) const CREATE: &str = "\
 The snapshot is foreign to every rotation: it takes up room, and isn't pruned as

@@ -25,7 +25,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, true)?;
     let mut text = match args.server.one() {
         Some(server) => format!(
-            "{} is paused: its rotation creates and deletes nothing until snaprotate resume --server {0}",
+            "{} is paused: its rotation creates and deletes nothing until snaprotate resume {0}",
             printable_name(server)
         ),
         None => {
@@ -70,7 +70,7 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     for server in &held.paused {
         let _ = write!(
             text,
-            "\n{} was paused by name, and stays paused: snaprotate resume --server {0}",
+            "\n{} was paused by name, and stays paused: snaprotate resume {0}",
             printable_name(server)
         );
     }

@@ -81,7 +81,7 @@ impl DecisionContext<'_> {
     pub(super) fn restore_unknown(&self) -> Option<((AlertKind, String), String)> {
         let id = self.history.unknown_restore.clone()?;
         let reason = format!(
-            "the outcome of the restore from the snapshot with id {id} is unknown, and the restore is not retried: check the server, then run snaprotate resume --server {}",
+            "the outcome of the restore from the snapshot with id {id} is unknown, and the restore is not retried: check the server, then run snaprotate resume {}",
             self.policy.server
         );
         Some(((AlertKind::RestoreUnknown, id.to_string()), reason))
@@ -95,7 +95,7 @@ impl DecisionContext<'_> {
             return None;
         }
         let reason = format!(
-            "the server has been held since {} for {}, and can't be released: {fault}; the release is retried; if you release the server by hand, run snaprotate resume --server {}",
+            "the server has been held since {} for {}, and can't be released: {fault}; the release is retried; if you release the server by hand, run snaprotate resume {}",
             utc(hold.since.wall),
             hold.snapshot,
             self.policy.server
@@ -251,7 +251,7 @@ impl DecisionContext<'_> {
             alerts.insert(
                 (AlertKind::Overdue, rotation.to_owned()),
                 format!(
-                    "{none} has a snapshot: for the reasons, run snaprotate audit show --server {} --failed",
+                    "{none} has a snapshot: for the reasons, run snaprotate audit show {} --failed",
                     self.policy.server
                 ),
             );

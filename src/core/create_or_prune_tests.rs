@@ -197,7 +197,7 @@ fn i7_and_i19_after_a_foreign_snapshot_took_the_room_the_next_prune_first_needs_
     let Step::Blocked { reason } = world.settle(&DONE) else {
         panic!("{:?}", world.log);
     };
-    assert!(reason.contains("snaprotate resume --server 7"), "{reason}");
+    assert!(reason.contains("snaprotate resume 7"), "{reason}");
     assert_eq!(world.log, ["delete weekly-2026-11-01"]);
     world.resume();
     world.settle(&DONE);

@@ -224,7 +224,7 @@ impl DecisionContext<'_> {
         let reason = self.history.mismatch.as_deref()?;
         Some(Step::Blocked {
             reason: format!(
-                "{reason}: check it at the provider, then run snaprotate resume --server {}",
+                "{reason}: check it at the provider, then run snaprotate resume {}",
                 self.policy.server
             ),
         })

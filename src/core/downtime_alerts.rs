@@ -90,7 +90,7 @@ impl OwedStart<'_> {
         let of = of.as_deref().unwrap_or("ID");
         // A resume gives up no start before.
         let resume = if self.downtime.is_out_of_starts() {
-            format!("; if the server no longer exists, run snaprotate resume --server {of}")
+            format!("; if the server no longer exists, run snaprotate resume {of}")
         } else {
             String::new()
         };

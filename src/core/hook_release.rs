@@ -117,7 +117,13 @@ impl ServerHistory {
         if ran == HookOutcome::Done {
             return;
         }
-        self.notes(rotation).hook_fault = Some(reason.into());
+        let follows = if go_on {
+            "the snapshot is created nevertheless, and may be inconsistent"
+        } else {
+            "the snapshot was not created"
+        };
+        let fault = format!("the before hook of {snapshot}: {reason}; {follows}");
+        self.notes(rotation).hook_fault = Some(fault.into());
         if let Some(hold) = &mut self.hold {
             hold.faulty = true;
         }
@@ -147,7 +153,7 @@ impl ServerHistory {
         let hold = self.hold.as_deref().filter(|hold| hold.failures > 0)?;
         let fault = self.hook_fault(&hold.rotation)?;
         let reason = format!(
-            "the policy was removed while its hooks held the server for {}, and after could not release it: {fault}; release the server by hand, then run snaprotate resume --server {server}; or restore the policy: then after is run again",
+            "the policy was removed while its hooks held the server for {}, and after could not release it: {fault}; release the server by hand, then run snaprotate resume {server}; or restore the policy: then after is run again",
             hold.snapshot
         );
         Some((

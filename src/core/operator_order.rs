@@ -135,7 +135,7 @@ pub fn left_alone(
     let left = history.restoring(rules, now)?;
     let until = now.wall.checked_add(left).ok()?;
     Some(format!(
-        "the server was restored recently and is left alone until {}; if the restore is over, run snaprotate resume --server {server}",
+        "the server was restored recently and is left alone until {}; if the restore is over, run snaprotate resume {server}",
         utc(until)
     ))
 }

@@ -254,7 +254,7 @@ fn i12_a_restore_with_an_unknown_outcome_keeps_an_alert_active_until_an_operator
         let standing = world.history.alerts.get(&alert);
         standing.map(|standing| standing.reason.clone())
     };
-    assert!(reason(&world).is_some_and(|why| why.contains("snaprotate resume --server 7")));
+    assert!(reason(&world).is_some_and(|why| why.contains("snaprotate resume 7")));
     world.pass(world.rules.restore_window);
     world.settle(&DONE);
     assert!(reason(&world).is_some(), "the alert outlasts the window");

@@ -133,7 +133,7 @@ impl DecisionContext<'_> {
             None => "no snapshot has been made since one was last deleted to make room".to_owned(),
         };
         format!(
-            "the server is full, and {why}: delete one that nobody needs, or run snaprotate resume --server {} to let the rotation delete another",
+            "the server is full, and {why}: delete one that nobody needs, or run snaprotate resume {} to let the rotation delete another",
             self.policy.server
         )
     }

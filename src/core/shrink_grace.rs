@@ -110,7 +110,7 @@ impl DecisionContext<'_> {
                 .since
                 .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
             return Some(format!(
-                "{} beyond keep = {} of {name} {} deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume --server {server}",
+                "{} beyond keep = {} of {name} {} deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 if count == 1 { "is" } else { "are" },
@@ -125,7 +125,7 @@ impl DecisionContext<'_> {
         let (count, named) = named_of(&shrink.found);
         (count > 0).then(|| {
             format!(
-                "{} beyond keep = {} of {name} {}{}: {named}; to agree to the deletion, run snaprotate resume --server {server}",
+                "{} beyond keep = {} of {name} {}{}: {named}; to agree to the deletion, run snaprotate resume {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 if count == 1 {

@@ -185,7 +185,9 @@ impl AccountHealth {
                 if state.failures < FAILURES && !long {
                     return Vec::new();
                 }
-                let reason = format!("listings fail: {error}");
+                let reason = format!(
+                    "listings fail, and until one succeeds nothing is created or deleted: {error}; to test the connection, run snaprotate check --online"
+                );
                 let raised = state.raise(ApiUnreachable, reason, now.wall);
                 raised.into_iter().collect()
             }

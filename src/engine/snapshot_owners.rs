@@ -199,7 +199,7 @@ impl SnapshotOwners {
                     "if it has moved".to_owned()
                 };
                 doubt.get_or_insert_with(|| format!(
-                    "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; {listed}, run snaprotate resume --server {owner} to give it up there"
+                    "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; {listed}, run snaprotate resume {owner} to give it up there"
                 ));
             } else if let Some(claimant) = claimant {
                 doubt.get_or_insert_with(|| format!(
@@ -211,7 +211,7 @@ impl SnapshotOwners {
         for id in claimed.into_iter().filter(|id| owners.missing.contains(id)) {
             if let Some(claimant) = owners.claimants(&id).find(claims) {
                 doubt.get_or_insert_with(|| format!(
-                    "it lacks the snapshot with id {id}, which the listing of server {claimant} shows: check it at the provider; if it has moved, run snaprotate resume --server {server} to give it up"
+                    "it lacks the snapshot with id {id}, which the listing of server {claimant} shows: check it at the provider; if it has moved, run snaprotate resume {server} to give it up"
                 ));
                 contested.get_or_insert_with(|| (id.clone(), claimant.clone()));
             }

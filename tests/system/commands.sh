@@ -28,7 +28,7 @@ reads() {
         ends 0 'web-server-01' "$who" snaprotate plan &&
         ends 0 'weekly-snapshot-' "$who" snaprotate list web-server-01 &&
         ends 0 'worst' "$who" snaprotate forecast --days 14 &&
-        ends 0 'create' "$who" snaprotate audit show --server web-server-01 &&
+        ends 0 'create' "$who" snaprotate audit show web-server-01 &&
         ends 0 'records' "$who" snaprotate audit verify &&
         ends 0 'has a policy' "$who" snaprotate init --dry-run &&
         ends 2 'notify' "$who" snaprotate notify test &&
@@ -42,9 +42,9 @@ reads() {
 orders() {
     local who=by_$1 name=$2
     ends 0 "$name" "$who" snaprotate create web-server-01 "$name" --wait &&
-        ends 0 'paused' "$who" snaprotate pause --server web-server-01 &&
+        ends 0 'paused' "$who" snaprotate pause web-server-01 &&
         ends 0 "restore" "$who" snaprotate restore web-server-01 "$name" --yes &&
-        ends 0 'the wait after its restore is over' "$who" snaprotate resume --server web-server-01 &&
+        ends 0 'the wait after its restore is over' "$who" snaprotate resume web-server-01 &&
         sleep 2 &&
         ends 0 "$name" "$who" snaprotate delete web-server-01 "$name" --yes &&
         recorded_orders "$name"

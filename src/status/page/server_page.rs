@@ -83,7 +83,7 @@ pub(in crate::status) fn server(
         section aria-labelledby="trail" {
             h2 id="trail" { "Recent records" }
             div id="trail-now" data-live { (recent_records::trail(detail, server, view, zone)) }
-            p.hint { "All records: " code { "snaprotate audit show --server " (server.id) } }
+            p.hint { "All records: " code { "snaprotate audit show " (server.id) } }
         }
     };
     frame(&name, Some(EVERY), &main, &foot(view, zone))
