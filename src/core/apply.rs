@@ -234,8 +234,9 @@ impl ServerHistory {
                 let promised = promised.is_some_and(|prune| prune.victim == *id);
                 if promised && self.name_of(id).is_some() {
                     let shrinks = self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut());
-                    for shrink in shrinks.filter(|shrink| shrink.announced.contains(id)) {
-                        shrink.taken += 1;
+                    for shrink in shrinks {
+                        let taken = shrink.announcements().any(|(announced, _)| announced == id);
+                        shrink.taken += u32::from(taken);
                     }
                 }
                 self.forget(id);
@@ -317,7 +318,8 @@ impl ServerHistory {
             } => {
                 let shrink = self.notes(rotation).shrink.get_or_insert_default();
                 shrink.found = ids.difference(shrinks).cloned().collect();
-                shrink.announced.extend(shrinks.iter().cloned());
+                let instead = shrinks.iter().map(|id| (id.clone(), at));
+                shrink.instead.extend(instead);
                 shrink.taken = 0;
             }
             ServerEvent::SnapshotRenamed {

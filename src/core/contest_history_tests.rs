@@ -42,6 +42,20 @@ fn i1_a_resume_of_a_server_with_a_contested_snapshot_agrees_to_no_deletion() {
 }
 
 #[test]
+fn i1_a_foreign_snapshot_that_was_given_up_and_is_listed_again_is_the_servers_again() {
+    let mut world = TestProvider::grown(3, 3);
+    world.make("golden", Status::Completed);
+    world.settle(&Status::Completed);
+    let golden = world.snapshots.last().expect("golden").id.clone();
+    let has = |world: &TestProvider| world.history.listed_ids().any(|id| *id == golden);
+    assert!(has(&world));
+    world.resume_giving_up(std::slice::from_ref(&golden));
+    assert!(!has(&world));
+    world.recorded();
+    assert!(has(&world));
+}
+
+#[test]
 fn i1_no_grace_ends_in_a_deletion_while_a_snapshot_is_contested() {
     let mut world = contested();
     world.pass(world.rules.shrink_grace * 2);
@@ -66,7 +80,7 @@ fn i1_a_resume_that_gives_up_a_snapshot_gives_up_no_hold_and_agrees_to_no_deleti
     assert!(!ended.contains("is agreed to"), "{ended}");
     world.resume_giving_up(&gave_up);
     assert!(world.history.hold.is_some());
-    assert!(!world.history.known_ids().any(|known| *known == lost));
+    assert!(!world.history.listed_ids().any(|known| *known == lost));
     world.history.hold = None;
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);

@@ -118,18 +118,23 @@ impl ServerHistory {
         }
     }
 
-    /// Returns the ids that the trail has for snapshots of this server.
-    pub fn known_ids(&self) -> impl Iterator<Item = &SnapshotId> {
+    /// Returns the ids of this server's snapshots that its listings have shown.
+    pub fn listed_ids(&self) -> impl Iterator<Item = &SnapshotId> {
         let listed = self.completed.iter().chain(&self.vanished);
         let listed = listed.map(|(id, _)| id);
         let foreign = self.foreign.iter().map(|(id, _)| id);
+        let all = listed.chain(foreign);
+        all.filter(|id| !self.gave_up(id))
+    }
+
+    /// Returns the ids that answers to this server's creates gave.
+    pub fn answered_ids(&self) -> impl Iterator<Item = &SnapshotId> {
         let made = self.made.iter().map(|made| &made.id);
         let open = match &self.open {
             Some(PendingOp::Create { id, .. }) => id.as_ref(),
             _ => None,
         };
-        let all = listed.chain(foreign).chain(made).chain(open);
-        all.filter(|id| !self.gave_up(id))
+        made.chain(open).filter(|id| !self.gave_up(id))
     }
 
     fn knows(&self, id: &SnapshotId) -> bool {
@@ -156,6 +161,7 @@ impl ServerHistory {
 
     pub(super) fn saw_foreign(&mut self, id: SnapshotId, name: &str) {
         self.foreign.retain(|(known, _)| *known != id);
+        self.take_back(&id);
         keep_last(&mut self.foreign, MOST_FOREIGN, (id, name.into()));
     }
 

@@ -152,7 +152,7 @@ impl DecisionContext<'_> {
         // is foreign because of an edit of the policy, and is recorded as such.
         let by_both = |s: &Snapshot| {
             let mut ids = s.ids();
-            ids.all(|id| self.foreign_name(id).is_some())
+            ids.all(|id| self.foreign_name(id).is_some() && !self.history.gave_up(id))
         };
         let renamed = |s: &Snapshot| {
             let name = self.history.name_of(&s.id);

@@ -82,7 +82,10 @@ impl RotationRecord {
     /// Returns the snapshots whose delete waits for an operator or for the grace.
     pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
         let shrink = self.shrink.iter();
-        shrink.flat_map(|shrink| shrink.announced.iter().chain(&shrink.found).cloned())
+        shrink.flat_map(|shrink| {
+            let announced = shrink.announcements().map(|(id, _)| id);
+            announced.chain(&shrink.found).cloned()
+        })
     }
 
     /// Ends the care for the rotation: it left the policy, or the policy was removed.
@@ -137,8 +140,7 @@ impl RotationRecord {
             announced: ids.iter().cloned().collect(),
             since: Some(at),
             found: found.unwrap_or_default(),
-            agreed: Vec::new(),
-            taken: 0,
+            ..UnpaidDeletes::default()
         };
         self.shrink = (!shrink.is_empty()).then(|| Box::new(shrink));
     }
@@ -166,9 +168,11 @@ impl RotationRecord {
                 announced,
                 found,
                 agreed,
+                instead,
                 ..
             } = &mut **shrink;
             agreed.append(announced);
+            agreed.extend(instead.drain(..).map(|(id, _)| id));
             agreed.append(found);
             shrink.taken = 0;
         }
@@ -184,11 +188,13 @@ impl RotationRecord {
             announced,
             found,
             agreed,
+            instead,
             ..
         } = &mut **shrink;
         for ids in [announced, found, agreed] {
             ids.retain(|held| *held != *id);
         }
+        instead.retain(|(held, _)| *held != *id);
         self.shrink.take_if(|shrink| shrink.is_empty());
     }
 }

@@ -200,7 +200,7 @@ pub enum ServerEvent {
         reason: String,
     },
     /// More own snapshots are beyond `keep` than the rotation has replaced. They stay until an
-    /// operator agrees by `resume` (I19). `shrinks` has those that inherit the announcement of
+    /// operator agrees by `resume` (I19). `shrinks` has those that are announced instead of
     /// others that went for a due slot.
     SurplusFound {
         rotation: RotationName,

@@ -13,7 +13,7 @@ use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
 use super::shrink_record::UnpaidDeletes;
 use super::snapshot::{SnapshotId, Status};
-use super::wall_and_monotonic_time::ClockReading;
+use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 
 impl ServerHistory {
     /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that
@@ -21,6 +21,9 @@ impl ServerHistory {
     pub fn restart_grace(&mut self, now: ClockReading) {
         for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
             shrink.since = shrink.since.map(|_| now.into());
+            for (_, since) in &mut shrink.instead {
+                *since = now.into();
+            }
         }
     }
 }
@@ -28,17 +31,20 @@ impl ServerHistory {
 impl DecisionContext<'_> {
     /// Returns true if an operator agreed to the delete, or its grace has passed.
     pub(super) fn agreed(&self, own: &OwnSnapshot<'_>) -> bool {
-        let id = own.snapshot.id.clone();
+        let id = &own.snapshot.id;
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
-            let over = shrink.announced.contains(&id) && !self.left(shrink).is_positive();
-            over || shrink.agreed.contains(&id)
+            let over = self
+                .grace(shrink, id)
+                .is_some_and(|left| !left.is_positive());
+            over || shrink.agreed.contains(id)
         })
     }
 
     /// Returns true if the delete is announced, and its grace has not passed.
     pub(super) fn announced(&self, own: &OwnSnapshot<'_>) -> bool {
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
-            shrink.announced.contains(&own.snapshot.id) && self.left(shrink).is_positive()
+            let left = self.grace(shrink, &own.snapshot.id);
+            left.is_some_and(|left| left.is_positive())
         })
     }
 
@@ -46,23 +52,27 @@ impl DecisionContext<'_> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
-    /// Returns the rest of the grace.
-    fn left(&self, shrink: &UnpaidDeletes) -> SignedDuration {
+    /// Returns the rest of the grace of a snapshot, if it is announced.
+    fn grace(&self, shrink: &UnpaidDeletes, id: &SnapshotId) -> Option<SignedDuration> {
+        let mut announcements = shrink.announcements();
+        let (_, since) = announcements.find(|(announced, _)| *announced == id)?;
+        Some(self.left(since))
+    }
+
+    /// Returns the rest of the grace of an announcement.
+    fn left(&self, since: Option<RecordedAt>) -> SignedDuration {
         let grace = self.rules.shrink_grace;
-        shrink
-            .since
-            .map_or(grace, |since| grace - since.age(self.now))
+        since.map_or(grace, |since| grace - since.age(self.now))
     }
 
     /// Returns when the grace of each shrink ends.
     pub(super) fn graces(&self) -> impl Iterator<Item = Timestamp> {
         let rotations = self.policy.rotations.iter();
-        rotations.filter_map(|rotation| {
-            let shrink = self.shrink_of(rotation)?;
-            let left = self.left(shrink);
-            let waiting = !shrink.announced.is_empty() && left.is_positive();
-            waiting.then(|| self.now.wall.checked_add(left).ok())?
-        })
+        let shrinks = rotations.filter_map(|rotation| self.shrink_of(rotation));
+        let announcements = shrinks.flat_map(UnpaidDeletes::announcements);
+        let left = announcements.map(|(_, since)| self.left(since));
+        let waiting = left.filter(SignedDuration::is_positive);
+        waiting.filter_map(|left| self.now.wall.checked_add(left).ok())
     }
 
     /// Returns why a surplus snapshot stays. `None` if it is deleted.
@@ -95,20 +105,29 @@ impl DecisionContext<'_> {
         spares: &[OwnSnapshot<'_>],
     ) -> Option<String> {
         let shrink = self.shrink_of(rotation)?;
-        let named_of = |ids: &[SnapshotId]| {
-            let named = spares.iter().filter(|own| ids.contains(&own.snapshot.id));
-            let named: Vec<_> = named
-                .map(|own| format!("{} (id {})", own.snapshot.name, own.snapshot.id))
-                .collect();
-            (named.len(), named.join(", "))
+        let named = |own: &OwnSnapshot<'_>, then: &str| {
+            format!("{} (id {}{then})", own.snapshot.name, own.snapshot.id)
         };
-        let (count, named) = named_of(&shrink.announced);
         let (name, server) = (&rotation.name, self.policy.server.clone());
-        let full = self.inventory.snapshots.len() >= self.rules.limit;
-        if count > 0 && self.left(shrink).is_positive() {
-            let from = shrink
-                .since
-                .and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
+        // A full server that owes a snapshot deletes nothing for a slot.
+        let full = self.inventory.snapshots.len() >= self.rules.limit
+            && self.history.prune_first.is_none();
+        let waiting = spares.iter().filter_map(|own| {
+            let mut announcements = shrink.announcements();
+            let (_, since) = announcements.find(|(id, _)| **id == own.snapshot.id)?;
+            let waits = self.left(since).is_positive();
+            let until =
+                since.and_then(|since| since.wall.checked_add(self.rules.shrink_grace).ok());
+            waits.then_some((own, until))
+        });
+        let waiting: Vec<_> = waiting.collect();
+        if let Some(from) = waiting.iter().map(|(_, until)| *until).min() {
+            let count = waiting.len();
+            let waiting = waiting.into_iter().map(|(own, until)| match until {
+                Some(later) if until != from => named(own, &format!(", from {} on", utc(later))),
+                _ => named(own, ""),
+            });
+            let named = waiting.collect::<Vec<_>>().join(", ");
             return Some(format!(
                 "{} beyond keep = {} of {name} {} deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume {server}",
                 counted(count, "snapshot"),
@@ -122,7 +141,11 @@ impl DecisionContext<'_> {
                 },
             ));
         }
-        let (count, named) = named_of(&shrink.found);
+        let found = spares
+            .iter()
+            .filter(|own| shrink.found.contains(&own.snapshot.id));
+        let found: Vec<_> = found.map(|own| named(own, "")).collect();
+        let (count, named) = (found.len(), found.join(", "));
         (count > 0).then(|| {
             format!(
                 "{} beyond keep = {} of {name} {}{}: {named}; to agree to the deletion, run snaprotate resume {server}",
@@ -156,7 +179,7 @@ impl DecisionContext<'_> {
         let keeps_more = before.is_some_and(|before| wanted.keep > before.keep);
         let shrink = notes.and_then(|notes| notes.shrink.as_deref());
         let found = shrink.map_or(&[][..], |shrink| &shrink.found);
-        let announced = shrink.map_or(&[][..], |shrink| &shrink.announced);
+        let announced = |id| shrink.is_some_and(|shrink| self.grace(shrink, id).is_some());
         let index = self
             .policy
             .rotations
@@ -186,7 +209,7 @@ impl DecisionContext<'_> {
         let uncovered = self.uncovered(spares, payments, &owned, |id| found.contains(id));
         let ids = uncovered.iter().map(|own| &own.snapshot.id);
         // An edit that keeps more than before announces nothing new.
-        ids.filter(|id| !keeps_more || announced.contains(id))
+        ids.filter(|id| !keeps_more || announced(id))
             .cloned()
             .collect()
     }

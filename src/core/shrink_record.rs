@@ -17,10 +17,13 @@ pub(super) struct UnpaidDeletes {
     pub(super) found: Vec<SnapshotId>,
     /// Approved by an operator.
     pub(super) agreed: Vec<SnapshotId>,
-    /// Announced snapshots that were deleted for a due slot of a full server. The announcement
-    /// passes on to the snapshots that the new one pushes beyond `keep`.
+    /// Announced snapshots that were deleted for a due slot of a full server. As many of those that
+    /// the new one pushes beyond `keep` are announced instead.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) taken: u32,
+    /// Those that were announced instead, each with the time of its own announcement.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) instead: Vec<(SnapshotId, RecordedAt)>,
 }
 
 impl UnpaidDeletes {
@@ -30,13 +33,23 @@ impl UnpaidDeletes {
             found,
             agreed,
             taken,
+            instead,
             ..
         } = self;
-        announced.is_empty() && found.is_empty() && agreed.is_empty() && *taken == 0
+        let none = announced.is_empty() && instead.is_empty();
+        none && found.is_empty() && agreed.is_empty() && *taken == 0
+    }
+
+    /// Returns the announced snapshots, each with the time of its announcement.
+    pub(super) fn announcements(&self) -> impl Iterator<Item = (&SnapshotId, Option<RecordedAt>)> {
+        let first = self.announced.iter().map(|id| (id, self.since));
+        let instead = self.instead.iter().map(|(id, since)| (id, Some(*since)));
+        first.chain(instead)
     }
 
     pub(super) fn holds(&self, id: &SnapshotId) -> bool {
-        let mut all = self.announced.iter().chain(&self.found).chain(&self.agreed);
+        let announced = self.announcements().map(|(id, _)| id);
+        let mut all = announced.chain(&self.found).chain(&self.agreed);
         all.any(|held| *held == *id)
     }
 }

@@ -47,6 +47,9 @@ pub enum PauseError {
     /// Every server is paused.
     #[error("every server is paused: resume all of them first with snaprotate resume")]
     AllPaused,
+    /// Nothing would end: a snapshot is given up only once the server's own listing lacks it.
+    #[error("{0}")]
+    KeepsSnapshot(String),
 }
 
 /// The pause of all servers.
@@ -110,17 +113,24 @@ impl<A: SnapshotApi> Engine<A> {
             let has_policy = self.policy_of_state(server, &self.wanted()).is_some();
             let runtime = self.runtime(server);
             let runtime = lock(&runtime);
-            match &runtime.seen {
-                Some(seen) if has_policy => self.owners.shown_elsewhere(server, Some(&seen.rows)),
-                None if has_policy => Vec::new(),
-                _ => self.owners.shown_elsewhere(server, None),
-            }
+            let listed = runtime.seen.as_ref().map(|seen| &seen.rows[..]);
+            self.owners.shown_elsewhere(server, listed, has_policy)
         });
+        let claimed = server.as_ref().and_then(|server| {
+            let id = self.owners.claimed_one(server)?;
+            Some(format!(
+                "the snapshot with id {id}, which another server shows, is not given up: the last listing of server {server} shows it too, or there was none yet; resume again once the service reports that its listing lacks it"
+            ))
+        });
+        let claimed = claimed.filter(|_| gave_up.is_empty());
         let (now, rules) = (self.clock.now(), self.wanted().rules);
         let (paused, ended) = self.to_resume(server.as_ref(), &rules, now, &gave_up);
         let nothing = !paused && ended.is_empty();
         if nothing {
             self.wake_blocked(server.as_ref());
+            if let Some(claimed) = claimed {
+                return Err(PauseError::KeepsSnapshot(claimed));
+            }
             return Ok(PauseResult {
                 nothing,
                 ..self.held(server.as_ref())
@@ -156,6 +166,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         self.wake();
         let held = self.held(server.as_ref());
+        let ended = ended.into_iter().chain(claimed).collect();
         Ok(PauseResult { ended, ..held })
     }
 
@@ -178,7 +189,7 @@ impl<A: SnapshotApi> Engine<A> {
     pub fn is_resumable(&self, server: &ServerId) -> bool {
         let runtime = lock(&self.runtimes).get(server).cloned();
         runtime.is_some_and(|runtime| lock(&runtime).history.owes_release())
-            || self.owners.is_claimed(server)
+            || self.owners.claimed_one(server).is_some()
     }
 
     /// Returns true if there is a pause to end, and lists what else would end with it.

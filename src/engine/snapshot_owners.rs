@@ -4,6 +4,7 @@
 //! either.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::iter;
 use std::sync::Mutex;
 
 use super::lock;
@@ -23,9 +24,44 @@ struct Owners {
     claims: Vec<(SnapshotId, ServerId)>,
     /// Claimed snapshots that the last listing of their own server lacked.
     missing: HashSet<SnapshotId>,
+    /// Snapshots that only an answer named as their server's. It may be wrong.
+    answered: HashSet<SnapshotId>,
 }
 
 impl Owners {
+    /// Adds a snapshot of this server. If another one has it, this one claims it until its next
+    /// listing.
+    fn add(&mut self, id: &SnapshotId, server: &ServerId) {
+        match self.of.get(id) {
+            None => drop(self.of.insert(id.clone(), server.clone())),
+            Some(owner) if owner == server => {}
+            Some(_) => self.claim(id.clone(), server),
+        }
+    }
+
+    /// Adds a snapshot that the answer to a create of this server named.
+    fn answer(&mut self, id: &SnapshotId, server: &ServerId) {
+        if !self.of.contains_key(id) {
+            self.answered.insert(id.clone());
+        }
+        self.add(id, server);
+    }
+
+    /// Accepts that this server's listing shows the snapshot, unless another one has it.
+    fn accept(&mut self, id: &SnapshotId, server: &ServerId) {
+        match self.of.get(id) {
+            None => drop(self.of.insert(id.clone(), server.clone())),
+            Some(owner) if owner == server => drop(self.answered.remove(id)),
+            Some(_) => {}
+        }
+    }
+
+    fn remove(&mut self, id: &SnapshotId) {
+        self.of.remove(id);
+        self.missing.remove(id);
+        self.answered.remove(id);
+    }
+
     fn claim(&mut self, id: SnapshotId, server: &ServerId) {
         let claim = (id, server.clone());
         if let Err(place) = self.claims.binary_search(&claim) {
@@ -52,21 +88,34 @@ impl Owners {
 }
 
 impl SnapshotOwners {
-    /// Returns the owners by the servers' histories. Where two know a snapshot, the last one has it.
+    /// Returns the owners by the servers' histories. Where two know a snapshot, the first one has
+    /// it, and the other one claims it.
     pub(super) fn of<'a>(
         histories: impl Iterator<Item = (&'a ServerId, &'a ServerHistory)> + Clone,
     ) -> Self {
-        let owners = histories.clone().flat_map(|(server, history)| {
-            let ids = history.known_ids();
-            ids.map(|id| (id.clone(), server.clone()))
-        });
-        // A claim lasts until the claimant's next listing, also across a restart.
-        let contested = histories.filter_map(|(_, history)| history.contested());
         let mut owners = Owners {
-            of: owners.collect(),
+            of: HashMap::new(),
             claims: Vec::new(),
             missing: HashSet::new(),
+            answered: HashSet::new(),
         };
+        let listed = histories.clone().flat_map(|(server, history)| {
+            let ids = history.listed_ids();
+            ids.map(move |id| (id, server))
+        });
+        // An answer may name any snapshot, so a listing counts more.
+        let answered = histories.clone().flat_map(|(server, history)| {
+            let ids = history.answered_ids();
+            ids.map(move |id| (id, server))
+        });
+        for (id, server) in listed {
+            owners.add(id, server);
+        }
+        for (id, server) in answered {
+            owners.answer(id, server);
+        }
+        // A claim lasts until the claimant's next listing, also across a restart.
+        let contested = histories.filter_map(|(_, history)| history.contested());
         for ContestedSnapshot { id, server } in contested {
             owners.claim(id.clone(), server);
         }
@@ -75,75 +124,63 @@ impl SnapshotOwners {
 
     /// Applies an event of this server.
     pub(super) fn apply(&self, server: &ServerId, event: &ServerEvent) {
-        let Owners {
-            of,
-            claims,
-            missing,
-        } = &mut *lock(&self.0);
+        let owners = &mut *lock(&self.0);
         match event {
-            ServerEvent::SnapshotFound {
-                id,
-                other_id: Some(other_id),
-                ..
-            } => {
-                for id in [id, other_id] {
-                    of.entry(id.clone()).or_insert_with(|| server.clone());
-                }
-            }
             // An id that was answered otherwise can't be relied on.
             ServerEvent::CreateResult {
                 id: Some(id),
                 outcome: Outcome::Done,
                 ..
+            } if !owners.of.contains_key(id) => owners.answer(id, server),
+            ServerEvent::SnapshotCompleted { id, .. } => owners.accept(id, server),
+            ServerEvent::SnapshotFound { id, other_id, .. } => {
+                for id in iter::once(id).chain(other_id) {
+                    owners.accept(id, server);
+                }
             }
-            | ServerEvent::SnapshotCompleted { id, .. }
-            | ServerEvent::SnapshotFound { id, .. } => {
-                of.entry(id.clone()).or_insert_with(|| server.clone());
-            }
-            ServerEvent::DeleteConfirmed { id } if of.get(id) == Some(server) => {
-                of.remove(id);
-                missing.remove(id);
+            ServerEvent::DeleteConfirmed { id } if owners.of.get(id) == Some(server) => {
+                owners.remove(id);
             }
             ServerEvent::Resumed { gave_up, .. } => {
                 for id in gave_up {
-                    of.remove(id);
-                    missing.remove(id);
+                    owners.remove(id);
                 }
             }
             ServerEvent::ServerIdChanged { from, .. } => {
-                for owner in of.values_mut().filter(|owner| *owner == from) {
+                for owner in owners.of.values_mut().filter(|owner| *owner == from) {
                     *owner = server.clone();
                 }
-                for (_, claimant) in claims.iter_mut().filter(|(_, claimant)| claimant == from) {
+                for (_, claimant) in owners.claims.iter_mut().filter(|claim| claim.1 == *from) {
                     *claimant = server.clone();
                 }
-                claims.sort_unstable();
+                owners.claims.sort_unstable();
             }
             _ => {}
         }
     }
 
     /// Returns the snapshots of a server that only another server's listing shows. `listed` is its
-    /// last accepted listing; `None` if it has no policy, so that none will follow.
+    /// last accepted listing. Without a policy none will follow.
     pub(super) fn shown_elsewhere(
         &self,
         server: &ServerId,
         listed: Option<&[Snapshot]>,
+        has_policy: bool,
     ) -> Vec<SnapshotId> {
         let owners = lock(&self.0);
         let claimed = owners.claimed(server);
         let elsewhere = claimed.filter(|id| {
-            let lacks = |rows: &[Snapshot]| !shows(rows, id);
-            listed.is_none_or(lacks) || owners.missing.contains(id)
+            let lacks = listed.is_some_and(|rows| !shows(rows, id));
+            lacks || !has_policy || owners.missing.contains(id)
         });
         let mut elsewhere: Vec<_> = elsewhere.cloned().collect();
         elsewhere.dedup();
         elsewhere
     }
 
-    /// Returns true if another server's listing shows a snapshot of this one.
-    pub(super) fn is_claimed(&self, server: &ServerId) -> bool {
-        lock(&self.0).claimed(server).next().is_some()
+    /// Returns a snapshot of this server that another server's listing shows, if there is one.
+    pub(super) fn claimed_one(&self, server: &ServerId) -> Option<SnapshotId> {
+        lock(&self.0).claimed(server).next().cloned()
     }
 
     /// Returns true if the snapshot belongs to another server.
@@ -155,11 +192,9 @@ impl SnapshotOwners {
     /// Gives the server the snapshots of an accepted listing that no other one has.
     pub(super) fn accept(&self, server: &ServerId, inventory: &Inventory) {
         if inventory.doubt.is_none() {
-            let owners = &mut lock(&self.0).of;
+            let owners = &mut lock(&self.0);
             for id in inventory.snapshots.iter().flat_map(Snapshot::ids) {
-                if !owners.contains_key(id) {
-                    owners.insert(id.clone(), server.clone());
-                }
+                owners.accept(id, server);
             }
         }
     }
@@ -198,8 +233,13 @@ impl SnapshotOwners {
                 } else {
                     "if it has moved".to_owned()
                 };
+                let of = if row.ids().any(|id| owners.answered.contains(id)) {
+                    "which the provider named when it was asked to create a snapshot"
+                } else {
+                    "which is a snapshot"
+                };
                 doubt.get_or_insert_with(|| format!(
-                    "it shows {name} (id {id}), which is a snapshot of server {owner}: check it at the provider; {listed}, run snaprotate resume {owner} to give it up there"
+                    "it shows {name} (id {id}), {of} of server {owner}: check it at the provider; {listed}, run snaprotate resume {owner} to give it up there"
                 ));
             } else if let Some(claimant) = claimant {
                 doubt.get_or_insert_with(|| format!(
@@ -242,7 +282,7 @@ pub fn doubt_contested(
         let all = histories.iter();
         all.filter(move |(server, _)| has_policy(server) == wanted)
     };
-    let owners = SnapshotOwners::of(with_policy(false).chain(with_policy(true)));
+    let owners = SnapshotOwners::of(with_policy(true).chain(with_policy(false)));
     // The first pass collects the claims to snapshots of servers that were looked at before.
     for _ in 0..2 {
         for (server, inventory) in &mut *inventories {
@@ -259,13 +299,67 @@ fn shows(rows: &[Snapshot], id: &SnapshotId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::iter;
+    use std::collections::BTreeSet;
+
+    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
+    use crate::core::server_event::ClockReading;
     use crate::core::test_provider::TestProvider;
 
     fn rows(count: usize) -> Vec<Snapshot> {
         TestProvider::grown(3, 3).snapshots[..count].to_vec()
+    }
+
+    #[test]
+    fn i1_a_snapshot_that_one_server_listed_and_an_answer_to_another_named_belongs_to_the_first() {
+        let of = |events: &[ServerEvent]| {
+            let mut history = ServerHistory::default();
+            for event in events {
+                let at = ClockReading {
+                    wall: Timestamp::UNIX_EPOCH,
+                    mono: SignedDuration::ZERO,
+                };
+                history.apply(event, at.into(), SignedDuration::ZERO);
+            }
+            history
+        };
+        let id = SnapshotId::from(7);
+        let listed = of(&[ServerEvent::SnapshotFound {
+            snapshot: "golden".into(),
+            id: id.clone(),
+            foreign: true,
+            other_id: None,
+        }]);
+        let answered = of(&[
+            ServerEvent::CreateIntent {
+                rotation: "weekly".into(),
+                known: BTreeSet::new(),
+                snapshot: "weekly-2026-11-22".into(),
+                reason: "it is due".to_owned(),
+                by: None,
+                spare: None,
+            },
+            ServerEvent::CreateResult {
+                snapshot: "weekly-2026-11-22".into(),
+                outcome: Outcome::Done,
+                id: Some(id.clone()),
+                server_name: None,
+                looked_for: false,
+                hindrance: None,
+                said: None,
+            },
+        ]);
+        assert!(answered.answered_ids().any(|answered| *answered == id));
+        for (first, second) in [(1, 2), (2, 1)] {
+            let histories = [(first, &listed), (second, &answered)];
+            let histories = histories.map(|(id, history)| (ServerId::from(id), history.clone()));
+            let histories = BTreeMap::from(histories);
+            let owners = SnapshotOwners::of(histories.iter());
+            assert!(owners.is_of_another(&second.into(), &id));
+            // Until its next listing the other server claims it.
+            assert_eq!(owners.claimed_one(&first.into()), Some(id.clone()));
+        }
     }
 
     #[test]
@@ -275,12 +369,12 @@ mod tests {
             let server = ServerId::from(server);
             let mut inventory = Inventory {
                 snapshots: rows(count),
-                ..Inventory::empty(jiff::SignedDuration::ZERO)
+                ..Inventory::empty(SignedDuration::ZERO)
             };
             owners.doubt_contested(&server, &mut inventory, |_| true);
             owners.accept(&server, &inventory);
         };
-        let elsewhere = || owners.shown_elsewhere(&2.into(), Some(&rows(1)));
+        let elsewhere = || owners.shown_elsewhere(&2.into(), Some(&rows(1)), true);
         list(2, 1);
         list(1, 1);
         list(2, 0);

@@ -7,13 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kinds of lies.
-pub const LIES: [&str; 28] = [
+pub const LIES: [&str; 29] = [
     "lie: stores another name",
     "lie: dates it 1970",
     "lie: dates it hours back",
     "lie: dates it a day and more back",
     "lie: dates it a month ahead",
     "lie: answers with the id of an older one",
+    "lie: answers with the id of another server's",
     "lie: answers with an id that nothing has",
     "lie: answers with another name",
     "lie: says busy and makes it",
@@ -52,12 +53,16 @@ fn weapon() -> Option<&'static str> {
     if Break::ContestForgotten.on() {
         return Some("lie: shows another server's");
     }
+    if Break::OneListingPays.on() {
+        return Some("lie: shows in progress as completed");
+    }
     Break::ForeignForgotten
         .on()
         .then_some("lie: shows a foreign one as an old own one")
 }
 
 /// One lie of a seed.
+#[derive(Clone, Copy)]
 pub(super) struct Lie {
     pub(super) kind: &'static str,
     pub(super) server: Option<u64>,
@@ -124,8 +129,16 @@ impl Lies {
                 left: rng.pick(&[u64::MAX, u64::MAX, u64::MAX, 1, 3]),
             }
         });
+        let mut told: Vec<_> = lies.collect();
+        // Such an answer does harm only if a listing confirms it.
+        let answers = |lie: &&Lie| lie.kind == "lie: answers with the id of another server's";
+        let confirmed = told.iter().find(answers).map(|lie| Lie {
+            kind: "lie: shows another server's",
+            ..*lie
+        });
+        told.extend(confirmed);
         Self {
-            told: lies.collect(),
+            told,
             rng,
             made: BTreeMap::new(),
             unmade: BTreeSet::new(),

@@ -110,6 +110,13 @@ impl World {
         {
             return Ok(created(older, &made.name));
         }
+        let others = self.servers.iter().filter(|(other, _)| **other != server);
+        let others = others.flat_map(|(_, other)| other.rows.iter().map(|row| row.id));
+        if let Some(newest) = others.max()
+            && self.lie("lie: answers with the id of another server's", server, id)
+        {
+            return Ok(created(newest, &made.name));
+        }
         if self.lie("lie: answers with an id that nothing has", server, id) {
             return Ok(created(FIRST_FAKE + id, &made.name));
         }

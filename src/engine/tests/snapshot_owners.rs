@@ -52,6 +52,36 @@ async fn i1_a_snapshot_that_moves_to_another_server_blocks_both_until_a_resume_g
 }
 
 #[tokio::test(start_paused = true)]
+async fn i1_a_resume_gives_up_a_snapshot_that_moved_also_if_the_service_was_restarted_meanwhile() {
+    let mut scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    scene.provider.show_also(1, 104);
+    scene.pass(DAY).await;
+    let owner = || Some(ServerId::from(2));
+    let kept = scene.engine.resume(owner(), "me").await;
+    let kept = kept.expect_err("its own listing shows it").to_string();
+    assert!(kept.contains("id 104"), "{kept}");
+    scene.provider.move_to(1, 104);
+    scene.pass(DAY).await;
+    running.ends().await;
+    scene.restart([1, 2]);
+    let running = scene.run();
+    scene.pass(DAY).await;
+    assert_eq!(blocked(&scene), [true; 2]);
+    let resumed = scene.engine.resume(owner(), "me").await;
+    let resumed = resumed.expect("nothing prevents it");
+    assert!(resumed.ended[0].contains("id 104"), "{resumed:?}");
+    scene.pass(10 * MINUTE).await;
+    assert_eq!(scene.events("recovered")[0]["server"], 2);
+    let found = scene.events("snapshot_found");
+    let mut found = found.iter().filter(|found| found["server"] == 1);
+    assert!(found.any(|found| found["id"] == 104));
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn i1_a_server_keeps_its_snapshots_when_its_policy_is_removed_until_a_resume_gives_them_up() {
     let scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
