@@ -216,7 +216,9 @@ impl SnapshotOwners {
         if inventory.doubt.is_none() {
             owners.withdraw(server);
             for id in inventory.snapshots.iter().flat_map(Snapshot::ids) {
-                owners.missing.remove(id);
+                if owners.of.get(id) == Some(server) {
+                    owners.missing.remove(id);
+                }
             }
             let missing = claimed.iter().filter(|id| !shows(&inventory.snapshots, id));
             owners.missing.extend(missing.cloned());
@@ -378,6 +380,8 @@ mod tests {
         list(2, 1);
         list(1, 1);
         list(2, 0);
+        // The other server's listing says nothing about the owner's.
+        list(1, 1);
         assert_eq!(elsewhere(), [rows(1)[0].id.clone()]);
         // The claim ends before the owner's listing shows the snapshot again.
         list(1, 0);
