@@ -9,7 +9,7 @@ use super::{
 use crate::config::{self, Environment};
 use crate::daemon::{CommandError, run_exclusive};
 use crate::engine::PauseResult;
-use crate::status::control_commands::ServerQuery;
+use crate::status::pause_and_order_routes::ServerQuery;
 use crate::status::{self, NoAnswer};
 
 /// What to pause or resume.

@@ -1,6 +1,6 @@
 //! Applies the results of creates to a history: the provider's answer, or a try that made nothing.
 
-use super::rotation_record::SlotFailure;
+use super::rotation_history::SlotFailure;
 use super::server_event::{Outcome, RecordedAt, TransientRefusal};
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::SnapshotId;

@@ -2,7 +2,7 @@
 
 use super::apply_create_outcome::FailedTry;
 use super::downtime_record::Downtime;
-use super::rotation_record::SlotFailure;
+use super::rotation_history::SlotFailure;
 use super::server_event::{ClockReading, Outcome, RecordedAt, ServerEvent};
 use super::server_history::ServerHistory;
 use super::server_info::PowerState;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 #[cfg(feature = "proof")]
-use super::falsified_input::{broken_history, broken_input};
+use super::broken_rule_input::{broken_history, broken_input};
 use super::name_types::{RotationName, SnapshotName};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
 use super::recorded_settings::{RotationTerms, TermsHash};

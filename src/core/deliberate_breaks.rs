@@ -1,7 +1,7 @@
 //! Deliberate violations of the rules. The proof shows that its checks detect each of them.
 //!
 //! The rules themselves contain no switch. A rule is broken by giving it a false input:
-//! `falsified_input.rs` alters what a decision is told of the listing and of the history,
+//! `broken_rule_input.rs` alters what a decision is told of the listing and of the history,
 //! and the simulation alters policies, settings, the disk and answers. Only the feature `proof`
 //! contains any of this.
 

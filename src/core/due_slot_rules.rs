@@ -6,7 +6,7 @@ use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step, ended};
 use super::name_pattern::Pattern;
 use super::policy::Rotation;
 use super::retry_backoff::{IN_PAUSE, attempts, time_to_next_attempt, unrun};
-use super::rotation_record::CareReason;
+use super::rotation_history::CareReason;
 use super::schedule::Slot;
 use super::server_event::{ServerEvent, SlotOutcome};
 use super::slot_record::SlotRecord;

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::ownership_claims::ContestedSnapshot;
+use super::contested_snapshot::ContestedSnapshot;
 use super::server_info::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
 

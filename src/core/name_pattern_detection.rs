@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 
-use super::dated_name::{DatedName, dated, forms};
 use super::name_pattern::Pattern;
+use super::pattern_of_dated_name::{DatedName, dated, forms};
 use super::snapshot::{Snapshot, Status};
 
 /// Minutes within which the snapshots of one schedule begin.

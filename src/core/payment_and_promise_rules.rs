@@ -6,7 +6,7 @@ use super::decide::{DecisionContext, Step};
 use super::inventory::Inventory;
 use super::payment_and_promise::{Payer, PruneFirstPromise};
 use super::retention::OwnSnapshot;
-use super::rotation_record::RotationRecord;
+use super::rotation_history::RotationRecord;
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
 

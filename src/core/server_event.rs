@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::contested_snapshot::ContestedSnapshot;
 use super::name_types::{RotationName, SnapshotName};
-use super::ownership_claims::ContestedSnapshot;
 use super::recorded_settings::RotationTerms;
-use super::server_identity::ServerIdentity;
+use super::second_server_id::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
 pub use super::alert_kind::{AlertKind, RaisedAlert, ServiceAlertKind, alert_words};

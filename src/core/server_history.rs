@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::contested_snapshot::Ownership;
 use super::downtime_record::Downtime;
 use super::inventory::Inventory;
 use super::name_types::{RotationName, SnapshotName};
-use super::ownership_claims::Ownership;
 use super::payment_and_promise::PruneFirstPromise;
 use super::policy::{Policy, Rules};
-use super::rotation_record::RotationRecord;
+use super::rotation_history::RotationRecord;
+use super::second_server_id::ServerIdentity;
 use super::server_event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
-use super::server_identity::ServerIdentity;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// Number of failed runs of `after` from which on a person must release the server.

@@ -34,7 +34,7 @@ pub fn next_power_step(
     now: ClockReading,
 ) -> Option<Step> {
     #[cfg(feature = "proof")]
-    let history = &super::falsified_input::broken_history(history);
+    let history = &super::broken_rule_input::broken_history(history);
     let owed = OwedStart::of(policy, history, rules, state, now)?;
     let downtime = owed.downtime;
     let unanswered = downtime.unanswered().map(Step::Record);

@@ -11,8 +11,8 @@ use super::recorded_settings::TermsHash;
 use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
-use super::shrink_record::UnpaidDeletes;
 use super::snapshot::{SnapshotId, Status};
+use super::unpaid_deletes::UnpaidDeletes;
 use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 
 impl ServerHistory {

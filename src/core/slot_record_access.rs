@@ -1,7 +1,7 @@
 //! Reads and writes the slot records in a server's history.
 
 use super::recorded_settings::Fnv;
-use super::rotation_record::{CareReason, RotationRecord, SlotFailure};
+use super::rotation_history::{CareReason, RotationRecord, SlotFailure};
 use super::server_event::SlotOutcome;
 use super::server_history::ServerHistory;
 use super::slot_record::SlotRecord;

@@ -4,10 +4,10 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::decide::Inventory;
+use crate::core::newest_slot_settled::all_settled;
 use crate::core::policy::FormerPattern;
 use crate::core::server_event::{AlertKind, Outcome, RecordedAt, ServerEvent, TransientRefusal};
 use crate::core::test_provider::*;
-use crate::core::unsettled_slots::all_settled;
 
 /// Gives the rotation another pattern; the old one becomes a former pattern.
 fn rename(world: &mut TestProvider) {

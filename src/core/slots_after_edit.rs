@@ -7,7 +7,7 @@ use super::decide::{DecisionContext, Step, ended};
 use super::policy::Rotation;
 use super::recorded_settings::TermsHash;
 use super::retry_backoff::unrun;
-use super::rotation_record::CareReason;
+use super::rotation_history::CareReason;
 use super::schedule::Slot;
 use super::server_event::SlotOutcome;
 use super::slot_record::SlotRecord;

@@ -214,8 +214,10 @@ impl Daemon {
         match ControlSocket::listen(&path).await {
             Ok(control) => {
                 let state_dir = self.service.config.state_dir.clone();
-                let asked =
-                    status::control_commands::routes(Arc::clone(&self.service.engine), state_dir);
+                let asked = status::pause_and_order_routes::routes(
+                    Arc::clone(&self.service.engine),
+                    state_dir,
+                );
                 let upcoming = status::next_changes::route(Arc::clone(&self.service.engine));
                 let more = asked.merge(upcoming);
                 Some(tokio::spawn(control.serve(move || look(), more)))

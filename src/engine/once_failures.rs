@@ -6,10 +6,10 @@ use crate::alerts::Alert;
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::name_types::{RotationName, SnapshotName};
+use crate::core::newest_slot_settled::left_unsettled;
 use crate::core::policy::Rotation;
 use crate::core::server_event::SlotOutcome;
 use crate::core::snapshot::ServerId;
-use crate::core::unsettled_slots::left_unsettled;
 
 /// A slot that ended without a completed snapshot, or has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,10 +10,10 @@ use super::{Engine, PolicySet, ServerRuntime, lock};
 use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, TrailError};
-use crate::core::id_change_detection::IdChange;
 use crate::core::policy::Policy;
+use crate::core::same_server_by_other_id::IdChange;
+use crate::core::second_server_id::ServerIdentity;
 use crate::core::server_event::ServerEvent;
-use crate::core::server_identity::ServerIdentity;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {

@@ -12,11 +12,11 @@ use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, judges_slots};
+use crate::core::newest_slot_settled::all_settled;
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_event::ServerEvent;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
-use crate::core::unsettled_slots::all_settled;
 
 /// Records that one listing may lead to, at most. More is a bug in this program.
 const MOST_RECORDS: usize = 500;

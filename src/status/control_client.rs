@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::control_commands::{OrderRequest, ServerQuery};
+use super::pause_and_order_routes::{OrderRequest, ServerQuery};
 use super::view::FleetView;
 use crate::api::over_socket;
 use crate::core::plan::NextChanges;

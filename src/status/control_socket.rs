@@ -1,7 +1,7 @@
 //! The control socket of the running service: HTTP over a Unix socket, for root and the service's
 //! own user.
 //!
-//! `GET /api/v1/status` returns a [`FleetView`]; `control_commands` has the other routes. Rotation
+//! `GET /api/v1/status` returns a [`FleetView`]; `pause_and_order_routes` has the other routes. Rotation
 //! doesn't depend on the socket: if it can't be opened, the service logs that and goes on.
 
 use std::fs::{DirBuilder, Permissions, set_permissions};
@@ -23,7 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::bounded_listener::{BoundedConnection, BoundedListener, working};
 use super::http_connections::serve;
-use super::page_data_source::ViewSource;
+use super::page_model::ViewSource;
 use super::view::FleetView;
 
 /// The socket's folder if `$RUNTIME_DIRECTORY` isn't set.

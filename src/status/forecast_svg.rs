@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::forecast_text::{age, heading, moment, name};
+use super::forecast_labels::{age, heading, moment, name};
 use crate::core::sanitize::printable;
 use crate::core::steady_state_forecast::{Forecast, RotationForecast, SnapshotLifetime};
 

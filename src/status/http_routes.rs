@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use super::bounded_listener::{BoundedConnection, BoundedListener, working};
 use super::http_connections::serve;
-use super::page_data_source::{PageModel, RenderFailure};
+use super::page_model::{PageModel, RenderFailure};
 use super::{forecast_svg, metrics, page, server_lookup};
 use crate::api::SnapshotApi;
 use crate::config::Http;

@@ -5,28 +5,28 @@
 //! - `terminal_text`: the state for a terminal. `state_text` has the words for states, slots and
 //!   times; `line_wrap` wraps lines.
 //! - `next_changes`: the next creates and deletes on one server.
-//! - `control_commands`: the routes that change something.
+//! - `pause_and_order_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
-//! - `forecast_svg`: a forecast as SVG. `forecast_text` formats its names, ages and times.
+//! - `forecast_svg`: a forecast as SVG. `forecast_labels` formats its names, ages and times.
 //! - `http_routes`: the routes over TCP: `page` as HTML and `metrics` for Prometheus, from the data
-//!   in `page_data_source`. `bounded_listener` bounds the connections.
+//!   in `page_model`. `bounded_listener` bounds the connections.
 //! - `control_socket`: the service's control socket. `control_client` is its client.
 //! - `http_connections`: serves both listeners, with limits on time.
 
 mod activity;
 mod bounded_listener;
 mod control_client;
-pub mod control_commands;
 mod control_socket;
+mod forecast_labels;
 mod forecast_svg;
-mod forecast_text;
 mod http_connections;
 mod http_routes;
 mod line_wrap;
 mod metrics;
 pub mod next_changes;
 mod page;
-mod page_data_source;
+mod page_model;
+pub mod pause_and_order_routes;
 pub mod server_lookup;
 mod state_text;
 mod terminal_text;
@@ -35,11 +35,11 @@ mod view_builder;
 
 pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
 pub use control_socket::{ControlSocket, socket};
+pub use forecast_labels::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;
-pub use forecast_text::{age, heading, moment, name, zone_name};
 pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;
-pub use page_data_source::{PageModel, ViewSource};
+pub use page_model::{PageModel, ViewSource};
 pub(crate) use state_text::span;
 pub use terminal_text::{fleet, server};
 pub(crate) use terminal_text::{lines, table};

@@ -11,6 +11,7 @@ use super::view::{
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::name_types::SnapshotName;
+use crate::core::newest_slot_settled::unrecorded_due_slot;
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};
@@ -19,7 +20,6 @@ use crate::core::server_event::{AlertKind, RaisedAlert, SlotOutcome};
 use crate::core::server_history::PendingOp;
 use crate::core::slot_record::SlotRecord;
 use crate::core::snapshot::Status;
-use crate::core::unsettled_slots::unrecorded_due_slot;
 use crate::engine::{AcceptedListing, Engine, ServerStateView};
 
 /// Future slots that are searched for one that isn't settled.

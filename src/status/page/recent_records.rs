@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
 use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::SnapshotId;
-use crate::status::page_data_source::ServerPageData;
+use crate::status::page_model::ServerPageData;
 use crate::status::view::{FleetView, ServerView};
 
 pub(super) fn trail(

@@ -14,9 +14,9 @@ use crate::core::plan::NextChanges;
 use crate::core::plan_text::one_after_the_other;
 use crate::core::sanitize::local;
 use crate::core::steady_state_forecast::Forecast;
+use crate::status::forecast_labels::{age, moment};
 use crate::status::forecast_svg::figure;
-use crate::status::forecast_text::{age, moment};
-use crate::status::page_data_source::ServerPageData;
+use crate::status::page_model::ServerPageData;
 use crate::status::state_text::{goes_next, not_listed};
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 

@@ -2,8 +2,8 @@
 //! history, with its open calls and its pause, belongs to the server by either id.
 
 use super::policy::Policy;
+use super::second_server_id::NameField;
 use super::server_history::ServerHistory;
-use super::server_identity::NameField;
 use super::snapshot::ServerId;
 
 /// How certain it is that two ids belong to one server.
@@ -59,7 +59,7 @@ impl ServerHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::server_identity::ServerIdentity;
+    use crate::core::second_server_id::ServerIdentity;
     use crate::core::test_provider::TestProvider;
 
     fn id(text: &str) -> ServerId {

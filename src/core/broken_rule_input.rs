@@ -11,7 +11,7 @@ use super::inventory::Inventory;
 use super::payment_and_promise::{Payer, Payment};
 use super::policy::Policy;
 use super::recorded_settings::Fnv;
-use super::rotation_record::RotationRecord;
+use super::rotation_history::RotationRecord;
 use super::server_event::{ClockReading, SlotOutcome};
 use super::server_history::{PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{Snapshot, SnapshotId, Status};

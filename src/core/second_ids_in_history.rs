@@ -2,9 +2,9 @@
 
 use super::decide::{DecisionContext, Step};
 use super::policy::Policy;
+use super::second_server_id::{NameField, ServerIdentity};
 use super::server_event::ServerEvent;
 use super::server_history::ServerHistory;
-use super::server_identity::{NameField, ServerIdentity};
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {

@@ -10,9 +10,9 @@ use super::name_types::RotationName;
 use super::payment_and_promise::{Payer, Payment};
 use super::recorded_settings::TermsHash;
 use super::server_event::RecordedAt;
-use super::shrink_record::UnpaidDeletes;
 use super::slot_record::SlotRecord;
 use super::snapshot::SnapshotId;
+use super::unpaid_deletes::UnpaidDeletes;
 
 /// Number of spent payments that are kept, in case a listing shows the deleted snapshot again.
 const MOST_SPENT: usize = 2;

@@ -244,5 +244,5 @@ fn outlook(policy: &Policy, rules: &Rules, now: Timestamp) -> Option<Forecast> {
 }
 
 #[cfg(test)]
-#[path = "page_data_source_tests.rs"]
+#[path = "page_model_tests.rs"]
 mod tests;
