@@ -45,18 +45,18 @@
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`:
 //!     which names are own; `slots_after_edit`: which slots go on after an edit; `taken_late_text`:
 //!     how late one was taken. Their records: `rotation_history`, `slot_record`,
-//!     `slot_record_access`, `ended_slot_ranges`, and the `newest_slot_settled`.
-//!   - Deletions: `retention`: which, and in what order; `deletion_payment`: whether one is paid
-//!     for (I19); `payment_and_promise`: what pays; `payment_and_promise_rules`: what becomes a
-//!     payment, and when a promise is kept (I7). After an edit: `recorded_settings`: what was
-//!     edited; `unpaid_deletes`: what the edit deletes; `shrink_grace`: from when on.
+//!     `slot_record_access`, `ended_slot_ranges`, and the `newest_slot_completed`.
+//!   - Deletions: `retention`: which, and in what order; `deletion_payment_rules`: whether one is
+//!     paid for (I19); `payment_and_promise`: what pays; `payment_and_promise_rules`: what becomes
+//!     a payment, and when a promise is kept (I7). After an edit: `recorded_settings`: what was
+//!     edited; `announced_deletes`: what the edit deletes; `shrink_grace`: from when on.
 //!   - Around a create: `hook_release`: what holds the server, and its release (I18). With a
 //!     stopped server (I20): `stop_before_create`, `server_start` and `start_at_shutdown`: when;
 //!     `downtime_record`: what the trail says; `downtime_alerts`; `server_info`: its state at the
 //!     provider.
 //!   - A provider that errs: `listing_discrepancies`: snapshots that differ from the trail;
 //!     `second_ids_in_history` and `second_server_id`: the second ids of snapshots and servers;
-//!     `same_server_by_other_id`: a policy that names the server by its other id;
+//!     `policy_id_change`: a policy that names the server by its other id;
 //!     `engine::call_outcome`: an answered id that can't be; `engine::snapshot_owners`: another
 //!     server's snapshots in a listing.
 //!   - A refused call: `engine::mutation`, `api::error` (its kind), `api::retry_after` and
@@ -66,12 +66,13 @@
 //!     agrees to; `alert_rules` and `alert_kind`: which alerts of a server are active.
 //!   - State: `server_event` is what the trail records, with its `outcomes` and its time
 //!     (`wall_and_monotonic_time`); `apply`, `apply_create_outcome` and `apply_power` turn it into
-//!     a `server_history`, with its `known_snapshots`, each `contest_history` and the
-//!     `contested_snapshot`; `inventory` is what a listing shows.
+//!     a `server_history`, with its `known_snapshots` and, for snapshots that another server shows,
+//!     its `ownership` and `ownership_history`; `inventory` is what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
-//!     `steady_state_forecast`, `forecast_simulation`, `recovery_ages`. For `init`:
+//!     `steady_state_forecast`, `steady_state_simulation`, `recovery_ages`. For `init`:
 //!     `name_pattern_detection`, `pattern_of_dated_name`.
-//!   - Values: `snapshot`, `id`, `name_types`; `sanitize` makes foreign text safe to print.
+//!   - Values: `snapshot`, `id`, `rotation_and_snapshot_name`; `sanitize` makes foreign text safe
+//!     to print.
 //!   - For the proof: `deliberate_breaks`, `broken_rule_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!

@@ -15,7 +15,7 @@ pub use message::{AlertChange, Message, encoded_word};
 pub use queue::NewsQueue;
 pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 
-use crate::core::name_types::{RotationName, SnapshotName};
+use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
 

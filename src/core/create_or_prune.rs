@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
-use super::deletion_payment::PaidBy;
+use super::deletion_payment_rules::PaidBy;
 use super::due_slot_rules::RotationDemand;
 use super::listing_discrepancies::{REGRESSED_KEPT, before};
 use super::policy::{OwnSlot, Rotation, WhenFull};

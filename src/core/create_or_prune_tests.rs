@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::name_types::SnapshotName;
+use crate::core::rotation_and_snapshot_name::SnapshotName;
 use crate::core::server_event::{Outcome, ServerEvent, SlotOutcome};
 use crate::core::snapshot::SnapshotId;
 use crate::core::test_provider::*;

@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 
 #[cfg(feature = "proof")]
 use super::broken_rule_input::{broken_history, broken_input};
-use super::name_types::{RotationName, SnapshotName};
 use super::policy::{OwnSlot, Policy, Rotation, Rules};
 use super::recorded_settings::{RotationTerms, TermsHash};
+use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::server_event::{ClockReading, ServerEvent, SlotOutcome};
 use super::server_history::ServerHistory;
 use super::slot_record::SlotRecord;

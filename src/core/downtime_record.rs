@@ -7,7 +7,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::name_types::{RotationName, SnapshotName};
+use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::server_event::{Outcome, RecordedAt, ServerEvent};
 
 /// Number of failed starts after which `once` leaves the server to the next process.

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{DecisionContext, Inventory, Step, decide};
-use super::name_types::SnapshotName;
 use super::plan::{Plan, PlannedAction, PlannedStep};
 use super::policy::{Policy, Rules};
 use super::retention_verdict::{SnapshotVerdict, verdicts, whole_seconds};
+use super::rotation_and_snapshot_name::SnapshotName;
 use super::sanitize::utc;
 use super::server_event::{ClockReading, ServerEvent};
 use super::server_history::{PendingOp, ServerHistory};

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::dry_run::DryRun;
-use super::name_types::{RotationName, SnapshotName};
 use super::plan::PlannedAction;
 use super::retention_verdict::{RetentionVerdict, whole_seconds};
+use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::server_event::{HookKind, HookOutcome, Outcome, ServerEvent};
 use super::server_info::PowerState;
 use super::snapshot::SnapshotId;

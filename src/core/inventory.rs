@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::contested_snapshot::ContestedSnapshot;
+use super::ownership::ContestedSnapshot;
 use super::server_info::{PowerState, ServerInfo};
 use super::snapshot::{ServerId, Snapshot};
 
@@ -26,7 +26,7 @@ pub struct Inventory {
     /// Time of the listing's request, by the monotonic clock.
     pub requested: SignedDuration,
     /// Why the listing is unreliable: by its rows and pages (`api::wire`, `api::pagination`), by the
-    /// listing before it (`engine::inventory_request`), by the snapshots of other servers
+    /// listing before it (`engine::confirmed_inventory`), by the snapshots of other servers
     /// (`engine::snapshot_owners`), by the number of rows, or by a second policy for the server.
     pub doubt: Option<String>,
     /// A snapshot of this server that another server's listing shows too.

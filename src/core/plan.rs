@@ -6,8 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::name_types::SnapshotName;
 use super::retention_verdict::SnapshotVerdict;
+use super::rotation_and_snapshot_name::SnapshotName;
 use super::snapshot::{ServerId, SnapshotId};
 
 /// The action of a step.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::name_pattern::Pattern;
-use super::name_types::RotationName;
+use super::rotation_and_snapshot_name::RotationName;
 use super::schedule::{Schedule, Slot};
 use super::snapshot::{ServerId, Snapshot, SnapshotId};
 

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::announced_deletes::UnpaidDeletes;
 use super::ended_slot_ranges::EndedSlotRanges;
-use super::name_types::RotationName;
 use super::payment_and_promise::{Payer, Payment};
 use super::recorded_settings::TermsHash;
+use super::rotation_and_snapshot_name::RotationName;
 use super::server_event::RecordedAt;
 use super::slot_record::SlotRecord;
 use super::snapshot::SnapshotId;
-use super::unpaid_deletes::UnpaidDeletes;
 
 /// Number of spent payments that are kept, in case a listing shows the deleted snapshot again.
 const MOST_SPENT: usize = 2;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::contested_snapshot::ContestedSnapshot;
-use super::name_types::{RotationName, SnapshotName};
+use super::ownership::ContestedSnapshot;
 use super::recorded_settings::RotationTerms;
+use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::second_server_id::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::contested_snapshot::Ownership;
 use super::downtime_record::Downtime;
 use super::inventory::Inventory;
-use super::name_types::{RotationName, SnapshotName};
+use super::ownership::Ownership;
 use super::payment_and_promise::PruneFirstPromise;
 use super::policy::{Policy, Rules};
+use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::rotation_history::RotationRecord;
 use super::second_server_id::ServerIdentity;
 use super::server_event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};

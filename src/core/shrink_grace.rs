@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::announced_deletes::UnpaidDeletes;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
 use super::recorded_settings::TermsHash;
@@ -12,7 +13,6 @@ use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
-use super::unpaid_deletes::UnpaidDeletes;
 use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 
 impl ServerHistory {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::name_types::SnapshotName;
+use super::rotation_and_snapshot_name::SnapshotName;
 use super::server_event::{RecordedAt, SlotOutcome};
 
 /// The record of one slot.
@@ -31,13 +31,13 @@ pub struct SlotRecord {
     #[serde(skip)]
     pub own_tries: u32,
     /// Number of creates sent for it, without those that were refused for now (I9).
-    #[serde(default, skip_serializing_if = "super::unpaid_deletes::is_zero")]
+    #[serde(default, skip_serializing_if = "super::announced_deletes::is_zero")]
     pub intents: u32,
     /// Time of the last create's intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
     /// Number of stops of the server sent for it, without refused ones (I20).
-    #[serde(default, skip_serializing_if = "super::unpaid_deletes::is_zero")]
+    #[serde(default, skip_serializing_if = "super::announced_deletes::is_zero")]
     pub stops: u32,
     /// True if slots before it passed without a note of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

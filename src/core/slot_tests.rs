@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::decide::Inventory;
-use crate::core::newest_slot_settled::all_settled;
+use crate::core::newest_slot_completed::all_settled;
 use crate::core::policy::FormerPattern;
 use crate::core::server_event::{AlertKind, Outcome, RecordedAt, ServerEvent, TransientRefusal};
 use crate::core::test_provider::*;

@@ -1,7 +1,7 @@
 //! Forecasts what a policy yields in the long run, from the policy alone: which snapshots will
 //! exist, and how old the recovery points are.
 //!
-//! `forecast_simulation.rs` passes through the days with the real decision; this file presents the
+//! `steady_state_simulation.rs` passes through the days with the real decision; this file presents the
 //! result. Every step succeeds, and a create completes at the next look (`poll_interval`).
 
 use jiff::civil::Date;
@@ -9,12 +9,12 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde::{Serialize, Serializer};
 
-use super::forecast_simulation::simulate;
-pub use super::forecast_simulation::{ForecastEvent, SnapshotLifetime};
-use super::name_types::{RotationName, SnapshotName};
 use super::policy::{Policy, Rules};
 use super::recovery_ages::{RecoveryAges, recovery};
+use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::snapshot::ServerId;
+use super::steady_state_simulation::simulate;
+pub use super::steady_state_simulation::{ForecastEvent, SnapshotLifetime};
 
 /// The forecast of one server.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::contested_snapshot::ContestedSnapshot;
 use super::decide::{Inventory, Step, decide};
 use super::name_pattern::Pattern;
+use super::ownership::ContestedSnapshot;
 use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
 use super::recorded_settings::Fnv;
 use super::schedule::Schedule;

@@ -4,7 +4,7 @@
 //!   two looks.
 //! - `loop_scheduler`: when each server's loop runs; a server at rest costs no task.
 //! - `listing_batcher`: one listing for all servers that wait for one, with few requests.
-//! - `inventory_request`: the listing of one server; `listing_acceptance`: which listings are
+//! - `confirmed_inventory`: the listing of one server; `listing_acceptance`: which listings are
 //!   accepted, and which need a second one that agrees; `snapshot_owners`: whose snapshots they may
 //!   show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
@@ -28,10 +28,10 @@
 
 mod account_health;
 mod call_outcome;
+mod confirmed_inventory;
 mod create_hold_at_new_trail;
 mod enqueue_news;
 mod hooked_create;
-mod inventory_request;
 mod listing_acceptance;
 mod listing_batcher;
 mod log_events;

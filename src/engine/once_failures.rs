@@ -5,9 +5,9 @@ use super::{AcceptedListing, Engine, ServerRuntime, lock};
 use crate::alerts::Alert;
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
-use crate::core::name_types::{RotationName, SnapshotName};
-use crate::core::newest_slot_settled::left_unsettled;
+use crate::core::newest_slot_completed::left_unsettled;
 use crate::core::policy::Rotation;
+use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::server_event::SlotOutcome;
 use crate::core::snapshot::ServerId;
 

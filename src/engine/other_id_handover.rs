@@ -11,7 +11,7 @@ use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, TrailError};
 use crate::core::policy::Policy;
-use crate::core::same_server_by_other_id::IdChange;
+use crate::core::policy_id_change::IdChange;
 use crate::core::second_server_id::ServerIdentity;
 use crate::core::server_event::ServerEvent;
 use crate::core::snapshot::ServerId;

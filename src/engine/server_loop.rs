@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use jiff::SignedDuration;
 use tokio::sync::{AcquireError, SemaphorePermit};
 
-use super::inventory_request::no_listing;
+use super::confirmed_inventory::no_listing;
 use super::turn_outcome::{FAILURES, Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, judges_slots};
-use crate::core::newest_slot_settled::all_settled;
+use crate::core::newest_slot_completed::all_settled;
 use crate::core::policy::{Policy, Rules};
 use crate::core::server_event::ServerEvent;
 use crate::core::server_history::ServerHistory;

@@ -8,8 +8,8 @@ use std::iter;
 use std::sync::Mutex;
 
 use super::lock;
-use crate::core::contested_snapshot::ContestedSnapshot;
 use crate::core::decide::Inventory;
+use crate::core::ownership::ContestedSnapshot;
 use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};

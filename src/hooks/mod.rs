@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::core::name_types::{RotationName, SnapshotName};
+use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::server_event::HookOutcome;
 use crate::core::snapshot::ServerId;
 

@@ -5,9 +5,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::core::name_types::{RotationName, SnapshotName};
 use crate::core::plan::NextChanges;
 use crate::core::retention_verdict::RetentionVerdict;
+use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::notify::ReceiverView;
 

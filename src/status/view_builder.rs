@@ -10,11 +10,11 @@ use super::view::{
 };
 use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
-use crate::core::name_types::SnapshotName;
-use crate::core::newest_slot_settled::unrecorded_due_slot;
+use crate::core::newest_slot_completed::unrecorded_due_slot;
 use crate::core::operator_order;
 use crate::core::policy::Rotation;
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};
+use crate::core::rotation_and_snapshot_name::SnapshotName;
 use crate::core::schedule::Slot;
 use crate::core::server_event::{AlertKind, RaisedAlert, SlotOutcome};
 use crate::core::server_history::PendingOp;

@@ -9,8 +9,8 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use super::text::table;
-use crate::core::name_types::SnapshotName;
 use crate::core::recovery_ages::RecoveryAges;
+use crate::core::rotation_and_snapshot_name::SnapshotName;
 use crate::core::snapshot::ServerId;
 use crate::core::steady_state_forecast::Forecast;
 use crate::status::{age, heading, name};

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::api::{Listing, ServerRows};
 use crate::config::Config;
-use crate::core::name_types::RotationName;
 use crate::core::policy::Policy;
+use crate::core::rotation_and_snapshot_name::RotationName;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The account's snapshots as the provider listed them.

@@ -1,7 +1,7 @@
 //! Snapshots that two servers' listings show, and the `resume` that gives one up.
 
-use crate::core::contested_snapshot::ContestedSnapshot;
 use crate::core::decide::Step;
+use crate::core::ownership::ContestedSnapshot;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::TestProvider;
 

@@ -1,8 +1,8 @@
 //! Keeps a snapshot that the listings of two servers show, and what a server gave up (I1). While it
 //! is contested, both servers are blocked: nothing says whose it is.
 
-use super::contested_snapshot::ContestedSnapshot;
 use super::known_snapshots::keep_last;
+use super::ownership::ContestedSnapshot;
 use super::server_history::ServerHistory;
 use super::snapshot::SnapshotId;
 
@@ -57,5 +57,5 @@ impl ServerHistory {
 }
 
 #[cfg(test)]
-#[path = "contest_history_tests.rs"]
+#[path = "ownership_history_tests.rs"]
 mod tests;

@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Inventory;
 use super::dry_run::DryRun;
-use super::name_types::{RotationName, SnapshotName};
 use super::plan::{Plan, PlannedAction};
 use super::policy::{Policy, Rotation, Rules};
 use super::recovery_ages::UsableSpan;
+use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::server_event::ClockReading;
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
@@ -240,5 +240,5 @@ impl SimulationResult {
 }
 
 #[cfg(test)]
-#[path = "forecast_simulation_tests.rs"]
+#[path = "steady_state_simulation_tests.rs"]
 mod tests;

@@ -212,5 +212,5 @@ fn stands_for(
 }
 
 #[cfg(test)]
-#[path = "deletion_payment_tests.rs"]
+#[path = "deletion_payment_rules_tests.rs"]
 mod tests;
