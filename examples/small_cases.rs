@@ -1,11 +1,11 @@
 //! Plays every small case of the decision, on all cores: `cargo run --release --locked --example
 //! small_cases -- [--part I/N]`.
 //!
-//! The whole is more than a billion plans of some fourteen decisions each, a day or two on two
-//! cores; `--part 1/1000` takes minutes, and the N parts together are the whole.
+//! The whole is more than a billion plans of some fourteen decisions each, and takes a day or two
+//! on two cores; `--part 1/1000` takes minutes, and the N parts together are the whole.
 //!
-//! Prints the number of cases and of the checks of each invariant. The first case that breaks one
-//! is printed step by step, and the exit code is 1.
+//! Prints the number of cases and of the checks of each invariant. If a case breaks an invariant,
+//! the first such case is printed step by step, and the exit code is 1.
 
 use std::process::ExitCode;
 use std::thread;
@@ -95,7 +95,7 @@ fn on_all_cores(tier: &Tier, share: Share) -> Result<Tally, String> {
 fn counts(tally: &Tally, begun: Instant) -> String {
     format!(
         "{} inventories, {} cases, {} plans, {} decisions (the longest plan: {}), \
-         {} creates, {} deletes, {} ends blocked, in {:.1} s",
+         {} creates, {} deletes, {} blocked ends, in {:.1} s",
         tally.inventories,
         tally.cases,
         tally.plans,

@@ -37,11 +37,11 @@
 //! - [`clock`]: the only clock; [`child`]: external programs; `logged`: ids in the log's form.
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers. What the
 //!   rules need of the outside is named with its folder.
-//!   - The decision: `decide`, with rule 1 (doubt); `pause_and_restore_rule`: rule 0;
-//!     `in_flight_rules`: rules 2 and 3 (open calls, snapshots in progress); `due_slot_rules`:
-//!     rules 4 to 6 (due slots, and those that are given up, or skipped once it is too late;
-//!     surplus; rest); `create_or_prune`: whether a due slot finds room, and what goes if not;
-//!     `retry_backoff`: when a slot is tried again.
+//!   - The decision: `decide`, with rule 1 (doubt) and which rows are own;
+//!     `pause_and_restore_rule`: rule 0; `in_flight_rules`: rules 2 and 3 (open calls, snapshots in
+//!     progress); `due_slot_rules`: rules 4 to 6 (due slots, and those that are given up, or
+//!     skipped once it is too late; surplus; rest); `create_or_prune`: whether a due slot finds
+//!     room, and what goes if not; `retry_backoff`: when a slot is tried again.
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`:
 //!     which names are own; `slots_after_edit`: which slots go on after an edit; `taken_late_text`:
 //!     how late one was taken. Their records: `rotation_history`, `slot_record`,
@@ -56,12 +56,13 @@
 //!     provider.
 //!   - A provider that errs: `listing_discrepancies`: snapshots that differ from the trail;
 //!     `second_ids_in_history` and `second_server_id`: the second ids of snapshots and servers;
-//!     `policy_id_change`: a policy that names the server by its other id;
-//!     `engine::call_outcome`: an answered id that can't be; `engine::snapshot_owners`: another
-//!     server's snapshots in a listing.
-//!   - A refused call: `engine::mutation`, `api::error` (its kind), `api::retry_after` and
-//!     `api::rate_limit` (the pace), `engine::call_outcome`, `apply_create_outcome` (whether it
-//!     counts), `retry_backoff` (when again).
+//!     `policy_id_change`: a policy that names the server by its other id; `engine::call_outcome`:
+//!     an answered id that can't be; `engine::snapshot_owners`: whose a snapshot is that two
+//!     servers show; `engine::listing_acceptance`: which listings need a second one.
+//!   - A refused call: `engine::mutation`, `api::error` (its kind), `engine::account_health` (a
+//!     rejected token), `api::retry_after` and `api::rate_limit` (the pace),
+//!     `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff` (when
+//!     again).
 //!   - People: `operator_order`: objections to an order; `operator_resume`: what a resume ends and
 //!     agrees to; `alert_rules` and `alert_kind`: which alerts of a server are active.
 //!   - State: `server_event` is what the trail records, with its `outcomes` and its time

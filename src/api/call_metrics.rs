@@ -51,7 +51,7 @@ struct CallCounters {
     micros: AtomicU64,
 }
 
-/// Snapshot of one call's counters.
+/// Copy of one call's counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallCounts {
     /// `list` (any GET), `create`, `delete`, `restore` or `power`.

@@ -12,7 +12,7 @@ const WORDS_SHOWN: usize = 120;
 /// Keys that concern the whole request and not a field.
 const WHOLE: [&str; 5] = ["detail", "message", "error", "errors", "non_field_errors"];
 
-/// Returns the words unchanged; `None` if the body has none.
+/// Returns the words, trimmed and joined; `None` if the body has none.
 pub(super) fn words(body: &str) -> Option<String> {
     let body: Value = serde_json::from_str(body).ok()?;
     let mut said = Vec::new();

@@ -29,8 +29,8 @@ struct PowerBody {
 }
 
 impl HttpApi {
-    /// Requests the server's state once. A failure is also returned as a state, in which nothing is
-    /// certain.
+    /// Requests the server's state once. A failure is also returned as a state: one that
+    /// leaves open whether the server is running.
     pub(super) async fn ask_state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
         let what = format!("get the state of server {server}");
         let url = self.url(&format!("/servers/{}/", server.component()));
@@ -75,7 +75,7 @@ fn detail(body: &[u8], asked: &ServerId) -> Result<ServerInfo, String> {
     let other_id = match row.known_by() {
         Some((id, uuid)) if id == *asked => uuid,
         Some((id, Some(uuid))) if uuid == *asked => Some(id),
-        // A number and a text can't be compared, so the answer is accepted: the path named
+        // A number and a string can't be compared, so the answer is accepted: the path named
         // the server.
         Some((id, None)) if !id.is_same_kind(asked) => Some(id),
         Some((id, _)) => return Err(format!("it is about server {id}")),

@@ -17,7 +17,7 @@ use super::pagination::{PageEnd, PageSink};
 use super::{CreatedSnapshot, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// Nearly every server has at most this many rows, so up to here its list grows by exactly one.
+/// Nearly every server has at most this many rows, so up to this length its list grows by one.
 const FEW: usize = 8;
 
 /// One page of a listing.
@@ -123,7 +123,7 @@ impl ListingBuilder {
         let ids = row.known_by();
         for id in ids.iter().flat_map(|(id, uuid)| iter::once(id).chain(uuid)) {
             if !self.ids.insert(id.clone()) {
-                // Only a listing of one server shows if it is that server's snapshot.
+                // Only a listing of one server shows whether the snapshot is that server's.
                 let shifted = self.pages > 1 || self.filter.is_none();
                 self.doubt(&format!("the listing holds snapshot {id} twice"), shifted);
             }
@@ -221,7 +221,7 @@ impl Listing {
         self.servers.get(server).or_else(|| by_id(server))
     }
 
-    /// Stores each server with two ids under the one that a policy uses.
+    /// Stores each server that has two ids under the id that a policy uses.
     pub fn name_as_policies(&mut self, is_named: impl Fn(&ServerId) -> bool) {
         for (uuid, id) in &self.uuids {
             if is_named(uuid)
@@ -260,7 +260,7 @@ impl Listing {
     }
 }
 
-/// Stores the server's names, and puts its rows in doubt if they disagree on them.
+/// Stores the server's names. If the rows disagree on the names, puts the rows in doubt.
 fn take_name(rows: &mut ServerRows, server: &ServerRow) {
     let Some((name, hostname)) = server.named() else {
         cast(&mut rows.doubt, "a row does not give the server's name");
@@ -329,8 +329,8 @@ pub(super) fn created(body: &[u8], asked: &NewSnapshot) -> Result<CreatedSnapsho
     })
 }
 
-/// Checks the answer to a restore. The status code decides about success; the body can only
-/// contradict it.
+/// Checks the answer to a restore. The status code says whether it succeeded; the body can
+/// only contradict that.
 pub(super) fn restored(body: &[u8], asked: &SnapshotId) -> Result<(), String> {
     let Ok(answer) = serde_json::from_slice::<RestoreRow>(body) else {
         return Ok(());

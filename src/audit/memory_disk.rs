@@ -64,7 +64,7 @@ pub struct DiskState {
 struct FileContents {
     now: Vec<u8>,
     durable: Vec<u8>,
-    /// Offset from which on `now` may differ from `durable`.
+    /// Offset from which `now` may differ from `durable`.
     same: usize,
     /// Range that the kernel counts as written after a failed sync, but that is on no disk.
     dropped: Option<Range<usize>>,

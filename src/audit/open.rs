@@ -28,8 +28,8 @@ pub struct OpenedTrail {
     pub global_alerts: BTreeMap<(String, String), RaisedAlert>,
     /// Damage that was found. The trail records it by itself, before the first append.
     pub notices: Vec<GlobalEvent>,
-    /// True if this start found that records may be lost. Nothing is then created for one settle
-    /// window.
+    /// True if this start found that records may have been lost. Nothing is then created for one
+    /// settle window.
     pub hold_creates: bool,
     /// When a loss was last found, by this process or by an earlier one whose window may still be
     /// running. Nothing is created until a settle window after this time.

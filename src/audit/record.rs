@@ -27,7 +27,7 @@ pub struct Entry {
 /// Fields of a record besides its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
-    /// Stem of the policy's file, in every intent and pause, and where a rotation comes under care.
+    /// Stem of the policy's file: in every intent and pause, and when a rotation comes under care.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The HTTP status.
@@ -67,7 +67,8 @@ pub enum GlobalEvent {
     },
     /// The process ends.
     DaemonStopped { reason: String },
-    /// A configuration is in force; `deletes` lists what the change will delete.
+    /// A configuration is in force; `deletes` lists what the change
+    /// will delete or make foreign.
     ConfigLoaded {
         policies: usize,
         warnings: Vec<String>,
@@ -200,7 +201,7 @@ impl Entry {
     }
 }
 
-/// Fields that every line has.
+/// Fields of every line; some are empty.
 #[derive(Deserialize)]
 pub(super) struct RecordHeader<'a> {
     pub seq: u64,

@@ -69,7 +69,7 @@ may still take effect, and for retry_after between attempts. It can therefore
 take as long as all attempts of a slot together.
 
 Exit codes:
-  0  each policy's newest due slot is settled by a completed snapshot, and no
+  0  each rotation's newest due slot is settled by a completed snapshot, and no
       alert is active
   1  otherwise; the last lines on stderr name the alerts and the slots
   2  configuration or usage error
@@ -99,12 +99,13 @@ Examples:
 
 pub(super) const LIST: &str = "\
 Name a server without a policy by its id, or by the provider's name for it.
-Until the first policy is written, no snapshot is own.
+Until the first policy is written, every snapshot is foreign.
 
 A snapshot is own if its name matches a pattern of a rotation in force, or one
 of its former_names. Every other snapshot is foreign, and the rotation never
-changes it. list goes by today's names alone: a snapshot that had a foreign name
-before stays foreign, as snaprotate plan says.
+changes it. list goes by today's names alone, so it may show as own a snapshot
+that had a foreign name before. The rotation treats such a snapshot as foreign,
+as snaprotate plan shows.
 
 Times are local (TZ); on a terminal with fewer than 110 columns, only ages are
 shown. If a listing can't be relied on, it is shown with the reason.
@@ -123,10 +124,11 @@ Examples:
       the servers that are full";
 
 pub(super) const INIT: &str = "\
-The service prunes the oldest snapshots of a recognised pattern beyond keep, at
-its first look after shrink_grace (1 hour): run plan first to see which. Stop whatever has been making
-these snapshots; otherwise it and the service both make them. A server without
-snapshots is in no listing, and gets no file.
+At its first look, the service announces the oldest snapshots of a recognised
+pattern beyond keep, and prunes them after shrink_grace (1 hour): run plan first
+to see which. Stop whatever has been making these snapshots; otherwise it and
+the service both make them. A server without snapshots is in no listing, and
+gets no file.
 
 Exit codes:
   0  files written or printed
@@ -249,8 +251,8 @@ checkpoints unless --event asks for them; --json prints every record exactly as
 it is in the trail. If the record of an intent doesn't name its policy or
 rotation, the text shows those of the configuration in force. A server that no
 longer has a policy is found by its id, or by its former name.
-An alert that only repeats the record before it is left out; --event alert shows
-it. A policy file with a mistake is used as far as it can be read.
+An alert is left out if it only repeats the record before it; --event alert
+shows it. A policy file with a mistake is used as far as it can be read.
 
 Exit codes:
   0  shown; also if no record matches, or there is no trail yet
@@ -269,10 +271,10 @@ Examples:
       the reasons of all deletes, for another program";
 
 pub(super) const AUDIT_VERIFY: &str = "\
-The chain alone reveals accidents. Whoever may write to the trail and its head
-can recompute or remove both. Only checkpoints that are kept elsewhere reveal
-that, and only up to the newest of them. Checkpoints are found in files of
-notes, in e-mails, and in lines of a log or of JSON. A checkpoint that was
+By itself, the chain reveals only accidents. Whoever may write to the trail and
+its head can recompute or remove both. Only checkpoints that are kept elsewhere
+reveal that, and only up to the newest of them. Checkpoints are found in files
+of notes, in e-mails, and in lines of a log or of JSON. A checkpoint that was
 changed, or that another key signed, is refused.
 
 Exit codes:

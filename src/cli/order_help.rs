@@ -22,7 +22,7 @@ don't. From now on the clock counts as correct. This ends a block caused by an
 intent that a wrong clock dated in the future. A server that was paused by name
 stays paused until it is resumed by name.
 
-With --server, on a server that is not paused, resume confirms that you have
+For a named server that is not paused, resume confirms that you have
 checked its alerts. It agrees to what the alerts ask for, and names each thing
 that it agrees to. A snapshot that the provider stores differently from the
 request counts as handled. Snapshots beyond keep that no new snapshot has

@@ -62,7 +62,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
             .filter_map(|policy| Some((&**policy, inventories.get(&policy.server)?)));
         if histories.is_empty() && held.any(own) {
             note(&format!(
-                "the trail has no record of these servers yet: after a first start without a trail, the service creates nothing for {:#} on servers that hold own snapshots",
+                "the trail has no record of these servers yet: after a first start without a trail, the service creates nothing for {:#} on servers that hold snapshots of their rotations",
                 config.rules.settle_window
             ));
         }

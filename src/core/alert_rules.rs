@@ -144,7 +144,7 @@ impl DecisionContext<'_> {
                         "{name} (id {}) was completed, and the provider now lists it as failed: it is kept, {}",
                         snapshot.id,
                         if self.troubled() {
-                            "and nothing else on the server is deleted while other snapshots have regressed too"
+                            "and nothing else on the server is deleted as long as other completed snapshots are listed as failed too"
                         } else {
                             "check it at the provider"
                         }

@@ -108,7 +108,7 @@ impl ServerHistory {
                         rotation,
                         snapshot,
                         &format!(
-                            "the server was started again before it was seen completed: {reason}"
+                            "the server was started again before the snapshot was seen completed: {reason}"
                         ),
                     );
                 }

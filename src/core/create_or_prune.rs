@@ -165,7 +165,7 @@ impl DecisionContext<'_> {
         if foreign > 0 {
             let _ = write!(
                 reason,
-                ": {foreign} of {all} are foreign; delete one (snaprotate delete), or list a renamed rotation's former pattern in former_names"
+                ": foreign snapshots take up {foreign} of {all} places; delete one (snaprotate delete), or list a renamed rotation's former pattern in former_names"
             );
         }
         reason

@@ -51,7 +51,10 @@ fn i1_a_server_full_of_foreign_snapshots_is_blocked_and_nothing_is_touched() {
     let Step::Blocked { reason } = end else {
         panic!("{end:?}");
     };
-    assert!(reason.contains("5 of 5 are foreign"), "{reason}");
+    assert!(
+        reason.contains("foreign snapshots take up 5 of 5 places"),
+        "{reason}"
+    );
     assert!(world.log.is_empty(), "{:?}", world.log);
     world.snapshots.pop();
     world.settle(&DONE);

@@ -354,7 +354,7 @@ impl DecisionContext<'_> {
 /// Returns the message for a clock that is behind the last intent.
 pub(super) fn put_right(last: Timestamp) -> String {
     format!(
-        "the clock is behind the trail's last intent of {last}: correct the clock; if it is already correct, run snaprotate resume"
+        "the clock is behind the trail's last intent, which is dated {last}: correct the clock; if it is already correct, run snaprotate resume"
     )
 }
 

@@ -21,7 +21,7 @@ impl OwedStart<'_> {
         let twice = self.now.mono - downtime.active? >= self.rules.poll_interval;
         let (rotation, snapshot) = (downtime.rotation.clone(), downtime.snapshot.clone());
         let reason =
-            "it was stopped for the snapshot, but was active while that was created".to_owned();
+            "the server was stopped for the snapshot, but was active while the snapshot was created".to_owned();
         twice.then_some(ServerEvent::ServerRan {
             rotation,
             snapshot,
@@ -70,7 +70,7 @@ impl OwedStart<'_> {
         let what = if self.downtime.stopped {
             format!("the server has been stopped since {since} for {snapshot}")
         } else {
-            format!("the server was asked to stop at {since} for {snapshot}")
+            format!("at {since}, the server was asked to stop for {snapshot}")
         };
         let tried = match (starts, refused) {
             (0, _) => "it will be started".to_owned(),
@@ -95,7 +95,7 @@ impl OwedStart<'_> {
             String::new()
         };
         let reason = format!(
-            "{what}, and has not been seen active since: {tried}; start it at the provider{gone}{resume}"
+            "{what}, and has not been seen active since: {tried}; if that takes too long, start it at the provider{gone}{resume}"
         );
         Some(((AlertKind::ServerStopped, rotation.clone().into()), reason))
     }

@@ -251,7 +251,7 @@ impl DryRun<'_> {
         }
         let reason = match self.history.paused() {
             Some(since) => format!(
-                "paused since {}: nothing is changed until resume",
+                "paused since {}: nothing is changed until the pause ends",
                 utc(since)
             ),
             None => "a restore started recently: nothing is changed for now".to_owned(),

@@ -10,8 +10,8 @@ use crate::core::test_provider::*;
 #[test]
 fn the_block_reason_of_a_full_server_counts_foreign_snapshots_or_omits_them_if_there_are_none() {
     for (own, said) in [
-        (0, Some("5 of 5 are foreign")),
-        (2, Some("3 of 5 are foreign")),
+        (0, Some("foreign snapshots take up 5 of 5 places")),
+        (2, Some("foreign snapshots take up 3 of 5 places")),
         (5, None),
     ] {
         let mut world = TestProvider::weekly(3);

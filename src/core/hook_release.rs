@@ -153,7 +153,7 @@ impl ServerHistory {
         let hold = self.hold.as_deref().filter(|hold| hold.failures > 0)?;
         let fault = self.hook_fault(&hold.rotation)?;
         let reason = format!(
-            "the policy was removed while its hooks held the server for {}, and after could not release it: {fault}; release the server by hand, then run snaprotate resume {server}; or restore the policy: then after is run again",
+            "the policy was removed while its hooks held the server for {}, and the after hook could not release it: {fault}; release the server by hand, then run snaprotate resume {server}; or restore the policy: then the after hook is run again",
             hold.snapshot
         );
         Some((

@@ -57,7 +57,7 @@ impl DecisionContext<'_> {
                     matches!(s.status, Status::InProgress | Status::Unknown(_)) && !self.stuck(s)
                 });
                 let again = if under_way || *ordered || self.held().is_some() {
-                    self.poll("no listing confirms a delete yet")
+                    self.poll("no listing has confirmed the delete yet")
                 } else {
                     self.due_or_surplus()
                 };
@@ -72,11 +72,11 @@ impl DecisionContext<'_> {
                         if left <= SignedDuration::ZERO {
                             Some(again)
                         } else {
-                            Some(self.poll("no listing confirms a delete yet"))
+                            Some(self.poll("no listing has confirmed the delete yet"))
                         }
                     }
                     _ if waited < self.rules.settle_window => {
-                        Some(self.poll("no listing confirms a delete yet"))
+                        Some(self.poll("no listing has confirmed the delete yet"))
                     }
                     _ => Some(Step::Record(ServerEvent::DeleteResult {
                         id: id.clone(),

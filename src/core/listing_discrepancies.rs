@@ -249,7 +249,7 @@ pub fn stored_otherwise(
     let date = found.created_at.map(utc)?;
     let sent = utc(sent.unwrap_or(now));
     Some(format!(
-        "the provider dates {asked} (id {id}) {date}, but the request was sent at {sent}"
+        "the provider gives {asked} (id {id}) the date {date}, although the request was sent at {sent}"
     ))
 }
 

@@ -160,7 +160,7 @@ impl DecisionContext<'_> {
         }
         if let Some(downtime) = &self.history.downtime {
             return Some(format!(
-                "{}; try again when the server runs",
+                "{}; try again when the server is running",
                 describe_downtime(downtime)
             ));
         }

@@ -71,7 +71,7 @@ impl ServerHistory {
         let mut ends_restore = self.unknown_restore.is_some();
         if self.restoring(rules, now).is_some() {
             ends_restore = true;
-            ended.push("the wait after its restore is over".to_owned());
+            ended.push("the wait after its restore has been ended".to_owned());
         }
         let ResumeEffects {
             releases,
@@ -96,20 +96,20 @@ impl ServerHistory {
                 )
             } else {
                 format!(
-                    "the release after the hold of {} is still retried: to give it up, resume again",
+                    "the release after the hold of {} is still being retried: to give it up, resume again",
                     hold.rotation
                 )
             });
         }
         if let Some(downtime) = started {
             ended.push(format!(
-                "the server's start for {} is given up: make sure that the server runs",
+                "the server's start for {} is given up: make sure that the server is running",
                 downtime.rotation
             ));
         }
         if let Some(downtime) = goes_on {
             ended.push(format!(
-                "the server's start for {} is still retried: to give it up, resume again",
+                "the server's start for {} is still being retried: to give it up, resume again",
                 downtime.rotation
             ));
         }
@@ -203,7 +203,7 @@ impl ServerHistory {
             }
             let disagree = (AlertKind::OddDate, notes.name.to_string());
             let how = if self.contested().is_some() {
-                " is not agreed to while another server shows a snapshot of this one"
+                " is not agreed to while another server's listing shows a snapshot of this one"
             } else if !agrees {
                 " is not agreed to (to agree, resume again)"
             } else if self.blocked.is_some() {
@@ -260,7 +260,7 @@ impl ServerHistory {
 fn given_up_text(ids: &[SnapshotId]) -> String {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
     format!(
-        "{} that only another server's listing shows may be that server's from now on: id {}",
+        "from now on, {} that only another server's listing shows may belong to that server: id {}",
         counted(ids.len(), "snapshot"),
         ids.join(", ")
     )

@@ -1,4 +1,5 @@
-//! Claims of other servers to a server's snapshots, as its history keeps them.
+//! Claims of other servers to a server's snapshots, as its history keeps them. Which server has a
+//! snapshot is decided by `engine::snapshot_owners`.
 
 use serde::{Deserialize, Serialize};
 

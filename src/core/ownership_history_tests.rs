@@ -75,7 +75,7 @@ fn i1_a_resume_that_gives_up_a_snapshot_gives_up_no_hold_and_agrees_to_no_deleti
         .history
         .ended_by_resume(&world.rules, world.now, &gave_up)
         .join("\n");
-    assert!(ended.contains("is still retried"), "{ended}");
+    assert!(ended.contains("is still being retried"), "{ended}");
     assert!(ended.contains(&format!("id {lost}")), "{ended}");
     assert!(!ended.contains("is agreed to"), "{ended}");
     world.resume_giving_up(&gave_up);

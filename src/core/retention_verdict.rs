@@ -183,7 +183,7 @@ impl DecisionContext<'_> {
             }
             Status::Failed if own.regressed => (
                 RetentionVerdict::Regressed,
-                spared.unwrap_or_else(|| "it was completed, and is now listed as failed: it is kept for at least a week, then deleted for a newer snapshot or to make room".to_owned()),
+                spared.unwrap_or_else(|| "it was completed, and is now listed as failed: it is kept for at least a week, then deleted when a newer snapshot is completed or its place is needed".to_owned()),
             ),
             Status::Failed => (
                 RetentionVerdict::Failed,

@@ -261,7 +261,7 @@ fn a_resume_that_ends_a_pause_gives_up_no_start() {
         ended.join("; ")
     };
     assert!(
-        ended(&world).contains("is still retried"),
+        ended(&world).contains("is still being retried"),
         "{}",
         ended(&world)
     );

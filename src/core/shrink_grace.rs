@@ -129,10 +129,9 @@ impl DecisionContext<'_> {
             });
             let named = waiting.collect::<Vec<_>>().join(", ");
             return Some(format!(
-                "{} beyond keep = {} of {name} {} deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume {server}",
+                "{} beyond keep = {} of {name} will be deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
-                if count == 1 { "is" } else { "are" },
                 from.map_or("now".to_owned(), utc),
                 if full {
                     ", the oldest as soon as a slot is due, since the server is full"
@@ -157,7 +156,7 @@ impl DecisionContext<'_> {
                     "are kept, since no snapshots made by the rotation have replaced them"
                 },
                 if full {
-                    ", until a slot is due: the server is full, so the oldest is deleted for it"
+                    " (but the server is full, so the oldest is deleted when a slot is due)"
                 } else {
                     ""
                 }

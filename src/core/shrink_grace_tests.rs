@@ -33,7 +33,7 @@ fn i19_a_smaller_keep_deletes_after_its_grace_unless_the_edit_is_undone() {
         assert_eq!(until, world.now.wall + world.rules.shrink_grace);
         let said = world.shrink().expect("an alert").to_owned();
         assert!(
-            said.starts_with("2 snapshots beyond keep = 1 of weekly are deleted from"),
+            said.starts_with("2 snapshots beyond keep = 1 of weekly will be deleted from"),
             "{said}"
         );
         assert_eq!(world.log, [""; 0]);

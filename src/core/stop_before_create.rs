@@ -29,12 +29,12 @@ impl DecisionContext<'_> {
                 false,
             ),
             Some(PowerState::Untold(why)) => (
-                format!("it is not known whether the server runs: {why}"),
+                format!("it is not known whether the server is running: {why}"),
                 false,
             ),
             Some(PowerState::NotOffered) => (
                 format!(
-                    "this provider doesn't report whether the server runs, so the server can't be stopped for its snapshot: remove stop_server from {}.toml",
+                    "this provider doesn't report whether the server is running, so the server can't be stopped for its snapshot: remove stop_server from {}.toml",
                     self.policy.file
                 ),
                 true,
@@ -67,7 +67,8 @@ impl DecisionContext<'_> {
         }
         let note = self.history.slot(&rotation.name, name)?;
         if note.stops >= rotation.attempts {
-            let reason = "the server's stop was attempted as often as attempts allows".to_owned();
+            let reason = "the server's stop was attempted as often as the setting attempts allows"
+                .to_owned();
             return Some(RotationDemand::Step(ended(
                 rotation,
                 note,

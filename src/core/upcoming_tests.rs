@@ -33,7 +33,7 @@ fn upcoming_also_shows_a_future_block_and_what_follows_a_restore() {
     world.settle(&DONE);
     let next = planned(&world).upcoming().expect("a block");
     assert_eq!(next.at, time("2026-11-29T03:00:00Z"));
-    let why = "blocked: the server is full, and nothing on it may be deleted: 4 of 5 are foreign";
+    let why = "blocked: the server is full, and nothing on it may be deleted: foreign snapshots take up 4 of 5 places";
     assert!(
         one_after_the_other(&next.steps).starts_with(why),
         "{next:?}"

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::lock::StateLock;
 use crate::audit::{Disk, RealDisk};
 
-/// The real disk, and the lock that its writes check.
+/// The real disk, and the lock that its appends check.
 pub(super) struct LockedDisk {
     disk: RealDisk,
     lock: Arc<StateLock>,

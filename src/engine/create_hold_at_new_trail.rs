@@ -40,7 +40,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let until = self.clock.now().wall.checked_add(left).ok()?;
         let reason = format!(
-            "there was no trail at the start, but servers hold own snapshots: nothing is created on them until {}, because an earlier create request may still take effect. On a first start, this is normal; otherwise, find out who removed the trail",
+            "there was no trail at the start, but servers hold snapshots of their rotations: nothing is created on them until {}, because an earlier create request may still take effect. On a first start, this is normal; otherwise, find out who removed the trail",
             utc(until)
         );
         if !self.account.stands(TrailBegins) {

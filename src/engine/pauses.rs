@@ -119,7 +119,7 @@ impl<A: SnapshotApi> Engine<A> {
         let claimed = server.as_ref().and_then(|server| {
             let id = self.owners.claimed_one(server)?;
             Some(format!(
-                "the snapshot with id {id}, which another server shows, is not given up: the last listing of server {server} shows it too, or there was none yet; resume again once the service reports that its listing lacks it"
+                "the snapshot with id {id}, which another server's listing shows, is not given up: the last listing of server {server} shows it too, or there has been no listing yet; resume again once the service reports that the listing of this server lacks it"
             ))
         });
         let claimed = claimed.filter(|_| gave_up.is_empty());

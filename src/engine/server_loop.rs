@@ -303,7 +303,9 @@ impl<A: SnapshotApi> Engine<A> {
                 runtime.is_end_unwritten() && runtime.history.downtime.is_none()
             };
             if unwritten {
-                let why = "its snapshot has ended, although the trail can't record it".to_owned();
+                let why =
+                    "its snapshot is completed or failed, although the trail can't record that"
+                        .to_owned();
                 return self
                     .release(Some(policy), server, runtime, false, why)
                     .await;

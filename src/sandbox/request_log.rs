@@ -43,7 +43,7 @@ pub struct LoggedEffect {
     pub at: Timestamp,
     /// The kind of change.
     pub kind: EffectKind,
-    /// The snapshot as it was made, deleted or restored.
+    /// The snapshot as it was when it was made or deleted, or when its restore began.
     pub row: StoredSnapshot,
     /// The snapshots that its server truly held right after.
     pub held: Vec<StoredSnapshot>,

@@ -9,7 +9,7 @@ pub(super) fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-/// A server with an own snapshot, a foreign one and an alert.
+/// A server with a snapshot of its rotation, a foreign one and an alert.
 pub(super) fn view() -> FleetView {
     let snapshot = |id, name: &str, rotation: Option<&str>| SnapshotView {
         id: SnapshotId::from(id),
@@ -91,7 +91,7 @@ fn spans_are_shown_in_their_two_largest_units() {
 }
 
 #[test]
-fn one_line_per_server_shows_room_state_last_and_next_slot_below_the_alerts() {
+fn below_the_alerts_a_line_per_server_shows_its_room_its_state_and_its_last_and_next_slots() {
     let text = fleet(&view(), &TimeZone::UTC, None);
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines[0], "1 server, 1 alert; 2026-11-25 06:00 UTC");
@@ -203,7 +203,7 @@ fn on_a_narrow_terminal_no_name_is_broken() {
 }
 
 #[test]
-fn a_long_reason_is_shortened_in_the_middle_in_the_alert_list_and_whole_in_the_server_view() {
+fn the_alert_list_shortens_a_long_reason_in_the_middle_and_the_server_view_shows_it_whole() {
     let mut view = view();
     let middle = "and so on ".repeat(60);
     let reason = format!("the folder is full, {middle}: make room in it");

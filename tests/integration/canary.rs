@@ -124,7 +124,7 @@ fn check_reports_that_a_server_cannot_be_stopped_and_which_permission_is_missing
     let said = stdout(&check);
     for line in [
         "the token has no permission to stop and start servers, which stop_server requires; at the provider, give the token a permission such as servers:*",
-        "doesn't report whether the server runs, so stop_server can't work; remove stop_server from web.toml",
+        "doesn't report whether the server is running, so stop_server can't work; remove stop_server from web.toml",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }

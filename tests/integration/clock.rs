@@ -150,7 +150,7 @@ fn a_clock_set_ahead_ten_days_causes_one_catch_up_and_no_deletion() {
         || !home.events("blocked").is_empty(),
     );
     let said = reasons(&home.events("create_mismatch"));
-    assert!(said.contains("the provider dates"), "{said}");
+    assert!(said.contains("the provider gives"), "{said}");
     // Any further change would follow from the next listings; the reload requests one at once.
     let looked = provider.sandbox.counts().lists();
     daemon.signal("HUP");

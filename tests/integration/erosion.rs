@@ -178,7 +178,7 @@ fn i19_a_new_snapshot_with_an_impossible_date_blocks_but_a_date_some_hours_behin
         assert_eq!(count(&home, "delete_intent"), usize::from(may), "{date}");
         if !may {
             assert!(
-                blocked(&home).contains("the provider dates"),
+                blocked(&home).contains("the provider gives"),
                 "{}",
                 blocked(&home)
             );

@@ -1,4 +1,4 @@
-//! A real nginx in front of the stand-in: it rejects requests that arrive too fast and sends no
+//! A real nginx in front of a provider: it rejects requests that arrive too fast and sends no
 //! `Retry-After`. Each trial makes its snapshot, and none gives up its slot.
 
 use std::fmt::Write as _;
@@ -147,7 +147,7 @@ fn a_silent_rate_limit_in_front_of_django_rest_framework_costs_no_slot() {
         drf::daily(&home, &django.servers[nth - 1], &format!("web-{nth:02}"));
         homes.push(home);
     }
-    // One Python process serves all of them while the other tests run.
+    // One Python process serves all trials while the other tests run.
     settle(&homes, &trials, Duration::from_mins(3));
 }
 

@@ -74,7 +74,7 @@ fn list_shows_whose_each_snapshot_is_and_sends_one_get() {
         assert!(text.contains(words), "{words}: {text}");
     }
     let total =
-        "4 snapshots on 2 servers: 1 own, 2 foreign, 1 of them protected; 1 server has no policy";
+        "4 snapshots on 2 servers: 1 own, 2 foreign (1 protected in all); 1 server has no policy";
     assert!(text.trim_end().ends_with(total), "{text}");
 }
 

@@ -1,4 +1,4 @@
-//! Every fault of a listing and of its rows over real HTTP, by `once` with the real binary.
+//! Every fault of a listing and of its rows, over real HTTP; the real binary runs `once`.
 
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ fn after_a_create_the_run_waits_until_listings_are_no_longer_stale() {
 }
 
 #[test]
-fn a_failed_create_is_retried_and_its_snapshot_is_deleted_once_stuck_after_has_passed() {
+fn a_failed_create_is_retried_and_its_snapshot_is_deleted_after_the_stuck_after_time() {
     let (provider, home) = scene(1, 3);
     provider.sandbox.order(Fault::made(CreateFault::Failed));
     assert_eq!(once(&home), Some(0));
@@ -146,7 +146,7 @@ fn i9_two_snapshots_of_one_slot_raise_alerts_and_the_older_is_deleted_after_a_re
 }
 
 #[test]
-fn i11_a_newest_snapshot_with_a_missing_or_unreadable_date_is_kept_and_raises_an_alert() {
+fn i11_the_newest_snapshot_is_kept_and_raises_an_alert_if_its_date_is_missing_or_unreadable() {
     for how in [ListingFault::undated(), ListingFault::misdated()] {
         let (provider, home) = scene(2, 1);
         provider.sandbox.order(Fault::listing(how).forever());
@@ -161,7 +161,7 @@ fn i11_a_newest_snapshot_with_a_missing_or_unreadable_date_is_kept_and_raises_an
 }
 
 #[test]
-fn a_renamed_server_is_blocked() {
+fn a_server_with_another_name_than_in_the_policy_is_blocked() {
     let (provider, home) = scene(2, 1);
     home.policy(
         "server-7",

@@ -54,7 +54,7 @@ fn check_online_succeeds_if_everything_matches_and_plain_check_sends_no_request(
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
     assert_eq!(
         stdout(&output),
-        "files: 1 policy, no problems\nonline: the token works (sandbox of admin@example.org; permits snapshots:*, servers:*), 1 of 1 servers show snapshots; no problems\n"
+        "files: 1 policy, no problems\nonline: the token works (sandbox of admin@example.org; permits snapshots:*, servers:*); 1 of 1 servers have snapshots; no problems\n"
     );
     let methods: Vec<_> = provider
         .sandbox
@@ -86,7 +86,7 @@ fn check_online_reports_a_missing_permission_a_server_without_a_policy_and_a_mis
     let text = stdout(&home.run(&["check", "--online"]));
     for line in [
         "account: error: the token has no permission to create or delete snapshots, which rotation requires: it permits servers:*, snapshots:read; at the provider, give the token snapshots:create and snapshots:delete, or snapshots:*",
-        "other (id 77): error: the account has no such server; write id = 9, the server with this name",
+        "other (id 77): error: the account has no such server; write id = 9, which is the id of the server with this name",
         "account: warning: 1 server has no policy: other (id 9); snaprotate init proposes policies",
     ] {
         let quoted = text.replace("\"9\"", "9");
@@ -193,7 +193,7 @@ fn a_different_server_name_a_lack_of_room_and_ineffective_protect_entries_are_pr
         "protect lists \"goldne\", which is on server 9, not on this one",
         "4711, which does not exist",
         "the provider's name for it is \"web-02\"",
-        "keep adds up to 3, but 3 of the 5 places are taken",
+        "keep adds up to 3, but foreign or protected snapshots take up 3 of the 5 places",
         "lower keep to at most 2 in total",
         "4 problems",
     ] {

@@ -192,7 +192,7 @@ fn a_create_that_is_stored_with_another_name_or_date_is_not_reported_as_done() {
     ends(
         &made,
         1,
-        "is completed, but the provider dates before-upgrade",
+        "is completed, but the provider gives before-upgrade",
     );
 }
 
@@ -219,7 +219,7 @@ fn a_server_is_restored_once_and_left_alone_afterwards() {
         // An operator who sees that the restore is over may resume.
         let over = good(&place.home.run(&["resume", "--server", "web"]));
         assert!(
-            over.contains("the wait after its restore is over"),
+            over.contains("the wait after its restore has been ended"),
             "{over}"
         );
         let resumed = &place.home.events("resumed")[0];
@@ -292,7 +292,9 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_the_restored_snapshot_i
             .iter()
             .find(|name| name.starts_with("before-restore-"));
         let safety = safety.expect("a safety snapshot");
-        let remedy = format!("is no longer left alone, run snaprotate delete 12345 {safety}\n");
+        let remedy = format!(
+            "when the wait after the restore is over, run snaprotate delete 12345 {safety}\n"
+        );
         assert!(said.ends_with(&remedy), "{said}");
         let trail = place.home.trail();
         let made = |event: &str| trail.iter().position(|record| record["event"] == event);

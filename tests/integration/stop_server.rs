@@ -186,7 +186,7 @@ fn i20_without_power_calls_at_the_provider_no_create_is_sent_and_the_alert_says_
         let alerts = place.alerts("slot_failed");
         let named = alerts.iter().any(|reason| {
             reason.contains("doesn't support stopping the server")
-                || reason.contains("doesn't report whether the server runs")
+                || reason.contains("doesn't report whether the server is running")
         });
         assert!(named, "{call:?} {status}: {alerts:?}");
         place.verified();

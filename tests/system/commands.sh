@@ -44,7 +44,7 @@ orders() {
     ends 0 "$name" "$who" snaprotate create web-server-01 "$name" --wait &&
         ends 0 'paused' "$who" snaprotate pause web-server-01 &&
         ends 0 "restore" "$who" snaprotate restore web-server-01 "$name" --yes &&
-        ends 0 'the wait after its restore is over' "$who" snaprotate resume web-server-01 &&
+        ends 0 'the wait after its restore has been ended' "$who" snaprotate resume web-server-01 &&
         sleep 2 &&
         ends 0 "$name" "$who" snaprotate delete web-server-01 "$name" --yes &&
         recorded_orders "$name"

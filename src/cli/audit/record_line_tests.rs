@@ -152,7 +152,7 @@ fn on_a_terminal_a_long_line_is_wrapped_below_the_server_column() {
     let blocked = record(
         Some(7),
         "blocked",
-        r#""reason":"the server is full, and nothing on it may be deleted: 5 of 5 are foreign","#,
+        r#""reason":"the server is full, and nothing on it may be deleted: foreign snapshots take up 5 of 5 places","#,
     );
     let line = shown(&lines(Some(72), false), &blocked, &SnapshotNames::default());
     let rows: Vec<_> = line.lines().collect();
@@ -160,7 +160,8 @@ fn on_a_terminal_a_long_line_is_wrapped_below_the_server_column() {
         rows,
         [
             "2026-11-25 03:00:01  web     blocked             the server is full, and",
-            "                     nothing on it may be deleted: 5 of 5 are foreign",
+            "                     nothing on it may be deleted: foreign snapshots",
+            "                     take up 5 of 5 places",
         ]
     );
     assert!(rows.iter().all(|row| row.len() <= 72), "{line}");

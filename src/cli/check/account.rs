@@ -139,10 +139,10 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
 fn unstoppable(policy: &Policy, state: &PowerState) -> Option<Finding> {
     let message = match state {
         PowerState::NotOffered => {
-            "this provider doesn't report whether the server runs, so stop_server can't work"
+            "this provider doesn't report whether the server is running, so stop_server can't work"
                 .to_owned()
         }
-        PowerState::Untold(why) => format!("whether the server runs is unknown: {why}"),
+        PowerState::Untold(why) => format!("whether the server is running is unknown: {why}"),
         _ => return None,
     };
     Some(Finding {
@@ -249,7 +249,7 @@ fn servers(
             let named = |server: &&AccountServer| policy.name.as_deref() == Some(&*server.name);
             let remedy = match servers.iter().find(named) {
                 Some(server) => format!(
-                    "write id = {}, the server with this name",
+                    "write id = {}, which is the id of the server with this name",
                     server.id.quoted()
                 ),
                 None => "correct server.id, or remove the policy".to_owned(),

@@ -254,7 +254,7 @@ impl OnlineReport {
                 self.token.as_ref().map_or_else(String::new, told),
             );
             format!(
-                "online: the token works{token}, {seen} of {policies} servers show snapshots; {counts}"
+                "online: the token works{token}; {seen} of {policies} servers have snapshots; {counts}"
             )
         } else {
             format!("online: {counts}")

@@ -187,7 +187,7 @@ impl PolicyCheck<'_> {
         let by_host = rows.hostname.as_ref() == Some(wanted);
         if !rows.name.is_empty() && rows.name != *wanted && !by_host {
             let message = format!(
-                "the provider's name for it is {:?}, the policy's is {wanted:?}: it will be blocked",
+                "the provider's name for it is {:?}, but the policy's is {wanted:?}: it will be blocked",
                 rows.name
             );
             let about = Some(rows.name.clone());

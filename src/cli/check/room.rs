@@ -31,12 +31,12 @@ impl PolicyCheck<'_> {
             );
         } else if fixed > 0 && keep + fixed > limit {
             let message = format!(
-                "keep adds up to {keep}, but {fixed} of the {limit} places are taken by foreign or protected snapshots"
+                "keep adds up to {keep}, but foreign or protected snapshots take up {fixed} of the {limit} places"
             );
             let remedy = match limit.saturating_sub(fixed) {
-                0 | 1 => "no snapshot can be made and replaced: if a rotation gave them their names before, list the pattern in former_names; otherwise delete snapshots that nobody needs".to_owned(),
+                0 | 1 => "no snapshot can be made and later replaced: if a rotation named the foreign snapshots before, list its pattern in former_names; otherwise delete snapshots that nobody needs".to_owned(),
                 left => format!(
-                    "if a rotation gave them their names before, list the pattern in former_names; otherwise lower keep to at most {left} in total, or delete snapshots that nobody needs"
+                    "if a rotation named the foreign snapshots before, list its pattern in former_names; otherwise lower keep to at most {left} in total, or delete snapshots that nobody needs"
                 ),
             };
             self.say(
@@ -112,7 +112,7 @@ impl PolicyCheck<'_> {
         let foreign: Vec<_> = foreign.cloned().collect();
         for one in recognise(&foreign) {
             let message = format!(
-                "{} foreign snapshots follow {}: no rotation prunes them",
+                "{} foreign snapshots follow the pattern {}: no rotation prunes them",
                 one.held, one.pattern
             );
             let remedy = format!(

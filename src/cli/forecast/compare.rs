@@ -129,7 +129,11 @@ fn lines(changes: &[ServerComparison], other: &str) -> String {
         );
     }
     let same = changes.iter().filter(|change| change.same()).count();
-    let _ = write!(text, "\n{same} of {} servers are the same", changes.len());
+    let _ = write!(
+        text,
+        "\nno difference for {same} of {} servers",
+        changes.len()
+    );
     text
 }
 

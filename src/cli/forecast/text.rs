@@ -75,7 +75,7 @@ fn points(forecast: &Forecast) -> Table {
 /// Returns what the worst ages in this many days mean for a restore.
 fn worst(found: &RecoveryAges, zone: &TimeZone, days: usize) -> String {
     let days = if days == 1 {
-        "this day".to_owned()
+        "this one day".to_owned()
     } else {
         format!("these {}", counted(days, "day"))
     };

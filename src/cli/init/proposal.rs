@@ -108,7 +108,7 @@ pub(super) fn proposal(
         "# {}, as `snaprotate init` found it on {}.
 #
 # With this file the service takes the snapshots below, and DELETES the oldest snapshots of each
-# pattern beyond `keep`. Of those that exist at its first start it warns before it deletes them
+# pattern beyond `keep`. It warns before it deletes those that exist at its first start
 # (daemon.shrink_grace). To see which: snaprotate plan
 # Stop whatever has been making these snapshots; otherwise it and the service both make them.
 ",
@@ -237,8 +237,8 @@ fn comments(
         let _ = writeln!(
             text,
             "
-# {} snapshots follow {}; the newest is from {}. Nothing seems to make them any
-# more, so they are left alone. To have a rotation prune them with its own, add to that rotation
+# {} snapshots follow the pattern {}; the newest is from {}. Nothing seems to
+# make them any more, so they are left alone. To have a rotation prune them with its own, add to that rotation
 # former_names = [\"{}\"]",
             one.held,
             one.pattern,

@@ -89,7 +89,7 @@ pub(super) fn told(done: &InitResult<'_>) -> String {
     }
     text.push_str("Nothing was changed at the provider.");
     if args.dry_run {
-        text.push_str(" No file was written: leave out --dry-run to write them.");
+        text.push_str(" No files were written: leave out --dry-run to write them.");
         return text;
     }
     text.push_str(" Next:\n");

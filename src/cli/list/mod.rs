@@ -94,7 +94,7 @@ fn loaded(cli: &Cli) -> Result<Config, CommandError> {
     }
     let config = config::load_files(&cli.config, &[], &Environment::from_process())?;
     note(&format!(
-        "there is no policy in {} yet, so no snapshot is own; snaprotate init writes first policies",
+        "there is no policy in {} yet, so no snapshot counts as own; snaprotate init writes first policies",
         folder.display()
     ));
     Ok(config)

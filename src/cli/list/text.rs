@@ -122,7 +122,7 @@ fn total(servers: &[ServerListing]) -> String {
     }
     let place = match servers {
         [one] => format!(
-            "{} (id {}), of at most {}",
+            "{} (id {}), which holds at most {}",
             printable(&called(one), LONGEST_NAME),
             one.id,
             one.limit
@@ -135,7 +135,7 @@ fn total(servers: &[ServerListing]) -> String {
         let _ = write!(text, ": {} own, {} foreign", sum.own, sum.foreign);
     }
     if sum.protected > 0 {
-        let _ = write!(text, ", {} of them protected", sum.protected);
+        let _ = write!(text, " ({} protected in all)", sum.protected);
     }
     match servers
         .iter()

@@ -31,7 +31,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
         text.push_str("\n  ATTENTION  it is the only completed snapshot of this server");
     }
     say(&text)?;
-    if !confirm::by_name(&target.called(), "delete it", args.yes)? {
+    if !confirm::by_name(&target.called(), "delete the snapshot", args.yes)? {
         say("nothing was done")?;
         return Ok(Exit::Bad);
     }
