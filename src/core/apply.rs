@@ -374,8 +374,8 @@ impl ServerHistory {
             ServerEvent::Resumed { .. } => self.apply_resume(event, at),
             ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);
-                self.restore = Some(at);
-                (self.spared, self.unknown_restore) = (None, None);
+                (self.restore, self.spared, self.unknown_restore) = (Some(at), None, None);
+                self.withdraw_announcement(id);
                 self.open = Some(PendingOp::Restore {
                     id: id.clone(),
                     since: after_call,

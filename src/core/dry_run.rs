@@ -280,6 +280,7 @@ impl DryRun<'_> {
         let protected = self.policy.protected_ids.iter().cloned();
         let ids = listed.chain(pruned).chain(protected);
         let ids = ids.chain(self.created.iter().cloned());
+        let ids = ids.chain(self.history.listed_ids().cloned());
         let numbers = ids.filter_map(|id| id.number());
         SnapshotId::from(numbers.max().map_or(1, |id| id.saturating_add(1)))
     }

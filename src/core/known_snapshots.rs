@@ -137,6 +137,21 @@ impl ServerHistory {
         made.chain(open).filter(|id| !self.gave_up(id))
     }
 
+    /// Returns the name of an open create whose answer named no snapshot.
+    pub fn unanswered_create(&self) -> Option<&str> {
+        match &self.open {
+            Some(PendingOp::Create { name, id: None, .. }) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Returns true if a snapshot of this name may still appear, of a create that was refused or
+    /// had no answer.
+    pub fn expects(&self, name: &str) -> bool {
+        let mut lapsed = self.lapsed.iter();
+        lapsed.any(|lapsed| *lapsed.name == *name)
+    }
+
     fn knows(&self, id: &SnapshotId) -> bool {
         let listed = [&self.completed, &self.vanished].into_iter().flatten();
         let mut listed = listed.map(|(known, _)| known);

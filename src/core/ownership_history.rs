@@ -21,6 +21,12 @@ impl ServerHistory {
         ownership.is_some_and(|ownership| ownership.given_up.contains(id))
     }
 
+    /// Returns the last few snapshots that a `resume` gave up.
+    pub fn given_up(&self) -> impl Iterator<Item = &SnapshotId> {
+        let ownership = self.ownership.iter();
+        ownership.flat_map(|ownership| &ownership.given_up)
+    }
+
     pub(super) fn apply_blocked(&mut self, reason: &str, contested: Option<&ContestedSnapshot>) {
         self.blocked = Some(reason.to_owned());
         if contested.is_some() || self.ownership.is_some() {

@@ -16,6 +16,15 @@ use super::snapshot::{SnapshotId, Status};
 use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 
 impl ServerHistory {
+    /// Withdraws the announcement of a snapshot that a restore uses: it stays until a newer one
+    /// replaces it, or an operator agrees.
+    pub(super) fn withdraw_announcement(&mut self, id: &SnapshotId) {
+        for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
+            shrink.announced.retain(|announced| announced != id);
+            shrink.instead.retain(|(announced, _)| announced != id);
+        }
+    }
+
     /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that
     /// is ahead then can't end it early.
     pub fn restart_grace(&mut self, now: ClockReading) {
@@ -110,8 +119,7 @@ impl DecisionContext<'_> {
         };
         let (name, server) = (&rotation.name, self.policy.server.clone());
         // A full server that owes a snapshot deletes nothing for a slot.
-        let full = self.inventory.snapshots.len() >= self.rules.limit
-            && self.history.prune_first.is_none();
+        let full = self.inventory.snapshots.len() >= self.rules.limit && self.is_promise_kept();
         let waiting = spares.iter().filter_map(|own| {
             let mut announcements = shrink.announcements();
             let (_, since) = announcements.find(|(id, _)| **id == own.snapshot.id)?;
@@ -121,6 +129,7 @@ impl DecisionContext<'_> {
             waits.then_some((own, until))
         });
         let waiting: Vec<_> = waiting.collect();
+        let mut said = Vec::new();
         if let Some(from) = waiting.iter().map(|(_, until)| *until).min() {
             let count = waiting.len();
             let waiting = waiting.into_iter().map(|(own, until)| match until {
@@ -128,7 +137,7 @@ impl DecisionContext<'_> {
                 _ => named(own, ""),
             });
             let named = waiting.collect::<Vec<_>>().join(", ");
-            return Some(format!(
+            said.push(format!(
                 "{} beyond keep = {} of {name} will be deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
@@ -145,23 +154,24 @@ impl DecisionContext<'_> {
             .filter(|own| shrink.found.contains(&own.snapshot.id));
         let found: Vec<_> = found.map(|own| named(own, "")).collect();
         let (count, named) = (found.len(), found.join(", "));
-        (count > 0).then(|| {
-            format!(
+        if count > 0 {
+            said.push(format!(
                 "{} beyond keep = {} of {name} {}{}: {named}; to agree to the deletion, run snaprotate resume {server}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 if count == 1 {
-                    "is kept, since no snapshot made by the rotation has replaced it"
+                    "is kept until a snapshot made by the rotation replaces it"
                 } else {
-                    "are kept, since no snapshots made by the rotation have replaced them"
+                    "are kept until snapshots made by the rotation replace them"
                 },
                 if full {
                     " (but the server is full, so the oldest is deleted when a slot is due)"
                 } else {
                     ""
                 }
-            )
-        })
+            ));
+        }
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// Returns the ids that new terms of a rotation delete, that no new snapshot has replaced, and

@@ -8,7 +8,7 @@ use super::{Engine, ServerRuntime, lock};
 use crate::api::{ApiError, ErrorKind, SnapshotApi};
 use crate::core::decide::Inventory;
 use crate::core::policy::{Policy, Rules};
-use crate::core::snapshot::ServerId;
+use crate::core::snapshot::{ServerId, Snapshot};
 use crate::logged;
 
 use jiff::SignedDuration;
@@ -74,8 +74,13 @@ impl<A: SnapshotApi> Engine<A> {
             let policies = self.wanted().policies;
             inventory.doubt_second_policy(|id| policies.contains_key(id));
             let has_policy = |id: &ServerId| policies.contains_key(id);
+            let seen = runtime.seen.as_ref();
+            let is_new = |row: &Snapshot| {
+                let lacked = seen.is_some_and(|seen| seen.rows.iter().all(|s| s.id != row.id));
+                lacked && !runtime.history.expects(&row.name)
+            };
             self.owners
-                .doubt_contested(server, &mut inventory, has_policy);
+                .doubt_contested(server, &mut inventory, has_policy, is_new);
             inventory
         })
     }

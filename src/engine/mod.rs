@@ -5,8 +5,8 @@
 //! - `loop_scheduler`: when each server's loop runs; a server at rest costs no task.
 //! - `listing_batcher`: one listing for all servers that wait for one, with few requests.
 //! - `confirmed_inventory`: the listing of one server; `listing_acceptance`: which listings are
-//!   accepted, and which need a second one that agrees; `snapshot_owners`: whose snapshots they may
-//!   show.
+//!   accepted, and which need a second one that agrees; `snapshot_owners` and `stray_snapshots`:
+//!   whose snapshots they may show.
 //! - `account_health`: whether the provider accepts the token and can be reached.
 //! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `step_recheck`: the
 //!   decision again right before the call; `call_outcome`: what its answer shows; `turn_outcome`:
@@ -50,6 +50,7 @@ mod server_runtime;
 mod snapshot_owners;
 mod starts_at_shutdown;
 mod step_recheck;
+mod stray_snapshots;
 #[cfg(test)]
 mod tests;
 mod trail_health;

@@ -8,6 +8,7 @@ use std::iter;
 use std::sync::Mutex;
 
 use super::lock;
+use super::stray_snapshots::StraySnapshots;
 use crate::core::decide::Inventory;
 use crate::core::ownership::ContestedSnapshot;
 use crate::core::server_event::{Outcome, ServerEvent};
@@ -26,6 +27,9 @@ struct Owners {
     missing: HashSet<SnapshotId>,
     /// Snapshots that only an answer named as their server's. It may be wrong.
     answered: HashSet<SnapshotId>,
+    /// Snapshots that a server has only by a listing that is not accepted yet.
+    tentative: HashMap<ServerId, Vec<SnapshotId>>,
+    strays: StraySnapshots,
 }
 
 impl Owners {
@@ -54,6 +58,31 @@ impl Owners {
             Some(owner) if owner == server => drop(self.answered.remove(id)),
             Some(_) => {}
         }
+    }
+
+    /// Withdraws what this server has by a listing that was not accepted.
+    fn withdraw_tentative(&mut self, server: &ServerId) {
+        for id in self.tentative.remove(server).unwrap_or_default() {
+            if self.of.get(&id) == Some(server) {
+                self.of.remove(&id);
+            }
+        }
+    }
+
+    /// Gives the server the rows of a listing that no other one has, until its next listing.
+    fn accept_tentatively(&mut self, server: &ServerId, rows: &[Snapshot]) {
+        for id in rows.iter().flat_map(Snapshot::ids) {
+            if !self.of.contains_key(id) {
+                self.of.insert(id.clone(), server.clone());
+                let tentative = self.tentative.entry(server.clone()).or_default();
+                tentative.push(id.clone());
+            }
+        }
+    }
+
+    fn is_tentative(&self, server: &ServerId, row: &Snapshot) -> bool {
+        let tentative = self.tentative.get(server);
+        tentative.is_some_and(|ids| row.ids().any(|id| ids.contains(id)))
     }
 
     fn remove(&mut self, id: &SnapshotId) {
@@ -98,7 +127,12 @@ impl SnapshotOwners {
             claims: Vec::new(),
             missing: HashSet::new(),
             answered: HashSet::new(),
+            tentative: HashMap::new(),
+            strays: StraySnapshots::default(),
         };
+        for (server, history) in histories.clone() {
+            owners.strays.add(server, history);
+        }
         let listed = histories.clone().flat_map(|(server, history)| {
             let ids = history.listed_ids();
             ids.map(move |id| (id, server))
@@ -125,6 +159,7 @@ impl SnapshotOwners {
     /// Applies an event of this server.
     pub(super) fn apply(&self, server: &ServerId, event: &ServerEvent) {
         let owners = &mut *lock(&self.0);
+        owners.strays.apply(server, event);
         match event {
             // An id that was answered otherwise can't be relied on.
             ServerEvent::CreateResult {
@@ -173,7 +208,9 @@ impl SnapshotOwners {
             let lacks = listed.is_some_and(|rows| !shows(rows, id));
             lacks || !has_policy || owners.missing.contains(id)
         });
-        let mut elsewhere: Vec<_> = elsewhere.cloned().collect();
+        let strays = owners.strays.of(server).map(|(_, id, _)| id);
+        let mut elsewhere: Vec<_> = elsewhere.chain(strays).cloned().collect();
+        elsewhere.sort_unstable();
         elsewhere.dedup();
         elsewhere
     }
@@ -193,6 +230,7 @@ impl SnapshotOwners {
     pub(super) fn accept(&self, server: &ServerId, inventory: &Inventory) {
         if inventory.doubt.is_none() {
             let owners = &mut lock(&self.0);
+            owners.tentative.remove(server);
             for id in inventory.snapshots.iter().flat_map(Snapshot::ids) {
                 owners.accept(id, server);
             }
@@ -206,6 +244,7 @@ impl SnapshotOwners {
         server: &ServerId,
         inventory: &mut Inventory,
         has_policy: impl Fn(&ServerId) -> bool,
+        is_new: impl Fn(&Snapshot) -> bool,
     ) {
         let owners = &mut *lock(&self.0);
         let is_other =
@@ -215,6 +254,7 @@ impl SnapshotOwners {
         // A listing in doubt withdraws no claim.
         if inventory.doubt.is_none() {
             owners.withdraw(server);
+            owners.withdraw_tentative(server);
             for id in inventory.snapshots.iter().flat_map(Snapshot::ids) {
                 if owners.of.get(id) == Some(server) {
                     owners.missing.remove(id);
@@ -229,7 +269,9 @@ impl SnapshotOwners {
             let Snapshot { name, id, .. } = row;
             let owner = row.ids().find_map(|id| owners.of.get(id).filter(is_other));
             let claimant = row.ids().find_map(|id| owners.claimants(id).find(claims));
-            if let Some(owner) = owner {
+            if let Some(owner) = owner
+                && !owners.is_tentative(owner, row)
+            {
                 let listed = if has_policy(owner) {
                     format!("once the listing of server {owner} no longer shows it")
                 } else {
@@ -243,7 +285,7 @@ impl SnapshotOwners {
                 doubt.get_or_insert_with(|| format!(
                     "it shows {name} (id {id}), {of} of server {owner}: check it at the provider; {listed}, run snaprotate resume {owner} to give it up there"
                 ));
-            } else if let Some(claimant) = claimant {
+            } else if let Some(claimant) = claimant.or(owner) {
                 doubt.get_or_insert_with(|| format!(
                     "it shows {name} (id {id}), and so does the listing of server {claimant}: check at the provider whose it is"
                 ));
@@ -257,6 +299,32 @@ impl SnapshotOwners {
                 ));
                 contested.get_or_insert_with(|| (id.clone(), claimant.clone()));
             }
+        }
+        let mut strays = Vec::new();
+        for row in &inventory.snapshots {
+            let Snapshot { name, id, .. } = row;
+            let has_owner = row.ids().any(|id| owners.of.contains_key(id));
+            let maker = owners.strays.maker(server, row).filter(is_other);
+            if let Some(maker) = maker.filter(|_| !has_owner && is_new(row)) {
+                doubt.get_or_insert_with(|| format!(
+                    "it shows a new snapshot {name} (id {id}), which may be of server {maker}: that server's create of this name has no outcome yet"
+                ));
+                strays.push((name.clone(), id.clone()));
+            }
+        }
+        if inventory.doubt.is_none() {
+            owners.strays.replace(server, strays);
+        }
+        let mut elsewhere = owners.strays.of(server);
+        let lacks = |name: &str| inventory.snapshots.iter().all(|row| row.name != name);
+        if let Some((name, id, other)) = elsewhere.find(|(name, ..)| lacks(name)) {
+            doubt.get_or_insert_with(|| format!(
+                "it lacks {name}, whose create has no outcome yet, and the listing of server {other} shows a new snapshot of that name (id {id}): check at the provider whose it is; if it is not of server {server}, run snaprotate resume {server}"
+            ));
+        }
+        drop(elsewhere);
+        if doubt.is_none() && inventory.doubt.is_none() {
+            owners.accept_tentatively(server, &inventory.snapshots);
         }
         if doubt.is_some() {
             // The owner of a row may not have been listed yet.
@@ -288,7 +356,7 @@ pub fn doubt_contested(
     // The first pass collects the claims to snapshots of servers that were looked at before.
     for _ in 0..2 {
         for (server, inventory) in &mut *inventories {
-            owners.doubt_contested(server, inventory, &has_policy);
+            owners.doubt_contested(server, inventory, &has_policy, |_| false);
             owners.accept(server, inventory);
         }
     }
@@ -300,93 +368,5 @@ fn shows(rows: &[Snapshot], id: &SnapshotId) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use jiff::{SignedDuration, Timestamp};
-
-    use super::*;
-    use crate::core::server_event::ClockReading;
-    use crate::core::test_provider::TestProvider;
-
-    fn rows(count: usize) -> Vec<Snapshot> {
-        TestProvider::grown(3, 3).snapshots[..count].to_vec()
-    }
-
-    #[test]
-    fn i1_a_snapshot_that_one_server_listed_and_an_answer_to_another_named_belongs_to_the_first() {
-        let of = |events: &[ServerEvent]| {
-            let mut history = ServerHistory::default();
-            for event in events {
-                let at = ClockReading {
-                    wall: Timestamp::UNIX_EPOCH,
-                    mono: SignedDuration::ZERO,
-                };
-                history.apply(event, at.into(), SignedDuration::ZERO);
-            }
-            history
-        };
-        let id = SnapshotId::from(7);
-        let listed = of(&[ServerEvent::SnapshotFound {
-            snapshot: "golden".into(),
-            id: id.clone(),
-            foreign: true,
-            other_id: None,
-        }]);
-        let answered = of(&[
-            ServerEvent::CreateIntent {
-                rotation: "weekly".into(),
-                known: BTreeSet::new(),
-                snapshot: "weekly-2026-11-22".into(),
-                reason: "it is due".to_owned(),
-                by: None,
-                spare: None,
-            },
-            ServerEvent::CreateResult {
-                snapshot: "weekly-2026-11-22".into(),
-                outcome: Outcome::Done,
-                id: Some(id.clone()),
-                server_name: None,
-                looked_for: false,
-                hindrance: None,
-                said: None,
-            },
-        ]);
-        assert!(answered.answered_ids().any(|answered| *answered == id));
-        for (first, second) in [(1, 2), (2, 1)] {
-            let histories = [(first, &listed), (second, &answered)];
-            let histories = histories.map(|(id, history)| (ServerId::from(id), history.clone()));
-            let histories = BTreeMap::from(histories);
-            let owners = SnapshotOwners::of(histories.iter());
-            assert!(owners.is_of_another(&second.into(), &id));
-            // Until its next listing the other server claims it.
-            assert_eq!(owners.claimed_one(&first.into()), Some(id.clone()));
-        }
-    }
-
-    #[test]
-    fn i1_a_snapshot_that_its_server_lacked_and_shows_again_is_given_up_by_no_resume() {
-        let owners = SnapshotOwners::of(iter::empty());
-        let list = |server: u64, count| {
-            let server = ServerId::from(server);
-            let mut inventory = Inventory {
-                snapshots: rows(count),
-                ..Inventory::empty(SignedDuration::ZERO)
-            };
-            owners.doubt_contested(&server, &mut inventory, |_| true);
-            owners.accept(&server, &inventory);
-        };
-        let elsewhere = || owners.shown_elsewhere(&2.into(), Some(&rows(1)), true);
-        list(2, 1);
-        list(1, 1);
-        list(2, 0);
-        // The other server's listing says nothing about the owner's.
-        list(1, 1);
-        assert_eq!(elsewhere(), [rows(1)[0].id.clone()]);
-        // The claim ends before the owner's listing shows the snapshot again.
-        list(1, 0);
-        list(2, 1);
-        list(1, 1);
-        assert_eq!(elsewhere(), []);
-    }
-}
+#[path = "snapshot_owners_tests.rs"]
+mod tests;

@@ -181,6 +181,14 @@ impl World {
         }
     }
 
+    /// Returns true if nothing says that the server has the snapshot: a person made it, and only the
+    /// false listing of another server has shown it.
+    fn is_unknowable(&self, server: u64, id: u64) -> bool {
+        let lies = self.lies.as_ref();
+        lies.is_some_and(|lies| !lies.ours.contains(&id))
+            && !self.servers[&server].shown.contains(&id)
+    }
+
     /// Judges a delete that is being sent. Returns the server that has the snapshot.
     pub(super) fn judge_delete(&mut self, id: u64) -> Option<u64> {
         self.advance();
@@ -195,6 +203,10 @@ impl World {
             self.violated(0, "I1: a delete of what nobody ever had");
             return None;
         };
+        if self.is_unknowable(server, id) {
+            *self.judge.in_flight.entry(server).or_default() += 1;
+            return Some(server);
+        }
         let subject = format!("\"id\":{},", ids::json(shown));
         let bases = self.mutation(server, "delete_intent", &subject, Some(id));
         if self.wishes.takes_delete(id) {

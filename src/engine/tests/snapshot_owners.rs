@@ -42,7 +42,7 @@ async fn i1_a_snapshot_that_moves_to_another_server_blocks_both_until_a_resume_g
     let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
     let resumed = resumed.expect("nothing prevents it");
     let given_up = format!(
-        "from now on, 2 snapshots that only another server's listing shows may belong to that server: id 104, {newest}"
+        "from now on, 2 snapshots that only another server's listing shows may belong to that server, whose rotation may delete what has an own name there: id 104, {newest}"
     );
     assert!(!resumed.nothing);
     assert_eq!(resumed.ended, [given_up]);
