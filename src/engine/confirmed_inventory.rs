@@ -79,8 +79,14 @@ impl<A: SnapshotApi> Engine<A> {
                 let lacked = seen.is_some_and(|seen| seen.rows.iter().all(|s| s.id != row.id));
                 lacked && !runtime.history.expects(&row.name)
             };
+            let sound = inventory.doubt.is_none();
             self.owners
                 .doubt_contested(server, &mut inventory, has_policy, is_new);
+            if sound && inventory.doubt.is_some() {
+                let rows = inventory.snapshots.iter().map(|row| &row.id);
+                let unclaimed = rows.filter(|id| !self.owners.is_of_another(server, id));
+                runtime.listed.know(unclaimed);
+            }
             inventory
         })
     }

@@ -40,6 +40,13 @@ impl ListingConfirmation {
         }
     }
 
+    /// Adds the ids of a listing that only other servers' listings put in doubt. One that lacks such
+    /// an id must be confirmed by the next one.
+    pub(super) fn know<'a>(&mut self, ids: impl Iterator<Item = &'a SnapshotId>) {
+        let new: Vec<_> = ids.filter(|id| !self.ids.contains(id)).cloned().collect();
+        self.ids.extend(new);
+    }
+
     /// Returns true if this listing is accepted.
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         let mut odd = self.odd.take().unwrap_or_default();
