@@ -11,7 +11,7 @@ use super::server_event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::server_history::{PastPause, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, SnapshotId};
 
-/// What a `resume` of a server does besides ending its pause and its restore.
+/// The effects of a `resume` of a server besides the end of its pause and of its restore.
 struct ResumeEffects {
     /// It gives up the hold whose `after` failed.
     releases: bool,

@@ -1,4 +1,4 @@
-//! Whose a snapshot is, by the histories, the listings and the answers.
+//! Tests of the owners of snapshots, by the histories, the listings and the answers.
 
 use std::collections::BTreeSet;
 
