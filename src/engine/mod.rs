@@ -5,8 +5,10 @@
 //! - `loop_scheduler`: when each server's loop runs; a server at rest costs no task.
 //! - `listing_batcher`: one listing for all servers that wait for one, with few requests.
 //! - `confirmed_inventory`: the listing of one server; `listing_acceptance`: which listings are
-//!   accepted, and which need a second one that agrees; `snapshot_owners` and `stray_snapshots`:
-//!   whose snapshots they may show.
+//!   accepted, and which need a second one that agrees.
+//! - `snapshot_owners`: whose a snapshot is; `owner_map`: the owners and claims as data;
+//!   `contested_listing`: a listing compared with them; `stray_snapshots`: new snapshots under the
+//!   name of another server's open create.
 //! - `account_health`: whether the provider accepts the token and can be reached.
 //! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `step_recheck`: the
 //!   decision again right before the call; `call_outcome`: what its answer shows; `turn_outcome`:
@@ -29,6 +31,7 @@
 mod account_health;
 mod call_outcome;
 mod confirmed_inventory;
+mod contested_listing;
 mod create_hold_at_new_trail;
 mod enqueue_news;
 mod hooked_create;
@@ -40,6 +43,7 @@ mod mutation;
 mod once_failures;
 mod order_execution;
 mod other_id_handover;
+mod owner_map;
 mod pauses;
 mod pending_order;
 mod policy_set_swap;
