@@ -48,8 +48,15 @@ pub enum PauseError {
     #[error("every server is paused: resume all of them first with snaprotate resume")]
     AllPaused,
     /// Nothing would end: a snapshot is given up only once the server's own listing lacks it.
-    #[error("{0}")]
-    KeepsSnapshot(String),
+    #[error(
+        "the snapshot with id {id}, which another server's listing shows, is not given up: the last listing of server {server} shows it too, or there has been no listing yet; resume again once the service reports that the listing of this server lacks it"
+    )]
+    KeepsSnapshot {
+        /// The snapshot.
+        id: SnapshotId,
+        /// The server of the `resume`, which keeps it.
+        server: ServerId,
+    },
 }
 
 /// The pause of all servers.
@@ -116,20 +123,18 @@ impl<A: SnapshotApi> Engine<A> {
             let listed = runtime.seen.as_ref().map(|seen| &seen.rows[..]);
             self.owners.shown_elsewhere(server, listed, has_policy)
         });
-        let claimed = server.as_ref().and_then(|server| {
-            let id = self.owners.claimed_one(server)?;
-            Some(format!(
-                "the snapshot with id {id}, which another server's listing shows, is not given up: the last listing of server {server} shows it too, or there has been no listing yet; resume again once the service reports that the listing of this server lacks it"
-            ))
+        let kept = server.as_ref().filter(|_| gave_up.is_empty());
+        let kept = kept.and_then(|server| {
+            let (id, server) = (self.owners.claimed_one(server)?, server.clone());
+            Some(PauseError::KeepsSnapshot { id, server })
         });
-        let claimed = claimed.filter(|_| gave_up.is_empty());
         let (now, rules) = (self.clock.now(), self.wanted().rules);
         let (paused, ended) = self.to_resume(server.as_ref(), &rules, now, &gave_up);
         let nothing = !paused && ended.is_empty();
         if nothing {
             self.wake_blocked(server.as_ref());
-            if let Some(claimed) = claimed {
-                return Err(PauseError::KeepsSnapshot(claimed));
+            if let Some(kept) = kept {
+                return Err(kept);
             }
             return Ok(PauseResult {
                 nothing,
@@ -166,7 +171,8 @@ impl<A: SnapshotApi> Engine<A> {
         }
         self.wake();
         let held = self.held(server.as_ref());
-        let ended = ended.into_iter().chain(claimed).collect();
+        let kept = kept.map(|kept| kept.to_string());
+        let ended = ended.into_iter().chain(kept).collect();
         Ok(PauseResult { ended, ..held })
     }
 
