@@ -4,8 +4,8 @@
 //! - [`error`]: failures, classified by what can be done about them; `error_body`: the provider's
 //!   own words.
 //! - [`http`]: the calls over HTTP; `snapshot_calls`: those that change snapshots; `request`: one
-//!   request, subject to every limit; `client`: the HTTP client, which follows no redirect and
-//!   repeats nothing, and the certificates that it trusts.
+//!   request, subject to every limit; `client`: the HTTP client, which follows no redirects and
+//!   retries nothing, and the certificates that it trusts.
 //! - `pagination`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide if a listing is in doubt; `lenient_json`:
 //!   fields of any type.
@@ -61,7 +61,7 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The provider's API, as far as rotation needs it.
 ///
-/// Only [`list`](Self::list) repeats a request by itself. The others send exactly one, whatever the
+/// Only [`list`](Self::list) retries a request by itself. The others send exactly one, whatever the
 /// answer (I9, I12); the next decision follows from a listing.
 pub trait SnapshotApi: Send + Sync + 'static {
     /// Waits for the rate limit, any `Retry-After` and a place in flight.
@@ -131,7 +131,7 @@ pub struct Listing {
     pub doubt: Option<String>,
     /// Number of pages.
     pub pages: usize,
-    /// Set if the pages disagreed in `count` or repeated an id. The servers must then be listed one
+    /// Set if the pages disagreed on `count` or repeated an id. The servers must then be listed one
     /// by one.
     pub shifted: bool,
     /// Sizes in MB, where the provider gives them; only [`HttpApi::browse`] collects them.

@@ -35,7 +35,7 @@ pub enum JsonType {
     Integer,
     /// Any other number.
     Number,
-    /// A text.
+    /// A string.
     String,
     /// A list.
     Array,

@@ -78,7 +78,7 @@ impl ListingBuilder {
             && count != self.rows
         {
             let reason = format!(
-                "the listing says that it has {count} rows, but has {}",
+                "the listing's count ({count}) differs from the number of its rows ({})",
                 self.rows
             );
             let shifted = self.pages > 1;

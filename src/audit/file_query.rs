@@ -13,7 +13,7 @@ use super::reader::{LineReader, file_name, files};
 use super::verify::{Record, Records, record};
 use crate::core::snapshot::ServerId;
 
-/// A record's event ends within so many bytes of its line.
+/// A record's event ends within this many bytes of the start of its line.
 const EVENT_WITHIN: usize = 128;
 
 /// Returns the trail's files, oldest first, without those that hold nothing from `since` on. A
@@ -35,8 +35,8 @@ pub fn files_since(audit: &Path, since: Option<Timestamp>) -> Result<Vec<PathBuf
     Ok(names.iter().map(|name| audit.join(name)).collect())
 }
 
-/// Returns the records of one file, oldest first. A line that is no record gives an error and is
-/// skipped. Holds one line in memory at a time.
+/// Returns the records of one file, oldest first. A line that is not a record yields an error and
+/// is skipped. Holds one line in memory at a time.
 pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>> {
     Records {
         files: [file].into(),
@@ -44,8 +44,8 @@ pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>
     }
 }
 
-/// Returns every id that the trail has this server under, itself included: a policy may have named
-/// it by its other id before.
+/// Returns every id under which the trail records this server, including the given one: an earlier
+/// policy may have named the server by its other id.
 pub fn ids_of(server: &ServerId, files: &[PathBuf]) -> Result<BTreeSet<ServerId>, TrailError> {
     let disk = RealDisk::default();
     let mut pairs = Vec::new();
@@ -70,7 +70,7 @@ pub fn ids_of(server: &ServerId, files: &[PathBuf]) -> Result<BTreeSet<ServerId>
     }
 }
 
-/// Returns the two ids of a server that a line names; nearly all lines are no such record.
+/// Returns the two ids of a server if the line pairs them; nearly all lines don't.
 fn pair(line: &[u8]) -> Option<(ServerId, ServerId)> {
     #[derive(Deserialize)]
     struct TwoIds {
@@ -109,7 +109,7 @@ pub fn tail(
     let opened = disk.read(&file, from);
     let mut lines = LineReader::new(opened.map_err(TrailError::disk("read", &file))?);
     let mut found = VecDeque::new();
-    // A line whose beginning was cut off, or that has no newline yet, is no record.
+    // A line whose beginning was cut off, or that has no newline yet, is not a record.
     let mut whole = from == 0;
     while lines.advance().map_err(TrailError::disk("read", &file))? {
         if !std::mem::replace(&mut whole, true) || !lines.ended {
@@ -129,7 +129,7 @@ pub fn tail(
     Ok(found.into())
 }
 
-/// Returns true if the head shows that something was ever recorded.
+/// Returns true if the head shows that anything was ever recorded.
 pub fn was_begun(state: &Path) -> Result<bool, TrailError> {
     let head = HeadState::read(&RealDisk::default(), state)?;
     Ok(match head {

@@ -1,5 +1,5 @@
-//! A disk in memory for tests and simulation. Like a real one it fills up, fails, and loses in a
-//! crash what was not synced.
+//! A disk in memory for tests and simulation. Like a real one, it can fill up or fail, and it loses
+//! unsynced data in a crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, ErrorKind, Read};
@@ -66,7 +66,7 @@ struct FileContents {
     durable: Vec<u8>,
     /// Offset from which `now` may differ from `durable`.
     same: usize,
-    /// Range that the kernel counts as written after a failed sync, but that is on no disk.
+    /// Range that the kernel counts as written after a failed sync, but that is not on the disk.
     dropped: Option<Range<usize>>,
 }
 

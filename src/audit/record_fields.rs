@@ -1,4 +1,4 @@
-//! The fields of a record, for everything that reads the trail and does not decide by it.
+//! The fields of a record, for everything that reads the trail but bases no decision on it.
 
 use serde::Deserialize;
 
@@ -6,8 +6,8 @@ use super::Record;
 use crate::core::server_event::ServerEvent;
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// The fields of a record that readers use, under the trail's names. All are empty if one has
-/// another type than the trail writes.
+/// The fields of a record that readers use, under the trail's names. All are empty if one has a
+/// type other than the one that the trail writes.
 #[expect(
     missing_docs,
     reason = "the fields have the names that the trail gives them"

@@ -40,7 +40,7 @@ pub struct Verified {
     /// The damaged tail that a crash left, or the line that is being written right now. It is no
     /// problem, since nothing relied on it.
     pub torn: Option<String>,
-    /// Tails that were set aside earlier, and heads that were lost. They are no problems.
+    /// Tails that were set aside earlier, and heads that were lost. They are not problems.
     pub notices: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ pub(super) fn verify_seeing(
         let torn = newest && spoilt.is_some_and(|seq| is_torn(seq, whole, head.link()));
         if torn && stray.is_no_crash(spoilt.unwrap_or_default()) {
             found.problems.extend(suspects.into_iter().next().map(|first| {
-                format!("{first}; records follow that no crash leaves there: a line was changed or a file was copied, and the head is older")
+                format!("{first}; no crash would leave the records that follow it: a line was changed or a file was copied, and the head is older")
             }));
         } else if torn {
             found.torn = suspects.into_iter().next();
@@ -254,7 +254,7 @@ pub struct Record {
     pub json: String,
 }
 
-/// Iterates over records, oldest first. A line that is no record gives an error and is skipped. It
+/// Iterates over records, oldest first. A line that is not a record yields an error and is skipped. It
 /// does not check the chain: [`verify`] does.
 pub(super) struct Records {
     pub(super) files: VecDeque<PathBuf>,

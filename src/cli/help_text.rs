@@ -14,7 +14,8 @@ Exit codes:
 
 Files:
   /etc/snaprotate/snaprotate.toml
-      the main configuration file; relative paths in it start at its folder
+      the main configuration file; relative paths in it are resolved from its
+      folder
   /etc/snaprotate/policies.d/*.toml
       the policies, one file for each server
   /var/lib/snaprotate
@@ -80,8 +81,8 @@ Examples:
 
 pub(super) const CHECK: &str = "\
 The provider's listing doesn't include a server without snapshots. With
---online, whether such a server exists under its name may be unknown, which is a
-note, not a problem.
+--online, whether such a server exists under its name may be unknown; this is
+reported as a note, not as a problem.
 
 Exit codes:
   0  no problems, though there may be warnings
@@ -103,9 +104,9 @@ Until the first policy is written, every snapshot is foreign.
 
 A snapshot is own if its name matches a pattern of a rotation in force, or one
 of its former_names. Every other snapshot is foreign, and the rotation never
-changes it. list goes by today's names alone, so it may show as own a snapshot
-that had a foreign name before. The rotation treats such a snapshot as foreign,
-as snaprotate plan shows.
+changes it. list goes by the current names alone, so it may show as own a
+snapshot that had a foreign name before. The rotation treats such a snapshot as
+foreign, as snaprotate plan shows.
 
 Times are local (TZ); on a terminal with fewer than 110 columns, only ages are
 shown. If a listing can't be relied on, it is shown with the reason.

@@ -18,16 +18,17 @@ Examples:
 
 pub(super) const RESUME: &str = "\
 The newest slot that passed runs at once if its catch_up allows it; older slots
-don't. From now on the clock counts as correct. This ends a block caused by an
+don't. From then on, the clock counts as correct. This ends a block caused by an
 intent that a wrong clock dated in the future. A server that was paused by name
 stays paused until it is resumed by name.
 
 For a named server that is not paused, resume confirms that you have
 checked its alerts. It agrees to what the alerts ask for, and names each thing
 that it agrees to. A snapshot that the provider stores differently from the
-request counts as handled. Snapshots beyond keep that no new snapshot has
-replaced are deleted. A full server may be pruned for a slot again. A restore
-with an unknown outcome counts as over.
+request counts as handled. A restore with an unknown outcome counts as over. A
+resume that does none of this agrees to deletions: snapshots beyond keep that no
+new snapshot has replaced are deleted, and a full server may be pruned for a
+slot again. Otherwise run it again.
 
 Exit codes:
   0  resumed; or there was nothing to resume, and nothing is recorded

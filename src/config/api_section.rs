@@ -40,7 +40,7 @@ pub(super) fn token(
         && is_pasted(&file.value.to_string_lossy())
         && !folder.join(&file.value).exists()
     {
-        let remedy = "write the path of a file that holds the token, not the token itself; if this is the token, change it";
+        let remedy = "write the path of a file that holds the token, not the token itself; if this is the token, it is exposed: replace it at the provider";
         log.error(at, "token_file does not name a file", remedy);
         return (None, false);
     }
@@ -144,7 +144,7 @@ pub(super) fn secret(
     let pasted = written.contains("://") || is_pasted(&written);
     if !is_credential && pasted && !path.exists() {
         let remedy = format!(
-            "write the path of a file that holds the {what}, not the {what} itself; if this is the {what}, change it"
+            "write the path of a file that holds the {what}, not the {what} itself; if this is the {what}, it is exposed: replace it"
         );
         log.error(&file.at, format!("{key} does not name a file"), remedy);
         return None;

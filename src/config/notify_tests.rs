@@ -111,7 +111,7 @@ fn invalid_receivers_are_refused_with_location_and_remedy() {
         case("type = \"ping\"\nurl = \"https://x.example\"\non = [\"blocked\"]", "6:1: error", "unknown key \"on\"", "rotations"),
         case("type = \"ping\"\nurl = \"https://x.example\"\nrotations = [\"weakly\"]", "6:14: error", "no policy has a rotation \"weakly\"", "did you mean \"weekly\"?"),
         case("type = \"email\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]", "3:1: error", "server is missing", "mail.example.org"),
-        case("type = \"email\"\nserver = \"m\"\nfrom = \"A <a@x.org>\"\nto = [\"b@x.org\"]", "6:8: error", "not a mail address", "without a name"),
+        case("type = \"email\"\nserver = \"m\"\nfrom = \"A <a@x.org>\"\nto = [\"b@x.org\"]", "6:8: error", "not an email address", "without a name"),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = \"b@x.org\"", "7:6: error", "to must be a list", "to = ["),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = []", "3:1: error", "to is empty", "to = ["),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]\ntls = \"none\"", "8:7: error", "unencrypted", "starttls"),

@@ -312,7 +312,7 @@ impl RawPolicy {
             |least: &usize| *least > 0,
             (
                 "must be at least 1",
-                "write min_completed = 1: the newest good snapshot is never deleted (I2)",
+                "write min_completed = 1: the newest own completed snapshot is never deleted",
             ),
         );
         self.delete_stuck = section.take("delete_stuck", log);

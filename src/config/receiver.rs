@@ -221,7 +221,7 @@ impl RawMail {
             if MailAddress::from_str(&found.value).is_ok() {
                 return Some(found.value);
             }
-            let message = format!("{:?} is not a mail address", found.value);
+            let message = format!("{:?} is not an email address", found.value);
             log.error(
                 &found.at,
                 message,

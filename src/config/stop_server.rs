@@ -88,7 +88,7 @@ impl RawStop {
         if catch_up.is_none() {
             log.warn(
                 &stops.at,
-                "stop_server without catch_up: a missed slot stops the server at any hour, also when the service first starts",
+                "stop_server without catch_up: a missed slot stops the server at any hour, even when the service first starts",
                 "write how late a slot may still be run, such as catch_up = \"1h\"",
             );
         }

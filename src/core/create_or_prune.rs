@@ -83,7 +83,7 @@ impl DecisionContext<'_> {
         let mut regressed = owned.iter().filter(|own| own.may_be_lost() && !own.recent);
         if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
             let reason = format!(
-                "it was completed, has been listed as failed for a week, and a slot of {} needs its place",
+                "it was completed but has been listed as failed for a week, and a slot of {} needs its place",
                 rotation.name
             );
             return self.delete(own, true, None, reason).into();
@@ -123,7 +123,7 @@ impl DecisionContext<'_> {
         self.policy.name.is_some() && !told && self.inventory.state.is_none()
     }
 
-    /// Returns why no snapshot may be deleted for room now: the delete would make none, or a single
+    /// Returns why no snapshot may be deleted to make room now: the delete would make none, or a single
     /// listing is all that reports a new snapshot.
     fn no_room_by_a_delete(&self) -> Option<RotationDemand> {
         let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);

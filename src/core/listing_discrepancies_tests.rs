@@ -262,7 +262,7 @@ fn i2_a_snapshot_seen_in_only_one_listing_permits_no_prune_for_room() {
     // A wrong listing shows another own snapshot, which fills the server.
     world.make("weekly-2026-11-16", Status::Completed);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
-    // A server that holds more than its limit is not pruned for room either.
+    // A server that holds more than its limit is not pruned to make room either.
     world.pass(world.rules.settle_window);
     world.make("d", Status::Completed);
     let step = world.recorded();

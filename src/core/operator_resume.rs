@@ -260,7 +260,7 @@ impl ServerHistory {
 fn given_up_text(ids: &[SnapshotId]) -> String {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
     format!(
-        "from now on, {} that only another server's listing shows may belong to that server, whose rotation may delete what has an own name there: id {}",
+        "from now on, {} that only another server's listing shows may belong to that server, whose rotation may delete those whose names match its own patterns: id {}",
         counted(ids.len(), "snapshot"),
         ids.join(", ")
     )

@@ -25,7 +25,7 @@ pub struct Policy {
     pub protected_ids: BTreeSet<SnapshotId>,
     /// Number of own completed snapshots that a prune before a create must leave (I3).
     pub min_completed: usize,
-    /// True if a snapshot stuck in progress may be deleted for room.
+    /// True if a snapshot stuck in progress may be deleted to make room.
     pub delete_stuck: bool,
     /// The rotations, in the order of the file.
     pub rotations: Vec<Rotation>,

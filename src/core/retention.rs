@@ -79,7 +79,7 @@ impl SurplusReason {
             Self::Beyond => format!("beyond keep = {} of {name}", rotation.keep),
             Self::Outlived => format!("it failed, and a newer snapshot of {name} is completed"),
             Self::Regressed => format!(
-                "it was completed, has been listed as failed for a week, and a newer snapshot of {name} is completed"
+                "it was completed but has been listed as failed for a week, and a newer snapshot of {name} is completed"
             ),
         }
     }

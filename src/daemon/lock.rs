@@ -26,7 +26,7 @@ pub struct StateLock {
 pub enum LockError {
     /// Another process holds it.
     #[error(
-        "{holder} holds {path}, and only one process may run at a time: stop that process first, or use its $RUNTIME_DIRECTORY to send it the order"
+        "{holder} holds {path}, and only one process may run at a time: stop that process first, or, to send it an order, use the same $RUNTIME_DIRECTORY as that process"
     )]
     Held {
         /// The process, as far as it is known.

@@ -100,7 +100,7 @@ fn say_why(service: &Service, reason: &str) {
     for (what, all) in [("alerts", alerts.len()), ("slots", slots.len())] {
         let more = all.saturating_sub(MOST_SAID);
         if more > 0 {
-            tracing::error!("and {more} more {what}");
+            tracing::error!("more {what}, not shown: {more}");
         }
     }
 }

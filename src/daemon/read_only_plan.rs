@@ -244,7 +244,7 @@ fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String>
                 .join(", ")
         });
         lines.push(format!(
-            "{} (id {server}): {} own snapshots become foreign and leave room for {room} of the {keep} snapshots to keep; to keep rotating them, add former_names = [{}] to a rotation",
+            "{} (id {server}): the own snapshots that become foreign ({}) leave room for {room} of the {keep} snapshots to keep; to keep rotating them, add former_names = [{}] to a rotation",
             policy.file,
             left.len(),
             patterns.collect::<Vec<_>>().join(", "),

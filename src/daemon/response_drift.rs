@@ -56,7 +56,7 @@ impl ResponseDriftCheck {
         if !changes.is_empty() {
             let told = engine.record_global_event(GlobalEvent::ProviderChanged { changes });
             if let Err(error) = told.await {
-                tracing::warn!(%error, "the changes of the provider's answers can't be recorded");
+                tracing::warn!(%error, "the changes in the provider's answers can't be recorded");
             }
         }
         engine.set_alert(CHANGED, lacks).await;

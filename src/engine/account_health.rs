@@ -279,7 +279,7 @@ impl AccountState {
         self.next_probe = now.mono + pause;
         self.refused = Some(error.clone());
         let reason = format!(
-            "the provider rejects the token ({error}), and nothing is changed until it accepts one; token_file is read again at each check, and at once on a reload"
+            "the provider rejects the token ({error}), and nothing is changed until it accepts one; token_file is read again before each listing, and at once on a reload"
         );
         self.raise(AccountRefused, reason, now.wall)
     }

@@ -24,7 +24,7 @@ impl Stray<'_> {
         let Self { row, maker } = self;
         Contest {
             doubt: format!(
-                "it shows a new snapshot {} (id {}), which may be of server {maker}: that server's create of this name has no outcome yet",
+                "it shows a new snapshot {} (id {}), which may belong to server {maker}: that server's create of this name has no outcome yet",
                 row.name, row.id
             ),
             snapshot: None,
@@ -71,7 +71,7 @@ impl<'a, P: Fn(&ServerId) -> bool> ComparedListing<'a, P> {
                 "if it has moved".to_owned()
             };
             let of = if row.ids().any(|id| owners.answered.contains(id)) {
-                "which the provider named when it was asked to create a snapshot"
+                "which the provider's answer to a create request identifies as a snapshot"
             } else {
                 "which is a snapshot"
             };
@@ -85,7 +85,7 @@ impl<'a, P: Fn(&ServerId) -> bool> ComparedListing<'a, P> {
         let claimant = row.ids().find_map(|id| self.claimant(id)).or(owner)?;
         Some(Contest {
             doubt: format!(
-                "it shows {name} (id {id}), and so does the listing of server {claimant}: check at the provider whose it is"
+                "it shows {name} (id {id}), and so does the listing of server {claimant}: check at the provider which server it belongs to"
             ),
             snapshot: Some(ContestedSnapshot {
                 id: id.clone(),
@@ -133,7 +133,7 @@ impl<'a, P: Fn(&ServerId) -> bool> ComparedListing<'a, P> {
         let (name, id, other) = elsewhere.find(|(name, ..)| lacks(name))?;
         Some(Contest {
             doubt: format!(
-                "it lacks {name}, whose create has no outcome yet, and the listing of server {other} shows a new snapshot of that name (id {id}): check at the provider whose it is; if it is not of server {server}, run snaprotate resume {server}"
+                "it lacks {name}, whose create has no outcome yet, and the listing of server {other} shows a new snapshot of that name (id {id}): check at the provider which server it belongs to; if it does not belong to server {server}, run snaprotate resume {server}"
             ),
             snapshot: None,
         })

@@ -1,4 +1,4 @@
-//! Answers all servers that wait for a listing with as few requests as it can.
+//! Serves all servers that are waiting for a listing, with as few requests as possible.
 //!
 //! A request joins the next listing, never one that was requested before (I4). While many servers
 //! are at work, one account-wide listing answers them all; while few are, each gets a listing of
@@ -258,8 +258,8 @@ fn answer_all(asks: Vec<ListingRequest>, error: &ApiError) {
 }
 
 /// Returns the server that bears this name, if the requested one has no rows and the ids are of
-/// different types. A provider that switches from numbers to texts must not make a server look
-/// empty.
+/// different types. A provider that switches from numbers to strings must not make a server
+/// look empty.
 fn renumbered<'l>(listing: &'l Listing, server: &ServerId, name: &str) -> Option<&'l ServerId> {
     if listing.rows(server).is_some() {
         return None;

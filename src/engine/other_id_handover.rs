@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::runtime_view::runtimes_by_policy;
 use super::turn_outcome::Requeue;
-use super::{Engine, PolicySet, ServerRuntime, lock};
+use super::{Engine, PolicySet, ServerRuntime, SharedRuntime, lock};
 use crate::alerts::{AlertKey, News};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, TrailError};
@@ -28,6 +28,7 @@ impl<A: SnapshotApi> Engine<A> {
             }
         }
         drop(runtimes);
+        self.keep_claims(&former, wanted);
         // An id that changes stays the same server if its policy's file is renamed meanwhile.
         let mut changes = lock(&self.id_changes).clone();
         for (from, id) in changes.clone() {
@@ -47,6 +48,28 @@ impl<A: SnapshotApi> Engine<A> {
             }
         }
         *lock(&self.id_changes) = changes;
+    }
+
+    /// Lets a server whose id its policy's file has changed keep its claims to snapshots. If the
+    /// file names another server now, the first listing of that one withdraws them.
+    fn keep_claims(
+        &self,
+        by_trail: &BTreeMap<Box<str>, (ServerId, SharedRuntime)>,
+        wanted: &PolicySet,
+    ) {
+        let in_force = self.wanted().policies;
+        let gone = in_force.values();
+        let gone = gone.filter(|policy| !wanted.policies.contains_key(&policy.server));
+        let gone: BTreeMap<_, _> = gone.map(|policy| (&*policy.file, &policy.server)).collect();
+        if gone.is_empty() && by_trail.is_empty() {
+            return;
+        }
+        for policy in wanted.policies.values() {
+            let by_trail = by_trail.get(&*policy.file).map(|(former, _)| former);
+            for former in gone.get(&*policy.file).copied().into_iter().chain(by_trail) {
+                self.owners.copy_claims(former, &policy.server);
+            }
+        }
     }
 
     /// Returns the id by which a policy names this server now, if it has none under this one.

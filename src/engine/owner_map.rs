@@ -87,6 +87,16 @@ impl Owners {
         }
     }
 
+    /// Adds the claims of one id of a server to those of its other id.
+    pub(super) fn copy_claims(&mut self, from: &ServerId, to: &ServerId) {
+        let claims = self.claims.iter().filter(|(_, claimant)| claimant == from);
+        let claimed: Vec<_> = claims.map(|(id, _)| id.clone()).collect();
+        for id in claimed {
+            self.claim(id, to);
+        }
+    }
+
+    /// Withdraws all claims of this server.
     pub(super) fn withdraw(&mut self, server: &ServerId) {
         self.claims.retain(|(_, claimant)| claimant != server);
     }

@@ -1,7 +1,7 @@
-//! The server of each snapshot, by the trail and by the first accepted listing that shows it (I1). A
-//! listing that shows it as another server's is not believed: that server's rotation would count it
-//! as its own, or delete it. While the owner's listing shows it too, that one is not believed
-//! either.
+//! The server that each snapshot belongs to, by the trail and by the first accepted listing that
+//! shows it (I1). A listing that shows it as another server's is in doubt, since that server's
+//! rotation would count it as its own, or delete it. While the owner's listing shows it too, that
+//! one is also in doubt.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -81,10 +81,8 @@ impl SnapshotOwners {
                 for owner in owners.of.values_mut().filter(|owner| *owner == from) {
                     *owner = server.clone();
                 }
-                for (_, claimant) in owners.claims.iter_mut().filter(|claim| claim.1 == *from) {
-                    *claimant = server.clone();
-                }
-                owners.claims.sort_unstable();
+                owners.copy_claims(from, server);
+                owners.withdraw(from);
             }
             _ => {}
         }
@@ -114,6 +112,11 @@ impl SnapshotOwners {
     /// Returns a snapshot of this server that another server's listing shows, if there is one.
     pub(super) fn claimed_one(&self, server: &ServerId) -> Option<SnapshotId> {
         lock(&self.0).claimed(server).next().cloned()
+    }
+
+    /// Lets a server claim what it claims by its former id, until its first listing by the new one.
+    pub(super) fn copy_claims(&self, from: &ServerId, to: &ServerId) {
+        lock(&self.0).copy_claims(from, to);
     }
 
     /// Returns true if the snapshot belongs to another server.

@@ -116,7 +116,7 @@ fn i9_a_new_snapshot_under_the_name_of_another_servers_open_create_blocks_both_u
         },
     );
     assert_eq!(doubt(&owners, 1, None), "");
-    assert!(doubt(&owners, 2, Some(row)).contains("may be of server 1"));
+    assert!(doubt(&owners, 2, Some(row)).contains("may belong to server 1"));
     assert!(doubt(&owners, 1, None).contains("the listing of server 2 shows"));
     // If both show it, nothing says whose it is.
     assert!(doubt(&owners, 1, Some(row)).contains("so does the listing of server 2"));
@@ -161,4 +161,23 @@ fn i1_a_snapshot_that_first_listings_of_two_servers_show_is_in_doubt_until_only_
     assert_eq!(alone.doubt, None);
     owners.accept(&1.into(), &alone);
     assert!(owners.is_of_another(&2.into(), &rows(1)[0].id));
+}
+
+#[test]
+fn i1_a_claim_holds_while_the_claimants_policy_changes_to_its_other_id() {
+    let owners = SnapshotOwners::of(iter::empty());
+    let row = &rows(1)[0];
+    assert_eq!(doubt(&owners, 1, Some(row)), "");
+    assert!(doubt(&owners, 2, Some(row)).contains("which is a snapshot of server 1"));
+    let other_id: ServerId = "00000002-0000-4000-8000-000000000000"
+        .parse()
+        .expect("a UUID");
+    owners.copy_claims(&2.into(), &other_id);
+    let mut inventory = Inventory {
+        snapshots: rows(1),
+        ..Inventory::empty(SignedDuration::ZERO)
+    };
+    owners.doubt_contested(&1.into(), &mut inventory, |id| *id != 2.into(), |_| false);
+    let contested = inventory.contested.expect("the other id claims it");
+    assert_eq!((contested.id, contested.server), (row.id.clone(), other_id));
 }

@@ -101,7 +101,7 @@ impl TrailHealth {
         let outage = state.outage.as_mut().filter(|o| o.next_try <= mono)?;
         outage.next_try = mono + PAUSE;
         let (since, why) = (utc(outage.since), &outage.why);
-        let reason = format!("the trail could not be written since {since}: {why}");
+        let reason = format!("the trail could not be written from {since} on: {why}");
         Some([
             GlobalEvent::raised(TRAIL_DOWN, reason),
             GlobalEvent::cleared(TRAIL_DOWN),

@@ -44,7 +44,7 @@ pub(super) async fn ntfy(
     if let Some(token) = token {
         let text = format!("Bearer {}", token.expose_secret());
         let mut value = HeaderValue::try_from(text)
-            .map_err(|_| "the access token does not fit into a header".to_owned())?;
+            .map_err(|_| "the access token can't be sent in an HTTP header".to_owned())?;
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }

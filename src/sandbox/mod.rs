@@ -89,7 +89,7 @@ pub enum Pagination {
 }
 
 impl SandboxConfig {
-    /// Returns the provider as documented: a limit of five, some minutes per snapshot, no pages.
+    /// Returns the provider as documented: a limit of five, several minutes per snapshot, no pages.
     pub fn new(clock: Clock, token: &str) -> Self {
         Self {
             clock,

@@ -52,7 +52,7 @@ impl ProviderState {
             );
         }
         if self.rows.len_of(server) >= self.config.limit {
-            return refused(400, "the limit of snapshots of this server is reached");
+            return refused(400, "this server has reached its snapshot limit");
         }
         let fate = self.orders.fate(server);
         let mut row = StoredSnapshot {

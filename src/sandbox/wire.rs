@@ -135,7 +135,7 @@ pub(super) fn power(body: &[u8]) -> Result<PowerAction, String> {
 pub(super) fn powered(ids: IdShape, server: &SandboxServer) -> String {
     let mut shown = ids.server(server.id, &server.name);
     shown.insert("status".to_owned(), json!(server.status));
-    json!({"status": "success", "message": "The server is being switched.", "server": shown})
+    json!({"status": "success", "message": "The server's power state is being changed.", "server": shown})
         .to_string()
 }
 

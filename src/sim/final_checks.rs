@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::provider::World;
+use super::true_state::TrueServer;
 use super::world_setup::rules;
 use super::{audit_dir, ids, state_dir};
 use crate::audit::memory_disk::MemoryDisk;
@@ -85,6 +86,20 @@ pub(super) fn histories(disk: &MemoryDisk, wall: Timestamp) -> BTreeMap<ServerId
     opened.map_or_else(|_| BTreeMap::new(), |(_, opened)| opened.histories)
 }
 
+/// Returns true if the open create has a name under which a server was given two snapshots. If
+/// another server's create of that name is open too, only a person can tell whose the second one
+/// is.
+fn waits_for_person(world: &World, open: Option<&PendingOp>) -> bool {
+    let Some(PendingOp::Create { name, .. }) = open else {
+        return false;
+    };
+    let twins = |server: &TrueServer| {
+        let rows = server.rows.iter();
+        rows.filter(|row| row.name == name.as_str()).count() > 1
+    };
+    world.servers.values().any(twins)
+}
+
 fn settled(
     world: &mut World,
     server: u64,
@@ -103,7 +118,9 @@ fn settled(
         | PendingOp::Delete { since, .. }
         | PendingOp::Restore { since, .. } => since.wall,
     });
-    if since.is_some_and(|since| now.duration_since(since) > LONGEST) {
+    if since.is_some_and(|since| now.duration_since(since) > LONGEST)
+        && !waits_for_person(world, history.open.as_ref())
+    {
         world.violated(server, "I6: an intent is still open");
     }
     let blocked = history

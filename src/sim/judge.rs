@@ -74,7 +74,7 @@ impl Judge {
         self.last_wall.clear();
     }
 
-    /// Records that an operator agreed: the rotation may prune another one for room.
+    /// Records that an operator agreed: the rotation may prune another one to make room.
     pub(super) fn agreed(&mut self, server: u64) {
         self.guards.remove(&server);
     }

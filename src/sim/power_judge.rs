@@ -75,7 +75,7 @@ impl World {
             Some(view.rotations[rotation].attempts)
         });
         let machine = self.machines.machine(server);
-        // The state on which the program decided may be some minutes old.
+        // The state on which the program decided may be several minutes old.
         if machine.down == Some(StoppedBy::Person) && now.duration_since(machine.since) < 2 * STALE
         {
             machine.down = Some(StoppedBy::Either);

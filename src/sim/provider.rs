@@ -22,10 +22,10 @@ use crate::api::{ApiError, CreatedSnapshot};
 use crate::audit::memory_disk::MemoryDisk;
 use crate::core::deliberate_breaks::Break;
 
-/// How long past states are kept for the judge; longer than any listing is stale.
+/// How long past states are kept for the judge: longer than the lag of any listing.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(30);
 
-/// More disk changes than a sound program makes in some weeks.
+/// More disk changes than a sound program makes in several weeks.
 const MOST_CHANGES: u64 = 200_000;
 
 /// Ids of newly made snapshots begin after this.
@@ -229,7 +229,7 @@ impl World {
             .map_or(&server.rows, |(_, rows)| rows)
     }
 
-    /// Returns the number of snapshots that were made since the start.
+    /// Returns the number of snapshots that have been made since the start.
     pub(super) fn made(&self) -> u64 {
         self.next_id - FIRST_ID
     }

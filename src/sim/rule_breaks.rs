@@ -9,7 +9,7 @@ use crate::api::{ApiError, ErrorKind};
 use crate::core::deliberate_breaks::Break;
 use crate::core::policy::{Policy, Rules};
 
-/// Returns the policy that the engine gets. The judge knows the true one.
+/// Returns the policy that the engine gets. The judge keeps the unaltered one.
 pub(super) fn altered_policy(policy: Arc<Policy>) -> Arc<Policy> {
     let mut altered = Policy::clone(&policy);
     if Break::ProtectionIgnored.on() {

@@ -29,7 +29,7 @@ const LAG: SignedDuration = SignedDuration::from_mins(4);
 /// pauses.
 const REST: SignedDuration = SignedDuration::from_hours(3);
 
-/// The names of the snapshots: the slot's day follows.
+/// The prefix of the snapshots' names; the slot's day follows it.
 const PREFIX: &str = "daily-snapshot-";
 
 /// A short story about one daily slot of one server.
@@ -39,7 +39,7 @@ pub struct Scenario {
     pub name: &'static str,
     slot: &'static str,
     foreign: u64,
-    /// Number of own completed snapshots; the newest is of the day before.
+    /// Number of own completed snapshots; the newest is from the day before.
     own: u64,
     keep: usize,
     /// The effect of the create in which an earlier process died.
@@ -269,7 +269,7 @@ pub(super) fn tell(
     }
 }
 
-/// Checks that the end is the one of the undisturbed story.
+/// Checks that the story ends as it would without the deaths.
 fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
     let mut world = director.world();
     if director.lives.len() != deaths + 1 {

@@ -137,7 +137,7 @@ fn attempts(known: ServerStateView<'_>) -> Option<String> {
             _ => format!(" of {}", rotation.name),
         };
         let tried = match (note.attempts, note.tries) {
-            (0, 1) => format!("a try{which} failed"),
+            (0, 1) => format!("1 try{which} failed"),
             (0, tries) => format!("{tries} tries{which} failed"),
             (nth, _) => format!("attempt {nth} of {}{which} failed", rotation.attempts),
         };

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::forecast_labels::{age, heading, moment, name};
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{counted, printable};
 use crate::core::steady_state_forecast::{Forecast, RotationForecast, SnapshotLifetime};
 
 const WIDTH: f64 = 960.0;
@@ -58,9 +58,9 @@ fn draw_all(forecasts: Vec<(Option<&str>, &Forecast)>, style: &str) -> String {
         let under = under.map(|under| format!(": {under}")).unwrap_or_default();
         let title = format!("{}{under}", heading(forecast));
         spoken.push(format!(
-            "{}{under}: {} snapshots; at worst the newest completed one is {} old, the oldest {}.",
+            "{}{under}: {}; at worst, the newest completed one is {} old, the oldest {}.",
             name(&forecast.name),
-            forecast.snapshots.len(),
+            counted(forecast.snapshots.len(), "snapshot"),
             age(forecast.recovery.newest.worst),
             age(forecast.recovery.oldest.worst),
         ));

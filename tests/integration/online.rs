@@ -54,7 +54,7 @@ fn check_online_succeeds_if_everything_matches_and_plain_check_sends_no_request(
     assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
     assert_eq!(
         stdout(&output),
-        "files: 1 policy, no problems\nonline: the token works (sandbox of admin@example.org; permits snapshots:*, servers:*); 1 of 1 servers have snapshots; no problems\n"
+        "files: 1 policy, no problems\nonline: the token works (sandbox of admin@example.org; permits snapshots:*, servers:*); servers with snapshots: 1 of 1; no problems\n"
     );
     let methods: Vec<_> = provider
         .sandbox

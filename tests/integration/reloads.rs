@@ -191,7 +191,7 @@ fn a_reload_warns_if_the_snapshots_of_a_renamed_rotation_leave_too_little_room()
     until("a snapshot is made under the new name", made);
     assert_eq!(service.stop(), Some(0));
     let said = home.events("config_loaded")[1]["deletes"].to_string();
-    let expected = "3 own snapshots become foreign and leave room for 2 of the 3 snapshots to keep; to keep rotating them, add former_names = [";
+    let expected = "the own snapshots that become foreign (3) leave room for 2 of the 3 snapshots to keep; to keep rotating them, add former_names = [";
     assert!(said.contains(expected), "{said}");
     assert!(said.contains("daily-snapshot-%Y-%m-%d"), "{said}");
     assert_eq!(provider.names(12345).len(), 4, "nothing was deleted");

@@ -5,8 +5,8 @@ use crate::audit::memory_disk::Crash;
 
 const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
 
-/// Starts, records one entry after the other across the end of a month, and returns what was
-/// acknowledged before the nth process died.
+/// Starts a process, records entries one after another across the end of a month, and returns what
+/// was acknowledged before the nth process died.
 fn life(disk: &MemoryDisk, nth: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let Ok((mut writer, _)) = start(disk) else {
@@ -169,10 +169,10 @@ fn a_cut_tail_is_noticed_holds_creates_and_is_recorded_once() {
         assert!(opened.hold_creates);
         let cut = |w: &GlobalEvent| matches!(w, GlobalEvent::TailCut { head: 9, .. });
         assert!(opened.notices.iter().any(cut), "{:?}", opened.notices);
-        // Killed before anything was recorded: found again.
+        // Killed before anything was recorded: the cut is found again.
         let (_, again) = start(&disk).unwrap();
         assert!(again.hold_creates);
-        // Killed before the head was moved: already recorded, and the hold still runs.
+        // Killed before the head was moved: the cut is recorded already, and the hold applies.
         let head = disk.text(&state().join("head"));
         writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
         disk.put(&state().join("head"), &head);

@@ -65,7 +65,7 @@ fn a_month_file_that_is_a_copy_of_another_breaks_the_chain() {
     let disk = some_nights();
     disk.put(&december(), &disk.text(&november()));
     let found = check(&disk);
-    let problem = "audit-2026-12.jsonl line 1: has seq 1 after 9; records follow that no crash";
+    let problem = "audit-2026-12.jsonl line 1: has seq 1 after 9; no crash would leave the records";
     assert!(found.problems[0].starts_with(problem), "{found:?}");
 }
 
@@ -88,7 +88,7 @@ fn a_damaged_line_followed_by_valid_records_breaks_the_chain_even_if_the_head_is
     disk.put(&november(), &text.replacen("T04:00", "T04:01", 1));
     let found = check(&disk);
     assert!(
-        found.problems[0].contains("no crash leaves there"),
+        found.problems[0].contains("no crash would leave the records"),
         "{found:?}"
     );
 }

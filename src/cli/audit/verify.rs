@@ -116,7 +116,7 @@ fn as_text(folder: &Path, found: &Verified, witnessed: Option<&WitnessReport>) -
     lines.extend(found.problems.iter().map(|line| format!("broken: {line}")));
     let torn = found.torn.iter();
     lines.extend(torn.map(|line| {
-        format!("incomplete record, torn by a crash; no action had followed from it yet: {line}")
+        format!("incomplete record, torn by a crash or still being written; no action has followed from it: {line}")
     }));
     lines.extend(found.notices.iter().map(|line| format!("note: {line}")));
     lines.extend(

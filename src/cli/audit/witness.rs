@@ -166,12 +166,12 @@ impl WitnessReport {
             .time
             .map_or(String::new(), |time| format!(", signed {}", utc(time)));
         format!(
-            "witness: agrees up to record {}{when}{}, and the trail ends with record {}; {} of {} by {}",
+            "witness: agrees up to record {}{when}{}; the trail ends with record {}; {} of {} agree, the last of them signed by {}",
             last.record,
             if intact {
                 ""
             } else {
-                " except for what is broken above"
+                ", except for what is broken above"
             },
             self.compared.last,
             agree.count(),

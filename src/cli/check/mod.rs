@@ -254,7 +254,7 @@ impl OnlineReport {
                 self.token.as_ref().map_or_else(String::new, told),
             );
             format!(
-                "online: the token works{token}; {seen} of {policies} servers have snapshots; {counts}"
+                "online: the token works{token}; servers with snapshots: {seen} of {policies}; {counts}"
             )
         } else {
             format!("online: {counts}")
@@ -264,7 +264,7 @@ impl OnlineReport {
 
 /// Returns the token's owner and permissions as part of a sentence.
 fn told(info: &TokenInfo) -> String {
-    let name = info.name.as_deref().unwrap_or("no name");
+    let name = info.name.as_deref().unwrap_or("an unnamed token");
     let of = info.account.iter().map(|account| format!(" of {account}"));
     let permits = info.permissions.iter().map(|all| match all.as_slice() {
         [] => "; permits nothing".to_owned(),

@@ -19,7 +19,7 @@ impl PolicyCheck<'_> {
         let limit = self.limit;
         if fixed > 0 && keep + fixed == limit && fixed + 1 == limit {
             let message = format!(
-                "{fixed} of the {limit} places are taken by foreign or protected snapshots: the last place can take one snapshot, which can never be replaced, because the newest is never deleted for room"
+                "{fixed} of the {limit} places are taken by foreign or protected snapshots: the last place can take one snapshot, which can never be replaced, because the newest is never deleted to make room"
             );
             let remedy = "delete snapshots that nobody needs".to_owned();
             self.say(

@@ -69,8 +69,8 @@ pub struct Demo {
 fn real_time(text: &str) -> Result<Duration, String> {
     let span: SignedDuration = text
         .parse()
-        .map_err(|_| "write a time such as 20s or 2m".to_owned())?;
-    Duration::try_from(span).map_err(|_| "write a time that is not negative".to_owned())
+        .map_err(|_| "write a duration such as 20s or 2m".to_owned())?;
+    Duration::try_from(span).map_err(|_| "write a duration that is not negative".to_owned())
 }
 
 impl Demo {

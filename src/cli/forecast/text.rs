@@ -21,7 +21,7 @@ pub(super) fn server(forecast: &Forecast) -> String {
     let mut text = heading(forecast);
     let _ = write!(
         text,
-        "\n\nBy the policy alone, in the long run; plan starts from what the server holds.\nAge of the newest and the oldest completed snapshot:\n{}\n",
+        "\n\nBased on the policy alone, in the long run; plan starts from what is there now.\nAge of the newest and the oldest completed snapshot:\n{}\n",
         points(forecast)
     );
     let _ = writeln!(

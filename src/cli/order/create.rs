@@ -28,7 +28,7 @@ pub struct Create {
     /// A description, which the provider stores with the snapshot
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// Wait until the snapshot is completed, which takes some minutes
+    /// Wait until the snapshot is completed, which takes several minutes
     #[arg(long)]
     pub wait: bool,
 }
@@ -70,7 +70,7 @@ pub(super) fn make(
         return Ok(Exit::Bad);
     };
     say(&format!(
-        "{name} (id {id}) of {} is being made, which takes some minutes{}",
+        "{name} (id {id}) of {} is being made, which takes several minutes{}",
         target.called(),
         wait.map_or(String::new(), |wait| format!("; {wait}"))
     ))?;

@@ -31,10 +31,10 @@ pub struct Restore {
     /// for it, and neither --safety nor --no-safety is given, you are asked whether to take it
     #[arg(long, conflicts_with = "no_safety")]
     pub safety: bool,
-    /// Take no such snapshot
+    /// Don't take a snapshot of the server first, and don't ask
     #[arg(long)]
     pub no_safety: bool,
-    /// Wait until the provider reports the end of the restore, which takes some minutes
+    /// Wait until the provider reports the end of the restore, which takes several minutes
     #[arg(long)]
     pub wait: bool,
 }

@@ -176,7 +176,7 @@ impl Witness {
                     state.next_try = now.mono + doubled(PAUSE, state.failures, LONGEST_BACKOFF);
                     state.failures += 1;
                     Some(format!(
-                        "no new checkpoint of the trail is stored elsewhere; rotation goes on: {why}"
+                        "no new checkpoint of the trail could be stored elsewhere: {why}; rotation continues"
                     ))
                 }
             };

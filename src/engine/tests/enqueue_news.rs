@@ -99,7 +99,7 @@ async fn a_trail_outage_ends_by_itself_and_is_recorded_with_the_alerts_raised_me
     assert_eq!(scene.raised(), raised);
     assert_eq!(scene.cleared(), ["trail_unwritable trail"]);
     let reason = scene.events("alert_raised")[0]["reason"].clone();
-    let said = "the trail could not be written since 2026-11-25 04:0";
+    let said = "the trail could not be written from 2026-11-25 04:0";
     assert!(
         reason.as_str().is_some_and(|r| r.starts_with(said)),
         "{reason}"

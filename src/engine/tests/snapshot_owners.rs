@@ -42,7 +42,7 @@ async fn i1_a_snapshot_that_moves_to_another_server_blocks_both_until_a_resume_g
     let resumed = scene.engine.resume(Some(ServerId::from(2)), "me").await;
     let resumed = resumed.expect("nothing prevents it");
     let given_up = format!(
-        "from now on, 2 snapshots that only another server's listing shows may belong to that server, whose rotation may delete what has an own name there: id 104, {newest}"
+        "from now on, 2 snapshots that only another server's listing shows may belong to that server, whose rotation may delete those whose names match its own patterns: id 104, {newest}"
     );
     assert!(!resumed.nothing);
     assert_eq!(resumed.ended, [given_up]);
@@ -102,6 +102,35 @@ async fn i1_a_server_keeps_its_snapshots_when_its_policy_is_removed_until_a_resu
     assert!(resumed.ended[0].contains("id 104"), "{resumed:?}");
     scene.pass(10 * MINUTE).await;
     assert_eq!(scene.events("recovered").len(), 1);
+    running.ends().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_a_claim_to_a_snapshot_outlives_an_edit_of_the_claimants_id_until_its_next_listing() {
+    let scene = Scene::new([1, 2]);
+    hold_two(&scene, 2);
+    let running = scene.run();
+    scene.pass(10 * MINUTE).await;
+    // The oldest snapshot that server 1 still has.
+    scene.provider.show_also(2, 102);
+    scene.pass(DAY).await;
+    assert_eq!(blocked(&scene), [true; 2]);
+    scene.provider.script(|what| match what {
+        What::List(Some(9)) => Reply::Says(500),
+        _ => Reply::Works,
+    });
+    scene.reload_second_as(9);
+    scene.pass(DAY).await;
+    let deleted = || {
+        scene
+            .provider
+            .times(|what| *what == What::Delete(102))
+            .len()
+    };
+    assert_eq!(deleted(), 0, "whether server 9 shows it is unknown");
+    scene.provider.works();
+    scene.pass(DAY).await;
+    assert_eq!(deleted(), 1, "server 1 rotates again");
     running.ends().await;
 }
 

@@ -83,6 +83,14 @@ impl Scene {
         self.engine.reload(self.rules.clone(), policies);
     }
 
+    /// Reloads server 1, and the policy of server 2 for a server with this id.
+    pub(super) fn reload_second_as(&self, id: u64) {
+        let mut second = Policy::clone(&policy(2));
+        second.server = id.into();
+        self.engine
+            .reload(self.rules.clone(), vec![policy(1), Arc::new(second)]);
+    }
+
     /// Reloads server 1 with this schedule, and names that show the time.
     pub(super) fn reload_timed(&self, schedule: &str) {
         let mut policy = Policy::clone(&policy(1));

@@ -1,5 +1,5 @@
 //! A server's places, drawn: own snapshots by rotation, foreign, in progress, failed, empty. Each
-//! has a letter or sign besides its colour, and the whole has a text for screen readers.
+//! has a letter or sign besides its colour, and the bar has a text alternative for screen readers.
 
 use std::fmt::Write as _;
 
@@ -109,7 +109,7 @@ pub(super) fn legend() -> Markup {
     };
     html! {
         ul.legend aria-label="Legend" {
-            (entry("r0", "W", "own, by its rotation's initial"))
+            (entry("r0", "W", "own, marked with its rotation's initial"))
             (entry("foreign", "◇", "foreign"))
             (entry("progress", "…", "in progress"))
             (entry("failed", "!", "failed"))

@@ -225,7 +225,7 @@ fn coming(forecast: Option<&Forecast>) -> Markup {
     );
     html! {
         p {
-            "By the policy alone: at worst, the newest recovery point is " strong { (age(worst.0)) }
+            "Based on the policy alone: at worst, the newest recovery point is " strong { (age(worst.0)) }
             " old (" (moment(worst.0.at, &forecast.zone)) "), and the oldest is "
             strong { (age(worst.1)) } " old."
         }
