@@ -254,8 +254,8 @@ pub struct Record {
     pub json: String,
 }
 
-/// Iterates over records, oldest first. A line that is not a record yields an error and is skipped. It
-/// does not check the chain: [`verify`] does.
+/// Iterates over records, oldest first. A line that is not a record yields an error and is skipped.
+/// It does not check the chain: [`verify`] does.
 pub(super) struct Records {
     pub(super) files: VecDeque<PathBuf>,
     pub(super) now: Option<(PathBuf, LineReader)>,

@@ -3,8 +3,8 @@
 use super::{Cli, Exit, block_on};
 use crate::daemon::{self, CommandError};
 
-/// Returns `Good` if a completed snapshot settles the newest due slot of every rotation and no alert
-/// is active.
+/// Returns `Good` if a completed snapshot settles the newest due slot of every rotation and no
+/// alert is active.
 pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     block_on(async {
         let signals = daemon::listen()?;

@@ -123,8 +123,8 @@ impl DecisionContext<'_> {
         self.policy.name.is_some() && !told && self.inventory.state.is_none()
     }
 
-    /// Returns why no snapshot may be deleted to make room now: the delete would make none, or a single
-    /// listing is all that reports a new snapshot.
+    /// Returns why no snapshot may be deleted to make room now: the delete would make none, or a
+    /// single listing is all that reports a new snapshot.
     fn no_room_by_a_delete(&self) -> Option<RotationDemand> {
         let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);
         if held > limit {

@@ -26,8 +26,8 @@ const SETTLES: &str = "the server is full, and a snapshot that the rotation did 
 pub(super) enum RotationDemand {
     Nothing,
     Later(SignedDuration),
-    /// An unexpected snapshot appeared lately. Nothing is deleted to make room until it has been listed
-    /// for a settle window.
+    /// An unexpected snapshot appeared lately. Nothing is deleted to make room until it has been
+    /// listed for a settle window.
     Settles(SignedDuration),
     Blocked(String),
     Step(Step),

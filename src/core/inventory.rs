@@ -25,8 +25,8 @@ pub struct Inventory {
     pub state: Option<PowerState>,
     /// Time of the listing's request, by the monotonic clock.
     pub requested: SignedDuration,
-    /// Why the listing is unreliable: by its rows and pages (`api::wire`, `api::pagination`), by the
-    /// listing before it (`engine::confirmed_inventory`), by the snapshots of other servers
+    /// Why the listing is unreliable: by its rows and pages (`api::wire`, `api::pagination`), by
+    /// the listing before it (`engine::confirmed_inventory`), by the snapshots of other servers
     /// (`engine::snapshot_owners`), by the number of rows, or by a second policy for the server.
     pub doubt: Option<String>,
     /// A snapshot of this server that another server's listing shows too.

@@ -108,8 +108,8 @@ impl RotationRecord {
         self.announce(shrinks, at);
     }
 
-    /// Replaces the terms. After a change of schedule, zone or pattern, slots count from `since`, or
-    /// from now on.
+    /// Replaces the terms. After a change of schedule, zone or pattern, slots count from `since`,
+    /// or from now on.
     pub(super) fn change_terms(
         &mut self,
         key: TermsHash,

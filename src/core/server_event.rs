@@ -337,8 +337,8 @@ pub enum ServerEvent {
     },
     /// An operator resumed the server; the clock counts as right from here on. `ended` says in
     /// words what that ended besides a pause. With `ended_restore` it ended the wait after a
-    /// restore. `gave_up` lists the snapshots that only another server's listing shows, and that may
-    /// be that server's from now on. With either, it agreed to no delete.
+    /// restore. `gave_up` lists the snapshots that only another server's listing shows, and that
+    /// may be that server's from now on. With either, it agreed to no delete.
     Resumed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,

@@ -40,8 +40,8 @@ impl ListingConfirmation {
         }
     }
 
-    /// Adds the ids of a listing that only other servers' listings put in doubt. One that lacks such
-    /// an id must be confirmed by the next one.
+    /// Adds the ids of a listing that only other servers' listings put in doubt. One that lacks
+    /// such an id must be confirmed by the next one.
     pub(super) fn know<'a>(&mut self, ids: impl Iterator<Item = &'a SnapshotId>) {
         let new: Vec<_> = ids.filter(|id| !self.ids.contains(id)).cloned().collect();
         self.ids.extend(new);

@@ -326,8 +326,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Records the intent; returns true once it is durable (I6). Nothing is awaited between the last
-    /// check and this call, so a pause either precedes the check or finds the intent.
+    /// Records the intent; returns true once it is durable (I6). Nothing is awaited between the
+    /// last check and this call, so a pause either precedes the check or finds the intent.
     pub(super) async fn intend(
         &self,
         server: &ServerId,

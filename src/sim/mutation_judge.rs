@@ -181,8 +181,8 @@ impl World {
         }
     }
 
-    /// Returns true if nothing says that the server has the snapshot: a person made it, and only the
-    /// false listing of another server has shown it.
+    /// Returns true if nothing says that the server has the snapshot: a person made it, and only
+    /// the false listing of another server has shown it.
     fn is_unknowable(&self, server: u64, id: u64) -> bool {
         let lies = self.lies.as_ref();
         lies.is_some_and(|lies| !lies.ours.contains(&id))

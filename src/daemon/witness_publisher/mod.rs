@@ -2,7 +2,8 @@
 //!
 //! Rotation never waits for it. A checkpoint is due when the interval has passed and something was
 //! recorded since the last one, and whenever a new file of the trail begins. Failures are retried
-//! with growing pauses, and an alert is active meanwhile. `checkpoint_appender` appends to the file.
+//! with growing pauses, and an alert is active meanwhile. `checkpoint_appender` appends to the
+//! file.
 
 mod checkpoint_appender;
 
