@@ -92,6 +92,11 @@ impl Clock {
         tokio::time::sleep(self.real(time)).await;
     }
 
+    /// Returns how long a real duration is by this clock.
+    pub fn scaled(&self, real: Duration) -> SignedDuration {
+        SignedDuration::try_from(real.saturating_mul(self.speed)).unwrap_or(SignedDuration::MAX)
+    }
+
     /// Returns the real duration of `time` by this clock; zero if it is negative.
     pub fn real(&self, time: SignedDuration) -> Duration {
         Duration::try_from(time).unwrap_or(Duration::ZERO) / self.speed

@@ -59,7 +59,7 @@ fn weekly() -> NewSnapshot {
 }
 
 async fn create(api: &HttpApi) -> Result<CreatedSnapshot, ApiError> {
-    let pass = api.admit().await;
+    let pass = api.admit().await.unwrap();
     api.create(pass, &weekly()).await
 }
 
@@ -94,9 +94,9 @@ async fn the_four_calls_are_sent_as_documented() {
         SnapshotId::from(801)
     );
     assert_eq!(create(&api).await.unwrap().id, SnapshotId::from(801));
-    let pass = api.admit().await;
+    let pass = api.admit().await.unwrap();
     api.delete(pass, SnapshotId::from(801)).await.unwrap();
-    let pass = api.admit().await;
+    let pass = api.admit().await.unwrap();
     api.restore(pass, SnapshotId::from(801)).await.unwrap();
     assert_eq!(
         api.list(None).await.unwrap(),
@@ -192,7 +192,7 @@ async fn i9_a_create_is_sent_once_whatever_comes_back() {
 async fn i9_i12_a_delete_or_restore_without_an_answer_is_sent_once() {
     let server = ScriptedServer::new(vec![vec![]]).await;
     let api = client(&server);
-    let pass = api.admit().await;
+    let pass = api.admit().await.unwrap();
     assert_eq!(
         api.delete(pass, SnapshotId::from(1))
             .await
@@ -200,7 +200,7 @@ async fn i9_i12_a_delete_or_restore_without_an_answer_is_sent_once() {
             .kind,
         ErrorKind::Unknown
     );
-    let pass = api.admit().await;
+    let pass = api.admit().await.unwrap();
     assert_eq!(
         api.restore(pass, SnapshotId::from(1))
             .await

@@ -56,7 +56,7 @@ pub use rate_limit::{Limiter, Permit, RateSettings, StatusCell};
 pub use token::{TokenSource, secret};
 
 use crate::core::sanitize::printable;
-use crate::core::server_info::ServerInfo;
+use crate::core::server_info::{PowerState, ServerInfo};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The provider's API, as far as rotation needs it.
@@ -64,8 +64,9 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 /// Only [`list`](Self::list) retries a request by itself. The others send exactly one, whatever the
 /// answer (I9, I12); the next decision follows from a listing.
 pub trait SnapshotApi: Send + Sync + 'static {
-    /// Waits for the rate limit, any `Retry-After` and a place in flight.
-    fn admit(&self) -> impl Future<Output = Permit> + Send;
+    /// Waits for the rate limit, any `Retry-After` and a place in flight. Fails if the provider
+    /// asked for a pause of more than a minute.
+    fn admit(&self) -> impl Future<Output = Result<Permit, ApiError>> + Send;
 
     /// Waits for a place in flight only. An owed start is sent even if many requests wait or the
     /// provider asked for a pause.
@@ -101,6 +102,17 @@ pub trait SnapshotApi: Send + Sync + 'static {
 
     /// Asks once for the server's state, for rotations that stop the server.
     fn state(&self, pass: Permit, server: &ServerId) -> impl Future<Output = ServerInfo> + Send;
+
+    /// Like [`state`](Self::state), after waiting for a permit. A pause of more than a minute counts
+    /// as a failed request.
+    fn state_once_admitted(&self, server: &ServerId) -> impl Future<Output = ServerInfo> + Send {
+        async {
+            match self.admit().await {
+                Ok(pass) => self.state(pass, server).await,
+                Err(error) => PowerState::Untold(error.message.into()).into(),
+            }
+        }
+    }
 
     /// Stops or starts a server.
     fn power(

@@ -195,6 +195,7 @@ impl HttpApi {
         let mut pauses = full_jitter();
         loop {
             let pass = self.limiter.admit().await;
+            let pass = pass.map_err(|hold| self.held_back(hold))?;
             let request = self.reading.get(url.clone());
             let result = self.send(Call::List, what, request, most).await;
             drop(pass);

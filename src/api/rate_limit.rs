@@ -55,6 +55,25 @@ pub struct RateSettings {
     pub burst: u32,
 }
 
+/// Requests are held back for longer than [`LONG_HOLD`], because of an answer with this status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LongHold {
+    /// How long they are still held back.
+    pub left: Duration,
+    /// The status of the answer that asked for the pause.
+    pub status: u16,
+}
+
+/// The longest hold that a request waits out. A caller must be able to report a longer one.
+const LONG_HOLD: Duration = Duration::from_mins(1);
+
+/// No request begins before this instant.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    until: Instant,
+    status: u16,
+}
+
 /// The account's limits.
 #[derive(Debug)]
 pub struct Limiter {
@@ -63,8 +82,8 @@ pub struct Limiter {
     places: Arc<Semaphore>,
     /// Maximum number of requests in flight.
     most: usize,
-    /// No request begins before this instant (`Retry-After`).
-    closed_until: Mutex<Option<Instant>>,
+    /// The provider's `Retry-After`.
+    hold: Mutex<Option<Hold>>,
     strain: Mutex<Backoff>,
 }
 
@@ -76,7 +95,7 @@ impl Limiter {
             bucket: tokio::sync::Mutex::new(TokenBucket::new(rate)),
             places: Arc::new(Semaphore::new(most)),
             most,
-            closed_until: Mutex::new(None),
+            hold: Mutex::new(None),
             strain: Mutex::default(),
         }
     }
@@ -86,18 +105,18 @@ impl Limiter {
         self.most
     }
 
-    /// Waits for the rate, a place and any `Retry-After`, in order of arrival.
+    /// Waits for the rate, a place and any `Retry-After` of up to a minute, in order of arrival.
     ///
     /// The queue does not advance while its first request waits. A permit is therefore fresh when
     /// it is granted, and no burst of saved-up permits follows a `Retry-After` of an hour. A future
     /// that is dropped leaves the queue and uses up at most one token.
-    pub async fn admit(&self) -> Permit {
+    pub async fn admit(&self) -> Result<Permit, LongHold> {
         self.grant(false).await
     }
 
     /// Like [`Self::admit`], for a mutation: whatever the burst, it begins at least the rate's
     /// interval after the previous request.
-    pub async fn admit_change(&self) -> Permit {
+    pub async fn admit_change(&self) -> Result<Permit, LongHold> {
         self.grant(true).await
     }
 
@@ -117,26 +136,32 @@ impl Limiter {
         }
     }
 
-    async fn grant(&self, apart: bool) -> Permit {
+    async fn grant(&self, apart: bool) -> Result<Permit, LongHold> {
         let mut bucket = self.bucket.lock().await;
+        self.long_hold().map_or(Ok(()), Err)?;
         bucket.take(apart).await;
         let place = self.place().await;
         // Checked last: while this waited for a place, an answer may have asked for a pause or for
         // more spacing.
-        while let Some(until) = self.closed().max(self.spaced(&bucket)) {
+        loop {
+            self.long_hold().map_or(Ok(()), Err)?;
+            let closed = self.closed().map(|hold| hold.until);
+            let Some(until) = closed.max(self.spaced(&bucket)) else {
+                break;
+            };
             sleep_until(until).await;
         }
         bucket.last = Some(Instant::now());
-        Permit {
+        Ok(Permit {
             _place: place,
             heard: StatusCell::default(),
-        }
+        })
     }
 
     /// Records that the provider refused the request that began at `began` because of the rate, and
     /// named no pause. The first refusal spaces requests by a second. Each further refusal doubles
     /// the spacing, up to a minute.
-    pub fn refused(&self, began: Instant) {
+    pub fn refused(&self, began: Instant, status: u16) {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         // Requests that were in flight together count as one refusal.
         if strain.since.is_none_or(|since| began >= since) {
@@ -147,7 +172,7 @@ impl Limiter {
         (strain.good, strain.changed) = (0, Some(Instant::now()));
         let rest = strain.spacing;
         drop(strain);
-        self.hold(rest);
+        self.hold(rest, status);
     }
 
     /// Records an answer that is not a refusal. After enough of them, or after a minute, the
@@ -178,28 +203,33 @@ impl Limiter {
         until.filter(|until| *until > Instant::now())
     }
 
-    /// Holds back all requests for `time` from now. A shorter hold never ends a longer one.
-    pub fn hold(&self, time: Duration) {
-        let until = Instant::now().checked_add(time);
-        let mut closed = self
-            .closed_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *closed = (*closed).max(until);
+    /// Holds back all requests for `time` from now, because of an answer with this status. A
+    /// shorter hold never ends a longer one.
+    pub fn hold(&self, time: Duration, status: u16) {
+        let Some(until) = Instant::now().checked_add(time) else {
+            return;
+        };
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        if hold.is_none_or(|hold| hold.until < until) {
+            *hold = Some(Hold { until, status });
+        }
     }
 
     /// Returns how long requests are still held back; zero if they are not.
     pub fn held(&self) -> Duration {
         self.closed()
-            .map_or(Duration::ZERO, |until| until - Instant::now())
+            .map_or(Duration::ZERO, |hold| hold.until - Instant::now())
     }
 
-    fn closed(&self) -> Option<Instant> {
-        let closed = self
-            .closed_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        closed.filter(|until| *until > Instant::now())
+    fn closed(&self) -> Option<Hold> {
+        let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        hold.filter(|hold| hold.until > Instant::now())
+    }
+
+    fn long_hold(&self) -> Option<LongHold> {
+        let Hold { until, status } = self.closed()?;
+        let left = until - Instant::now();
+        (left > LONG_HOLD).then_some(LongHold { left, status })
     }
 }
 

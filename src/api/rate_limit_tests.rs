@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{Limiter, RateSettings};
+use super::{Limiter, LongHold, RateSettings};
 
 fn limiter(max_in_flight: usize, per_second: f64) -> Limiter {
     // The burst is one second's worth of requests, at most five.
@@ -83,7 +83,7 @@ async fn requests_in_flight_are_limited_and_dropping_a_permit_frees_its_place() 
     tokio::pin!(third);
     assert!(third.as_mut().now_or_never().is_none());
     drop(first);
-    third.await;
+    third.await.expect("a free place");
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn retry_after_holds_back_all_requests_even_one_that_already_waits_for_a_p
         })
     };
     tokio::task::yield_now().await;
-    limiter.hold(secs(60));
+    limiter.hold(secs(60), 429);
     drop(busy);
     assert_eq!(waiting.await.unwrap() - start, secs(60));
     drop(limiter.admit().await);
@@ -129,24 +129,46 @@ async fn retry_after_holds_back_all_requests_even_one_that_already_waits_for_a_p
 async fn a_shorter_retry_after_does_not_end_the_wait_earlier_and_a_longer_one_extends_it() {
     let limiter = Arc::new(limiter(1, 0.0));
     let start = Instant::now();
-    limiter.hold(secs(60));
-    limiter.hold(secs(1));
+    limiter.hold(secs(60), 429);
+    limiter.hold(secs(1), 429);
     assert_eq!(limiter.held(), secs(60));
     let waiting = {
         let limiter = Arc::clone(&limiter);
         tokio::spawn(async move { drop(limiter.admit().await) })
     };
     tokio::time::sleep(secs(30)).await;
-    limiter.hold(secs(60));
+    limiter.hold(secs(60), 429);
     waiting.await.unwrap();
     assert_eq!(start.elapsed(), secs(90));
     assert_eq!(limiter.held(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_long_retry_after_requests_do_not_burst() {
+async fn a_retry_after_of_more_than_a_minute_fails_every_waiting_request_at_once() {
+    let limiter = Arc::new(limiter(1, 0.0));
+    let busy = limiter.admit().await.expect("a free place");
+    let waiting = [(); 2].map(|()| {
+        let limiter = Arc::clone(&limiter);
+        tokio::spawn(async move { limiter.admit().await.err() })
+    });
+    tokio::task::yield_now().await;
+    limiter.hold(secs(3_600), 503);
+    drop(busy);
+    let hold = Some(LongHold {
+        left: secs(3_600),
+        status: 503,
+    });
+    for request in waiting {
+        assert_eq!(request.await.unwrap(), hold);
+    }
+    tokio::time::sleep(secs(3_590)).await;
+    assert!(limiter.admit().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_waited_out_a_retry_after_do_not_burst() {
     let limiter = Arc::new(limiter(100, 1.0));
-    limiter.hold(secs(3_600));
+    limiter.hold(secs(60), 429);
     let mut tasks = Vec::new();
     for _ in 0..12 {
         let limiter = Arc::clone(&limiter);
@@ -157,7 +179,7 @@ async fn after_a_long_retry_after_requests_do_not_burst() {
         task.await.unwrap();
     }
     let took = start.elapsed();
-    assert!(took >= secs(3_610), "{took:?}");
+    assert!(took >= secs(70), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +204,7 @@ async fn times<const N: usize>(limiter: &Limiter, good: impl Fn(usize) -> bool) 
         if good(nth) {
             limiter.answered();
         } else {
-            limiter.refused(Instant::now());
+            limiter.refused(Instant::now(), 429);
         }
     }
     times
@@ -205,7 +227,7 @@ async fn refusals_without_retry_after_double_the_spacing_of_all_requests_up_to_a
 #[tokio::test(start_paused = true)]
 async fn the_spacing_shrinks_as_requests_are_answered_and_finally_disappears() {
     let limiter = limiter(8, 0.0);
-    limiter.refused(Instant::now());
+    limiter.refused(Instant::now(), 429);
     let answered: [_; 50] = times(&limiter, |_| true).await;
     assert_eq!(
         answered[..10],
@@ -222,7 +244,7 @@ async fn refusals_of_requests_in_flight_together_count_as_one() {
     let began = Instant::now();
     tokio::time::advance(secs(1)).await;
     for _ in 0..8 {
-        limiter.refused(began);
+        limiter.refused(began, 429);
     }
     assert_eq!(times(&limiter, |_| true).await, [1_000, 2_000]);
 }

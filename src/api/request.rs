@@ -9,8 +9,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::{BODY_SHOWN, Call, chain, kind_of};
 use super::error_body::{said_by, words};
+use super::rate_limit::LongHold;
 use super::token::Token;
 use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
+use crate::core::sanitize::utc;
 
 /// Maximum number of bytes that are read of an error's body.
 const ERROR_BODY: usize = 4 * 1024;
@@ -89,8 +91,8 @@ impl HttpApi {
         };
         let status = response.status();
         match retry_after::asked(status, response.headers(), self.clock.now().wall) {
-            Some(time) => self.limiter.hold(self.clock.real(time)),
-            None if retry_after::is_refusal(status) => self.limiter.refused(began),
+            Some(time) => self.limiter.hold(self.clock.real(time), status.as_u16()),
+            None if retry_after::is_refusal(status) => self.limiter.refused(began, status.as_u16()),
             None => self.limiter.answered(),
         }
         if status.is_redirection() {
@@ -124,6 +126,18 @@ impl HttpApi {
             }
             Ok(Ok(())) => Ok(ApiResponse { status, body }),
         }
+    }
+
+    /// Returns the error for a request that is not sent, since the provider asked for a long pause.
+    pub(super) fn held_back(&self, hold: LongHold) -> ApiError {
+        let LongHold { left, status } = hold;
+        let now = self.clock.now().wall;
+        let until = now.saturating_add(self.clock.scaled(left)).unwrap_or(now);
+        let text = format!(
+            "no request is sent before {}: the provider asked for that pause when it answered {status}",
+            utc(until)
+        );
+        ApiError::new(ErrorKind::Later, Some(status), &text)
     }
 
     /// Returns the error for a success whose body is longer than the limit.

@@ -57,8 +57,9 @@ impl HttpApi {
 }
 
 impl SnapshotApi for HttpApi {
-    async fn admit(&self) -> Permit {
-        self.limiter.admit_change().await
+    async fn admit(&self) -> Result<Permit, ApiError> {
+        let pass = self.limiter.admit_change().await;
+        pass.map_err(|hold| self.held_back(hold))
     }
 
     async fn admit_owed(&self) -> Permit {

@@ -60,7 +60,7 @@ fn settings(port: u16, trusted: &Path) -> ApiSettings {
 
 async fn delete(settings: &ApiSettings) -> Result<(), ApiError> {
     let api = HttpApi::new(settings, Clock::system()).unwrap();
-    let pass = api.admit().await;
+    let pass = api.admit().await.unwrap();
     api.delete(pass, SnapshotId::from(1)).await
 }
 

@@ -155,8 +155,7 @@ pub async fn ask_states(
         let Some(inventory) = inventories.get_mut(&plan.id) else {
             continue;
         };
-        let permit = api.admit().await;
-        inventory.add_server_info(api.state(permit, &plan.id).await);
+        inventory.add_server_info(api.state_once_admitted(&plan.id).await);
         inventory.doubt_second_policy(|id| policies.iter().any(|policy| policy.server == *id));
     }
 }

@@ -70,12 +70,17 @@ impl<A: SnapshotApi> Engine<A> {
             pass = self.api.admit() => pass,
             () = self.clock.sleep(patience.unwrap_or_default()), if held => return Ok(()),
         };
+        let rules = self.wanted().rules;
+        let Ok(pass) = pass else {
+            // The next listing fails for the same reason, and reports it.
+            return self.rest(rules.poll_interval).await;
+        };
         let Some(leave) = self.account.mutation_permit(self.clock.now().mono) else {
             drop(pass);
             if held {
                 return Ok(());
             }
-            return self.rest(self.wanted().rules.retry_after).await;
+            return self.rest(rules.retry_after).await;
         };
         self.wait_for_policy_swap().await?;
         let wanted = |step| self.still_wanted(policy, runtime, inventory, step, held);

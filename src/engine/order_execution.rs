@@ -215,6 +215,10 @@ impl<A: SnapshotApi> Engine<A> {
                 return Ok(OrderOutcome::refused("the rate limit requires a pause of more than a minute: try again later"));
             }
         };
+        let pass = match pass {
+            Ok(pass) => pass,
+            Err(error) => return Ok(OrderOutcome::refused(error.message)),
+        };
         let Some(leave) = self.account.mutation_permit(self.clock.now().mono) else {
             return Ok(OrderOutcome::refused(
                 "the provider rejects the token: see snaprotate status",

@@ -121,16 +121,11 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Asks the provider for the server's state. Returns `None` if the service is stopping.
-    pub(super) async fn ask_state(
-        &self,
-        admitted: impl Future<Output = Permit>,
-        server: &ServerId,
-    ) -> Option<ServerInfo> {
-        let asked = async { self.api.state(admitted.await, server).await };
+    pub(super) async fn ask_state(&self, server: &ServerId) -> Option<ServerInfo> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
-            detail = asked => Some(detail),
+            detail = self.api.state_once_admitted(server) => Some(detail),
         }
     }
 

@@ -267,7 +267,7 @@ impl<A: SnapshotApi> Engine<A> {
             drop(turn);
             match decided {
                 Some(Step::AskState) => {
-                    let asked = self.ask_state(self.api.admit(), &policy.server);
+                    let asked = self.ask_state(&policy.server);
                     inventory.add_server_info(asked.await.ok_or(Requeue::Until(None))?);
                     inventory.doubt_second_policy(|id| self.wanted().policies.contains_key(id));
                     turn = self.turns.acquire().await;

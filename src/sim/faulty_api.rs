@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
@@ -79,7 +80,7 @@ impl FaultyApi {
     }
 
     async fn wait(&self, time: SignedDuration) {
-        let time = std::time::Duration::try_from(time).unwrap_or_default();
+        let time = Duration::try_from(time).unwrap_or_default();
         tokio::time::sleep(time).await;
         self.alive().await;
     }
@@ -113,9 +114,10 @@ impl FaultyApi {
 }
 
 impl SnapshotApi for FaultyApi {
-    async fn admit(&self) -> Permit {
+    async fn admit(&self) -> Result<Permit, ApiError> {
         self.alive().await;
-        self.limiter.admit().await
+        let pass = self.limiter.admit().await;
+        pass.map_err(|hold| error(ErrorKind::Later, Some(hold.status)))
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
@@ -123,7 +125,8 @@ impl SnapshotApi for FaultyApi {
         if let Some(kept) = self.kept_listing(server.as_ref()) {
             return Ok(kept);
         }
-        let _pass = self.limiter.admit().await;
+        let pass = self.limiter.admit().await;
+        let _pass = pass.map_err(|hold| error(ErrorKind::Later, Some(hold.status)))?;
         self.dies(CrashPhase::BeforeListing).await;
         let (kind, requested, time) = {
             let mut world = self.world();
@@ -158,7 +161,9 @@ impl SnapshotApi for FaultyApi {
             }
         };
         if kind == Some("listing: 429") {
-            self.limiter.hold(std::time::Duration::from_mins(1));
+            let long = self.world().rng.below(4) == 0;
+            let minutes = if long { 30 } else { 1 };
+            self.limiter.hold(Duration::from_mins(minutes), 429);
         }
         self.dies(CrashPhase::InListing).await;
         self.wait(time / 2).await;

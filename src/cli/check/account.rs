@@ -34,7 +34,7 @@ impl AccountAnswers {
         let state = match policies.find(|policy| stops(policy)) {
             Some(policy) => Some((
                 Arc::clone(policy),
-                api.state(api.admit().await, &policy.server).await.state,
+                api.state_once_admitted(&policy.server).await.state,
             )),
             None => None,
         };

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
 use crate::api::PowerAction;
@@ -46,12 +44,12 @@ async fn i20_a_server_that_a_person_stopped_while_the_stop_waited_stays_stopped(
     scene.provider.script(move |what| {
         if matches!(what, What::State(_)) && !asked {
             asked = true;
-            provider.hold(SignedDuration::from_mins(5));
+            provider.hold(MINUTE);
         }
         Reply::Works
     });
     let running = scene.run();
-    scene.pass(MINUTE).await;
+    scene.pass(MINUTE / 2).await;
     scene.provider.stop(1);
     scene.pass(30 * MINUTE).await;
     assert_eq!(scene.made().len(), 1);

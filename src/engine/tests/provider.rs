@@ -103,14 +103,14 @@ impl Provider {
 
     /// Sends no request for this time, as after an answer with `Retry-After`.
     pub(super) fn hold(&self, time: SignedDuration) {
-        self.limiter.hold(time.unsigned_abs());
+        self.limiter.hold(time.unsigned_abs(), 429);
     }
 
     /// Takes every permit. No mutation is sent while they are held.
     pub(super) async fn take_all_places(&self) -> Vec<Permit> {
         let mut places = Vec::new();
         for _ in 0..8 {
-            places.push(self.limiter.admit().await);
+            places.push(self.limiter.admit().await.expect("no long hold"));
         }
         places
     }
@@ -239,12 +239,20 @@ impl Provider {
         if status == 200 {
             return Ok(reply);
         }
-        Err(ApiError {
-            said: None,
-            kind: kind_of(call, status),
-            status: Some(status),
-            message: format!("{what:?} was answered by {status}"),
-        })
+        Err(refused(
+            call,
+            status,
+            &format!("{what:?} was answered by {status}"),
+        ))
+    }
+}
+
+fn refused(call: Call, status: u16, message: &str) -> ApiError {
+    ApiError {
+        said: None,
+        kind: kind_of(call, status),
+        status: Some(status),
+        message: message.to_owned(),
     }
 }
 
@@ -283,8 +291,9 @@ impl State {
 }
 
 impl SnapshotApi for Provider {
-    async fn admit(&self) -> Permit {
-        self.limiter.admit().await
+    async fn admit(&self) -> Result<Permit, ApiError> {
+        let pass = self.limiter.admit().await;
+        pass.map_err(|hold| refused(Call::Create, hold.status, "no request is sent"))
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
