@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::core::sanitize::printable;
 
-/// Maximum number of bytes read of each output stream, and of characters that the log repeats.
+/// Maximum number of bytes read from each output stream, and of characters that the log repeats.
 const OUTPUT: u64 = 4096;
 const SHOWN: usize = 500;
 
@@ -35,11 +35,11 @@ pub struct Program<'a> {
     pub env: Vec<(&'static str, String)>,
     /// Its standard input.
     pub input: String,
-    /// Longest run; after it the program is asked to end, then killed.
+    /// Time limit; when it expires, the program is asked to end, then killed.
     pub limit: Duration,
 }
 
-/// Result of a program.
+/// Result of running a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramResult {
     /// The beginning of its output, made safe for a log.

@@ -1,6 +1,6 @@
 //! The only clock: all other code takes the time as an argument.
 //!
-//! The engine also waits by this clock. The demo can thus run fast, tests can pause time, and a
+//! The engine also uses this clock to wait. The demo can thus run fast, tests can pause time, and a
 //! step of the wall clock can be distinguished from elapsed time. The duration of a call or a
 //! connection is measured where it is made, by a clock that never steps.
 
@@ -97,7 +97,7 @@ impl Clock {
         SignedDuration::try_from(real.saturating_mul(self.speed)).unwrap_or(SignedDuration::MAX)
     }
 
-    /// Returns the real duration of `time` by this clock; zero if it is negative.
+    /// Returns the real duration of `time` on this clock; zero if it is negative.
     pub fn real(&self, time: SignedDuration) -> Duration {
         Duration::try_from(time).unwrap_or(Duration::ZERO) / self.speed
     }

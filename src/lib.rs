@@ -28,28 +28,28 @@
 //! - [`notify`]: delivers alerts to receivers without delaying the engine; `pending`: which of them
 //!   a receiver wants.
 //! - [`config`]: TOML files into validated settings, with all problems in one report.
-//! - [`api`]: the provider's calls, their failures by what can be done, and the rate limits;
+//! - [`api`]: the provider's calls, their failures classified by remedy, and the rate limits;
 //!   `client`: no redirect is followed, no request repeated.
 //! - [`audit`]: the trail: its format, and what holds after a failure; `witness`: its checkpoints.
-//! - [`sandbox`]: the stand-in of the API for the demo and tests; shares no rule with `core`.
+//! - [`sandbox`]: a stand-in for the API, for the demo and tests; shares no rule with `core`.
 //! - [`alerts`]: the alerts that each receiver has been sent; `receiver_state`: when its next
 //!   message is due, and when an alert is repeated.
 //! - [`clock`]: the only clock; [`child`]: external programs; `logged`: ids in the log's form.
-//! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers. What the
-//!   rules need of the outside is named with its folder.
+//! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers. What a rule
+//!   needs from outside `core` is listed with its folder.
 //!   - The decision: `decide`, with rule 1 (doubt) and which rows are own;
 //!     `pause_and_restore_rule`: rule 0; `in_flight_rules`: rules 2 and 3 (open calls, snapshots in
 //!     progress); `due_slot_rules`: rules 4 to 6 (due slots, and those that are given up, or
-//!     skipped once it is too late; surplus; rest); `create_or_prune`: whether a due slot finds
-//!     room, and what goes if not; `retry_backoff`: when a slot is tried again.
+//!     skipped once it is too late; surplus; rest); `create_or_prune`: whether a due slot has
+//!     room, and what is deleted if not; `retry_backoff`: when a slot is retried.
 //!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`:
-//!     which names are own; `slots_after_edit`: which slots go on after an edit; `taken_late_text`:
-//!     how late one was taken. Their records: `rotation_history`, `slot_record`,
-//!     `slot_record_access`, `ended_slot_ranges`, and the `newest_slot_completed`.
+//!     which names are own; `slots_after_edit`: which slots continue after an edit;
+//!     `taken_late_text`: how late a snapshot was taken. The records of slots: `rotation_history`,
+//!     `slot_record`, `slot_record_access`, `ended_slot_ranges`, and the `newest_slot_completed`.
 //!   - Deletions: `retention`: which, and in what order; `deletion_payment_rules`: whether one is
 //!     paid for (I19); `payment_and_promise`: what pays; `payment_and_promise_rules`: what becomes
 //!     a payment, and when a promise is kept (I7). After an edit: `recorded_settings`: what was
-//!     edited; `announced_deletes`: what the edit deletes; `shrink_grace`: from when on.
+//!     edited; `announced_deletes`: what the edit deletes; `shrink_grace`: when deletes may begin.
 //!   - Around a create: `hook_release`: what holds the server, and its release (I18). With a
 //!     stopped server (I20): `stop_before_create`, `server_start` and `start_at_shutdown`: when;
 //!     `downtime_record`: what the trail says; `downtime_alerts`; `server_info`: its state at the
@@ -57,8 +57,8 @@
 //!   - A provider that errs: `listing_discrepancies`: snapshots that differ from the trail;
 //!     `second_ids_in_history` and `second_server_id`: the second ids of snapshots and servers;
 //!     `policy_id_change`: a policy that names the server by its other id; `engine::call_outcome`:
-//!     an answered id that can't be; `engine::snapshot_owners`: whose a snapshot is that two
-//!     servers show; `engine::listing_acceptance`: which listings need a second one.
+//!     an impossible id in an answer; `engine::snapshot_owners`: which of two servers owns a
+//!     snapshot that both show; `engine::listing_acceptance`: which listings need a second one.
 //!   - A refused call: `engine::mutation`, `api::error` (its kind), `engine::account_health` (a
 //!     rejected token), `api::retry_after` and `api::rate_limit` (the pace),
 //!     `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff` (when

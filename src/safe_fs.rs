@@ -35,7 +35,7 @@ pub struct OpenFolder {
 }
 
 impl OpenFolder {
-    /// Opens a folder. Its path may lead through links of root, such as systemd's to
+    /// Opens a folder. Its path may lead through root's links, such as systemd's link to
     /// `/var/lib/private`.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -100,7 +100,7 @@ impl OpenFolder {
         file.map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", name.display())))
     }
 
-    /// Removes a file; of a link, the link itself.
+    /// Removes a file; for a link, the link itself.
     pub fn remove(&self, name: &OsStr) -> io::Result<()> {
         self.as_owner(|| Ok(unlinkat(&self.fd, name, AtFlags::empty())?))
     }
@@ -134,8 +134,8 @@ impl OpenFolder {
     /// Runs `work` as the folder's owner if this is a process of root and the folder is another
     /// user's; else as the current user.
     ///
-    /// Only this thread changes its user, and threads that `work` starts. Its real and its saved
-    /// user stay root, so that the owner can neither signal nor trace the process meanwhile.
+    /// Only this thread, and threads that `work` starts, change their user. Their real and
+    /// saved users stay root, so that the owner can neither signal nor trace the process meanwhile.
     pub fn as_owner<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(owner) = &self.owner else {
             return work();
@@ -196,7 +196,7 @@ fn refused(what: &str) -> io::Error {
     ))
 }
 
-/// The user and groups by which a thread accesses files.
+/// The user and groups as which a thread accesses files.
 #[derive(Debug)]
 struct FsIdentity {
     user: Uid,
@@ -213,7 +213,7 @@ impl FsIdentity {
         })
     }
 
-    /// Gives up root; the user last, since only root may change the groups.
+    /// Gives up root, changing the user last, since only root may change the groups.
     fn descend(&self) -> io::Result<()> {
         set_thread_groups(&self.groups)?;
         set_thread_res_gid(None, self.group, None)?;

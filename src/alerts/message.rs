@@ -12,13 +12,13 @@ use super::{Alert, SignedCheckpoint};
 use crate::core::sanitize::{printable, utc};
 use crate::core::server_event::AlertKind;
 
-/// Alerts that a text lists, at most.
+/// Maximum number of alerts that a text lists.
 const LINES: usize = 20;
-/// Servers that a subject names, at most.
+/// Maximum number of servers that a subject names.
 const NAMED: usize = 3;
-/// Alerts that a JSON message lists, at most.
+/// Maximum number of alerts that a JSON message lists.
 const ROWS: usize = 100;
-/// Characters of a name and of a reason in texts, at most.
+/// Maximum number of characters of a name and of a reason in texts.
 const NAME: usize = 60;
 const REASON: usize = 300;
 
@@ -31,14 +31,14 @@ pub enum AlertChange {
     Repeated,
     /// It is no longer active.
     Recovered,
-    /// None: a test of the receiver.
+    /// No change: a test of the receiver.
     Test,
-    /// None: a checkpoint of the trail for the receiver to keep.
+    /// No change: a checkpoint of the trail for the receiver to keep.
     Witnessed,
 }
 
 impl AlertChange {
-    /// Returns the word for JSON messages.
+    /// Returns the word that names the change in JSON messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Raised => "raised",
@@ -99,7 +99,8 @@ impl Message {
         format!("{} {what} (snaprotate on {host})", self.event.cry())
     }
 
-    /// Returns true if the message needs immediate attention: a server that should run is down.
+    /// Returns true if the message needs immediate attention: a server that should be running is
+    /// down.
     pub fn is_urgent(&self) -> bool {
         let down = AlertKind::ServerStopped.word();
         self.event == AlertChange::Raised && self.alerts.iter().any(|alert| alert.kind == down)
@@ -203,7 +204,7 @@ fn counts(alerts: &[&Alert]) -> String {
     kinds.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the names of the first few servers of the alerts.
+/// Returns the names of the first few servers that the alerts concern.
 fn places(alerts: &[&Alert]) -> String {
     let mut seen = BTreeSet::new();
     let places = alerts.iter().filter(|alert| {
@@ -222,7 +223,7 @@ fn places(alerts: &[&Alert]) -> String {
     format!(" on {}{more}", first.join(", "))
 }
 
-/// Returns a text as an ASCII header value (RFC 2047); a plain ASCII text stays as it is.
+/// Encodes text as an ASCII header value (RFC 2047). Plain ASCII text is returned unchanged.
 pub fn encoded_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() || c == ' ';
     if text.chars().all(plain) && !text.contains("=?") {

@@ -4,8 +4,8 @@
 //! - `message`: the messages, as JSON for programs and as text for people.
 //! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
-//! `core` decides if an alert is active, and the trail records it. `notify::pending` decides which
-//! receivers want it. This folder only tracks if that was delivered.
+//! `core` decides whether an alert is active, and the trail records it. `notify::pending` decides
+//! which receivers want it. This folder only tracks whether the alert was delivered.
 
 mod message;
 mod queue;
@@ -33,26 +33,26 @@ pub struct ServerLabel {
 /// Identity of an alert: its kind, its server, and its subject.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AlertKey {
-    /// Word of the kind.
+    /// The word that names the kind of alert.
     pub kind: String,
     /// The server; `None` for alerts of the account or the service.
     pub server: Option<ServerId>,
-    /// A rotation, a snapshot's name, the account…
+    /// The subject: a rotation, a snapshot's name, the account…
     pub about: String,
 }
 
 /// An alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// Word of the kind.
+    /// The word that names the kind of alert.
     pub kind: String,
     /// The server, if the alert concerns one.
     pub server: Option<ServerLabel>,
-    /// A rotation, a snapshot's name, the account…
+    /// The subject: a rotation, a snapshot's name, the account…
     pub about: String,
     /// Why it is active, and what to do.
     pub reason: String,
-    /// Since when it is active.
+    /// When it became active.
     pub since: Timestamp,
 }
 
@@ -67,7 +67,7 @@ impl Alert {
     }
 }
 
-/// The change of a slot, for pings.
+/// A change of a slot's state that receivers are pinged about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlotChange {
     /// Work on it began.
@@ -78,7 +78,7 @@ pub enum SlotChange {
     Failed,
 }
 
-/// A change of a slot.
+/// A slot whose state changed, and the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotNews {
     /// Its server.

@@ -32,7 +32,7 @@ impl NewsQueue {
         self.came.notify_one();
     }
 
-    /// Returns all items, and how many were dropped since the last call.
+    /// Removes and returns all items. Also returns how many were dropped since the last call.
     pub fn drain(&self) -> (Vec<News>, u64) {
         let mut queue = self.queue();
         let dropped = std::mem::take(&mut queue.1);

@@ -12,7 +12,7 @@
 //!
 //! It compares active alerts with delivered ones, so nothing is sent about alerts that came and
 //! went while a receiver was down. At most [`BURST`] messages about one alert are sent within
-//! [`CALM`]: a flapping alert is then reported in the state that it has when that time is over. A
+//! [`CALM`]: a flapping alert is then reported in the state that it has when that time is over. An
 //! active `shrink` alert is not held back.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,7 +23,7 @@ use super::message::AlertChange;
 use super::{Alert, AlertKey};
 use crate::core::server_event::AlertKind;
 
-/// Messages about one alert within [`CALM`], at most.
+/// Maximum number of messages about one alert within [`CALM`].
 pub(super) const BURST: usize = 4;
 
 /// How long a message counts toward [`BURST`], and how long a new reason of an active alert waits.
@@ -41,7 +41,7 @@ pub(super) const FRESH: SignedDuration = PACE.saturating_add(GIVE_UP);
 /// Reason of an alert that ended because its server's policy was removed.
 const UNWATCHED: &str = "no longer watched: its policy was removed";
 
-/// Alerts of one receiver, at most; only a bug could exceed it.
+/// Maximum number of alerts of one receiver; only a bug could exceed it.
 const MOST: usize = 50_000;
 
 /// The last change of an alert that was delivered to the receiver.
@@ -81,12 +81,12 @@ pub struct Notice {
 pub struct ReceiverState {
     repeat: Option<SignedDuration>,
     entries: BTreeMap<AlertKey, AlertEntry>,
-    /// Alerts that were refused because too many are active.
+    /// Number of alerts that were refused because too many were active.
     pub refused: u64,
 }
 
 impl ReceiverState {
-    /// Returns a state that repeats active alerts at this interval; `None`: never.
+    /// Returns a state that repeats active alerts at this interval; `None` means never.
     pub fn new(repeat: Option<SignedDuration>) -> Self {
         Self {
             repeat,
@@ -95,13 +95,13 @@ impl ReceiverState {
         }
     }
 
-    /// Sets the interval of repeats.
+    /// Sets the repeat interval; `None` means never.
     pub fn set_repeat(&mut self, repeat: Option<SignedDuration>) {
         self.repeat = repeat;
     }
 
-    /// Adds an alert of a previous process, which was alive until `last`. The alert counts as
-    /// delivered when it was raised, and at each repeat up to `last`.
+    /// Adds an alert of a previous process, which was alive until `last`. The alert is assumed to
+    /// have been delivered when it was raised, and at each repeat up to `last`.
     pub fn stood(&mut self, alert: Alert, last: Timestamp) {
         let mut told = alert.since;
         if let Some(repeat) = self.repeat.filter(SignedDuration::is_positive) {
@@ -224,7 +224,7 @@ impl ReceiverState {
 
     /// Returns the pending change of one alert, and when it is due.
     fn of(&self, entry: &AlertEntry) -> Option<(AlertChange, Timestamp)> {
-        // The snapshots that a shrink names are deleted soon: people must get the alert first.
+        // The snapshots that a shrink names will soon be deleted: people must get the alert first.
         let urgent = entry.stands && entry.alert.kind == AlertKind::Shrink.word();
         let last = entry.told.back().copied();
         let after = |time: Option<Timestamp>, pause| {

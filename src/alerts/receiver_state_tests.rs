@@ -190,7 +190,7 @@ fn a_flapping_alert_does_not_delay_another_alert() {
 #[test]
 fn an_active_alert_is_not_sent_again_after_a_restart_until_its_repeat_is_due() {
     let mut desk = desk();
-    // Raised two days and an hour before; the old process was alive for most of that.
+    // Raised two days and an hour earlier; the old process was alive for most of that.
     desk.stood(blocked("full", at(0)), at(49 * 60));
     assert_eq!(hears(&mut desk, at(50 * 60)), []);
     assert_eq!(desk.next(), Some(at(72 * 60)));

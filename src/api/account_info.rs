@@ -48,7 +48,7 @@ impl TokenInfo {
             (of == "*" || of.trim_end_matches('s') == "snapshot").then_some(what)
         });
         let words: Vec<_> = words.collect();
-        // Any other word, such as `write`, counts as a permission for all changes.
+        // Any other word, such as `write`, is treated as a permission for all changes.
         let narrow = [
             "read", "list", "view", "create", "delete", "restore", "update",
         ];

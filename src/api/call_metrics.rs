@@ -46,7 +46,7 @@ pub struct CallMetrics([CallCounters; CALLS.len()]);
 #[derive(Debug, Default)]
 struct CallCounters {
     ended: [AtomicU64; KINDS.len()],
-    /// By bucket; the last one counts requests that took longer than every bound.
+    /// Requests by bucket; the last one counts those that took longer than every bound.
     took: [AtomicU64; BUCKETS.len() + 1],
     micros: AtomicU64,
 }

@@ -16,18 +16,18 @@ const USER_AGENT: &str = concat!("snaprotate/", env!("CARGO_PKG_VERSION"));
 /// Maximum number of characters of an address that a message repeats.
 const URL_SHOWN: usize = 100;
 
-/// Settings of the client. The configuration checks them, and the client checks them again.
+/// Settings of the client. They are validated with the configuration, and again by the client.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
     /// The API's address: `https://admin.vps.org/api/v1`. Plain `http` on loopback only.
     pub base_url: String,
     /// Where the token comes from.
     pub token: TokenSource,
-    /// Limit for connecting, TLS included.
+    /// Time limit for connecting, including the TLS handshake.
     pub connect_timeout: Duration,
-    /// Limit for one request, from connecting to the last byte of the answer.
+    /// Time limit for one request, from connecting to the last byte of the answer.
     pub request_timeout: Duration,
-    /// Rate, and requests in flight.
+    /// Limits on the request rate and on requests in flight.
     pub rate: RateSettings,
     /// Maximum number of bytes of one answer, and of all pages of one listing together.
     pub max_body: usize,
@@ -37,7 +37,7 @@ pub struct ApiSettings {
     pub proxy: Proxy,
 }
 
-/// Why an address can't be the API's.
+/// Why an address is rejected as the API's base URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
     /// It can't be parsed.
@@ -150,10 +150,10 @@ pub fn outgoing(loopback: bool, ca_file: Option<&Path>, proxy: &Proxy) -> Result
     trusting(builder, loopback, ca_file)
 }
 
-/// A client that follows no redirect, repeats no request, and uses no proxy unless one is
-/// configured.
+/// Returns a builder for clients that follow no redirect, repeat no request, and use no proxy
+/// unless one is configured.
 fn plain() -> ClientBuilder {
-    // The only error is that one is installed already, which is fine.
+    // The only possible error is that a provider is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .user_agent(USER_AGENT)

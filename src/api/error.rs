@@ -1,4 +1,4 @@
-//! Failed calls, sorted by what can be done about them.
+//! Failed calls, classified by what can be done about them.
 
 use std::error::Error;
 
@@ -9,7 +9,7 @@ pub(super) const BODY_SHOWN: usize = 300;
 /// Maximum number of characters of a message; leaves room for the body and the request.
 const MESSAGE_SHOWN: usize = 800;
 
-/// The remedy for a failed call.
+/// The class of a failed call: what can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// Certainly had no effect, and may work later: not reached, 409, 423, 429, a redirect.

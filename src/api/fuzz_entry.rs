@@ -21,7 +21,7 @@ pub struct AnswerReader {
 }
 
 impl AnswerReader {
-    /// Fails for an address or a token that the client would refuse.
+    /// Creates a reader. Fails for an address or a token that the client would refuse.
     pub fn new(base_url: &str, token: &str) -> Result<Self, String> {
         let source = TokenSource::Given(SecretString::from(token));
         Ok(Self {

@@ -1,6 +1,6 @@
 //! The calls over HTTP.
 //!
-//! The effects of a foreign server's answers are bounded. Each request has one deadline from
+//! The effects of an untrusted server's answers are bounded. Each request has one deadline from
 //! connecting to the last byte, a body is counted chunk by chunk, pages are followed on the same
 //! origin only, and redirects are not followed (I13).
 
@@ -23,12 +23,12 @@ use crate::clock::Clock;
 /// [`SnapshotApi`](super::SnapshotApi) over HTTP.
 #[derive(Debug)]
 pub struct HttpApi {
-    /// Keeps connections; for GETs.
+    /// The client for GETs. It keeps connections open.
     pub(super) reading: Client,
-    /// Opens a connection for each request. The provider may close a kept one just as a mutation is
-    /// sent, which would leave the outcome unknown for no reason.
+    /// The client for mutations. It opens a connection for each, since the provider may close a
+    /// kept one just as a mutation is sent, which would leave the outcome unknown for no reason.
     pub(super) changing: Client,
-    /// Without a slash at its end.
+    /// The base URL, without a trailing slash.
     pub(super) base: Url,
     pub(super) source: TokenSource,
     pub(super) token: RwLock<Arc<Token>>,
@@ -75,7 +75,7 @@ impl HttpApi {
         self.sampler.want();
     }
 
-    /// Returns the sample, if a listing came since it was requested.
+    /// Returns the sample, if a listing has arrived since it was requested.
     pub fn take_shape(&self) -> Option<ResponseShape> {
         self.sampler.take()
     }

@@ -1,4 +1,4 @@
-//! Deserialization of JSON values that never fails on their type.
+//! Deserialization of JSON that never fails because of a value's type.
 //!
 //! One wrong field in one row must not make a listing of 50,000 rows fail, and the listing must not
 //! be built up as a tree.
@@ -80,7 +80,7 @@ pub(super) struct SnapshotRow<'a> {
     pub created_at: Scalar<'a>,
 }
 
-/// The `server` of a row, likewise.
+/// The `server` of a row. All fields are [`Scalar::Null`] if it is not an object.
 #[derive(Debug, Default)]
 pub(super) struct ServerRow<'a> {
     /// Set if a key appears twice, or the whole object twice in its row.
@@ -92,7 +92,7 @@ pub(super) struct ServerRow<'a> {
     pub status: Scalar<'a>,
 }
 
-/// The answer to a restore, likewise.
+/// The answer to a restore. All fields are [`Scalar::Null`] if it is not an object.
 #[derive(Debug, Default)]
 pub(super) struct RestoreRow<'a> {
     pub status: Scalar<'a>,
@@ -135,7 +135,7 @@ trait Lenient<'de>: Default {
         Self::default()
     }
 
-    /// Takes one entry of an object.
+    /// Reads one entry of an object.
     fn entry<A: MapAccess<'de>>(&mut self, _key: &str, map: &mut A) -> Result<(), A::Error> {
         map.next_value::<IgnoredAny>().map(drop)
     }

@@ -1,4 +1,4 @@
-//! The provider's calls, and what can be done when one fails.
+//! Calls to the provider's API, and what can be done when one fails.
 //!
 //! - [`SnapshotApi`]: the calls as a trait, so that the engine is tested without a network.
 //! - [`error`]: failures, classified by what can be done about them; `error_body`: the provider's
@@ -7,7 +7,7 @@
 //!   request, subject to every limit; `client`: the HTTP client, which follows no redirects and
 //!   retries nothing, and the certificates that it trusts.
 //! - `pagination`: the pages of a listing.
-//! - [`wire`]: the JSON, and the checks that decide if a listing is in doubt; `lenient_json`:
+//! - [`wire`]: the JSON, and the checks that decide whether a listing is in doubt; `lenient_json`:
 //!   fields of any type.
 //! - [`rate_limit`]: rate, requests in flight and backoff; `retry_after`: the pause that an answer
 //!   asks for.
@@ -59,7 +59,7 @@ use crate::core::sanitize::printable;
 use crate::core::server_info::{PowerState, ServerInfo};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// The provider's API, as far as rotation needs it.
+/// The part of the provider's API that rotation needs.
 ///
 /// Only [`list`](Self::list) retries a request by itself. The others send exactly one, whatever the
 /// answer (I9, I12); the next decision follows from a listing.
@@ -68,8 +68,8 @@ pub trait SnapshotApi: Send + Sync + 'static {
     /// asked for a pause of more than a minute.
     fn admit(&self) -> impl Future<Output = Result<Permit, ApiError>> + Send;
 
-    /// Waits for a place in flight only. An owed start is sent even if many requests wait or the
-    /// provider asked for a pause.
+    /// Waits only for a place in flight. An owed start is sent even if many requests are waiting or
+    /// the provider has asked for a pause.
     fn admit_owed(&self) -> impl Future<Output = Permit> + Send;
 
     /// Lists all snapshots of the account, or of one server. Takes a permit of its own for each
@@ -103,8 +103,8 @@ pub trait SnapshotApi: Send + Sync + 'static {
     /// Asks once for the server's state, for rotations that stop the server.
     fn state(&self, pass: Permit, server: &ServerId) -> impl Future<Output = ServerInfo> + Send;
 
-    /// Like [`state`](Self::state), after waiting for a permit. A pause of more than a minute counts
-    /// as a failed request.
+    /// Like [`state`](Self::state), after waiting for a permit. A pause of more than a minute is
+    /// treated as a failed request.
     fn state_once_admitted(&self, server: &ServerId) -> impl Future<Output = ServerInfo> + Send {
         async {
             match self.admit().await {

@@ -17,18 +17,18 @@ use super::error::Call;
 use super::request::{ApiResponse, RequestFailure};
 use super::{ApiError, ErrorKind, HttpApi, client};
 
-/// Pages of a listing, at most. No account needs more, so a longer listing is a loop.
+/// Maximum number of pages of a listing. No account needs more, so a longer listing is a loop.
 pub(super) const MOST_PAGES: usize = 10_000;
-/// Rows of a page to ask for: the provider gives 20 by default and 100 at most.
+/// Number of rows to request per page: the provider returns 20 by default and at most 100.
 const PAGE_SIZE: &str = "100";
-/// Tries of a GET, at most.
+/// Maximum number of tries of a GET.
 pub(super) const GET_TRIES: usize = 3;
 /// Longest pause before the second try of a GET; twice that before the third.
 pub(super) const GET_PAUSE: Duration = Duration::from_secs(1);
 
 const FEWER: &str = "the pages of the listing differ from what its first page announces";
 
-/// The result of a page: how the listing goes on.
+/// The result of reading a page: how the listing continues.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PageEnd {
     /// The link to the next page, as the provider wrote it.
@@ -221,8 +221,9 @@ impl HttpApi {
     }
 }
 
-/// Returns the addresses of the second page and all after it, if `second` numbers its page and the
-/// listing of `count` rows has `rows` on a page. `None` if the links must be followed.
+/// Returns the addresses of all pages from `second` on, for a listing of `count` rows with `rows`
+/// per page. `None` if `second` does not identify its page by number, or if the count contradicts
+/// the link: the links must then be followed.
 fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
     let pages = count.div_ceil(rows.max(1));
     // A next page beyond the count contradicts it, so the links must be followed.

@@ -47,15 +47,16 @@ impl StatusCell {
 /// Settings of the rate limit.
 #[derive(Clone, Copy, Debug)]
 pub struct RateSettings {
-    /// Requests in flight at once; at least one.
+    /// Maximum number of requests in flight at once; must be at least one.
     pub max_in_flight: usize,
-    /// Requests that begin per second; 0 means no limit.
+    /// Maximum number of requests that begin per second; 0 means no limit.
     pub per_second: f64,
-    /// Requests that may begin back to back after an idle time; at least one.
+    /// Maximum number of requests that may begin back to back after an idle time; must be at least
+    /// one.
     pub burst: u32,
 }
 
-/// Requests are held back for longer than [`LONG_HOLD`], because of an answer with this status.
+/// A hold of more than a minute that an answer with this status caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LongHold {
     /// How long they are still held back.
@@ -67,7 +68,7 @@ pub struct LongHold {
 /// The longest hold that a request waits out. A caller must be able to report a longer one.
 const LONG_HOLD: Duration = Duration::from_mins(1);
 
-/// No request begins before this instant.
+/// A hold: no request begins before `until`, because of an answer with this status.
 #[derive(Clone, Copy, Debug)]
 struct Hold {
     until: Instant,
@@ -141,8 +142,8 @@ impl Limiter {
         self.long_hold().map_or(Ok(()), Err)?;
         bucket.take(apart).await;
         let place = self.place().await;
-        // Checked last: while this waited for a place, an answer may have asked for a pause or for
-        // more spacing.
+        // Checked last: while this request waited for a place, an answer may have asked for a pause
+        // or for more spacing.
         loop {
             self.long_hold().map_or(Ok(()), Err)?;
             let closed = self.closed().map(|hold| hold.until);
@@ -158,9 +159,9 @@ impl Limiter {
         })
     }
 
-    /// Records that the provider refused the request that began at `began` because of the rate, and
-    /// named no pause. The first refusal spaces requests by a second. Each further refusal doubles
-    /// the spacing, up to a minute.
+    /// Records that the provider refused a request because of the rate, without naming a pause. The
+    /// request began at `began`. The first refusal spaces requests by a second. Each further
+    /// refusal doubles the spacing, up to a minute.
     pub fn refused(&self, began: Instant, status: u16) {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
         // Requests that were in flight together count as one refusal.
@@ -252,7 +253,7 @@ struct Backoff {
 impl Backoff {
     const FIRST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_mins(1);
-    /// A shorter spacing counts as none.
+    /// A shorter spacing is treated as none.
     const LEAST: Duration = Duration::from_millis(100);
     /// Number of answers after which the spacing is halved, after the first refusal.
     const RELAXES: u32 = 8;

@@ -78,8 +78,8 @@ impl HttpApi {
         let mut response = match timeout_at(deadline, request.send()).await {
             Err(_) => return Err(late(None)),
             Ok(Err(error)) => {
-                // Not connected, so nothing was sent. If it failed later, the request may have had
-                // its effect.
+                // Without a connection nothing was sent. After a later failure the request may have
+                // taken effect.
                 let kind = if error.is_connect() || error.is_builder() {
                     ErrorKind::Later
                 } else {
@@ -104,7 +104,7 @@ impl HttpApi {
         }
         let mut body = Vec::new();
         if !status.is_success() {
-            // The status decides; a body that is late or cut changes nothing.
+            // The status determines the error; a late or truncated body does not change it.
             let _ = timeout_at(deadline, read(&mut response, ERROR_BODY, &mut body)).await;
             return Err(RequestFailure {
                 error: refused(call, status, what, &body, &token),
@@ -207,7 +207,7 @@ enum BodyError {
     Broken(reqwest::Error),
 }
 
-/// Appends the body to `into`, up to `most` bytes. Bytes before a failure stay there.
+/// Appends the body to `into`, up to `most` bytes. Bytes read before a failure are kept.
 async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Result<(), BodyError> {
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
         let room = most - into.len();

@@ -16,7 +16,7 @@ use crate::core::snapshot::Status;
 
 /// Maximum number of rows of a page that are sampled.
 const MOST_ROWS: usize = 100;
-/// Fields and words that are stored, at most.
+/// Maximum number of fields and of words that are stored.
 const MOST: usize = 200;
 /// Maximum number of characters of a provider's word that are stored.
 const WORD: usize = 40;
@@ -51,7 +51,7 @@ pub struct ResponseShape {
     pub fields: BTreeMap<String, BTreeSet<JsonType>>,
     /// The status words of snapshots.
     pub words: BTreeSet<String>,
-    /// Rows of a page, if there are several pages.
+    /// Number of rows per page, if there are several pages.
     pub page: Option<u64>,
     /// The codes of successful changes, by call.
     pub codes: BTreeMap<String, BTreeSet<u16>>,
@@ -148,8 +148,8 @@ impl ResponseShape {
         if first { Vec::new() } else { changes }
     }
 
-    /// Names the fields that rotation needs and the rows lack. `None` if none is lacking or there
-    /// is no row.
+    /// Names the fields that rotation needs and the rows lack. `None` if no field is missing or
+    /// there are no rows.
     pub fn lacks(&self) -> Option<String> {
         if !self.fields.keys().any(|field| field.starts_with(ROW)) {
             return None;
@@ -304,7 +304,7 @@ impl ShapeSampler {
         self.lock().wanted = true;
     }
 
-    /// Samples a listing's first page, if one was requested.
+    /// Samples a listing's first page, if a sample was requested.
     pub(super) fn look(&self, body: &[u8]) {
         let mut sampled = self.lock();
         if sampled.wanted {

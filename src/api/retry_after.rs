@@ -20,9 +20,9 @@ pub(super) fn is_refusal(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE
 }
 
-/// Returns the pause that an answer asks for: a 429 or 503 by its `Retry-After`, and any answer
-/// whose rate-limit fields say that no request is left. `None` if it asks for none or
-/// can't be read.
+/// Returns the pause that an answer asks for: in the `Retry-After` of a 429 or 503, or in the
+/// rate-limit fields of any answer if they say that no requests are left. `None` if the answer asks
+/// for no pause or the fields can't be read.
 pub(super) fn asked(
     status: StatusCode,
     headers: &HeaderMap,
@@ -45,15 +45,15 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     Some(date(headers, &RETRY_AFTER)?.duration_since(now))
 }
 
-/// Reads a number of seconds. A number that overflows counts as the longest pause.
+/// Reads a number of seconds. A number that overflows yields the longest pause.
 fn seconds(text: &str) -> Option<SignedDuration> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().map_or(LONGEST, SignedDuration::from_secs))
 }
 
-/// Returns the time until requests are granted again, if the answer says that none is left. It
-/// reads `RateLimit-Remaining` and `RateLimit-Reset`, the same with the prefix `X-`, or both in one
-/// `RateLimit` field (the IETF drafts).
+/// Returns the time until requests are granted again, if the answer says that none are left. Reads
+/// `RateLimit-Remaining` and `RateLimit-Reset`, the same fields with the prefix `X-`, or both
+/// values in one `RateLimit` field (the IETF drafts).
 fn spent(headers: &HeaderMap, now: Timestamp) -> Option<SignedDuration> {
     let field = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
     for prefix in ["ratelimit", "x-ratelimit"] {

@@ -31,7 +31,8 @@ impl ScriptedServer {
         Self::over(script, |stream| async move { Some(stream) }).await
     }
 
-    /// Like [`new`](Self::new), with a handshake before each answer; `None` if it failed.
+    /// Like [`new`](Self::new), with a handshake before each answer. `shake` returns `None` if the
+    /// handshake failed.
     pub(super) async fn over<S, F>(
         script: Vec<Vec<ScriptStep>>,
         shake: impl Fn(tokio::net::TcpStream) -> F + Send + Sync + 'static,
@@ -59,7 +60,7 @@ impl ScriptedServer {
         Self { address, requests }
     }
 
-    /// Answers the requests in turn, each with the next of these complete answers.
+    /// Starts a server that answers each request with the next of these complete answers.
     pub(super) async fn answers(answers: &[String]) -> Self {
         let script = answers
             .iter()

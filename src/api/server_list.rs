@@ -33,7 +33,7 @@ impl AccountServer {
 /// The servers of the account, and why the list may be incomplete.
 #[derive(Debug, Default)]
 pub struct AccountServers {
-    /// In the provider's order.
+    /// The servers, in the provider's order.
     pub servers: Vec<AccountServer>,
     /// Why the list can't be relied on.
     pub doubt: Option<String>,

@@ -1,4 +1,4 @@
-//! The provider's calls over HTTP.
+//! The implementation of `SnapshotApi` over HTTP.
 
 use super::error::{ApiError, Call};
 use super::http::{HttpApi, load};

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// Maximum size of a secret's file in bytes. A larger file is not a secret's file.
 pub const LONGEST: u64 = 8 * 1024;
-/// Replaces the token in texts.
+/// The text that replaces the token.
 const SCRUBBED: &str = "[token]";
 /// Minimum length of a prefix of the token that is scrubbed; fewer characters reveal nothing.
 const SHORTEST_PART: usize = 4;
@@ -75,8 +75,8 @@ impl Token {
         self.header.clone()
     }
 
-    /// Returns `text` without the token, in case an answer repeats it (I13). If the text
-    /// breaks off within the token, its beginning is removed too.
+    /// Returns `text` without the token, in case an answer repeats it (I13). If the text breaks off
+    /// within the token, the part of the token that it holds is removed too.
     pub(super) fn scrub(&self, text: &str) -> String {
         let secret = self.secret.expose_secret();
         let mut text = text.replace(secret, SCRUBBED);
@@ -129,7 +129,7 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
     Ok(SecretString::from(text))
 }
 
-/// Returns true if a secret's file of this mode lets other users read it. systemd gives a
+/// Returns true if a secret's file with this mode lets other users read it. systemd gives a
 /// credential mode 0440 if the service's user reaches it through an access control list.
 pub fn is_open(mode: u32, is_credential: bool) -> bool {
     let spared = if is_credential { 0o040 } else { 0 };

@@ -1,4 +1,4 @@
-//! The JSON of the API, and the checks that decide if a listing is in doubt.
+//! The JSON of the API, and the checks that decide whether a listing is in doubt.
 //!
 //! A listing may lead to deletions, so it is checked strictly. A row that can't be read puts its
 //! server in doubt; a row that names no server puts the whole listing in doubt (I11). Fields that
@@ -155,7 +155,7 @@ impl ListingBuilder {
             uuid,
             name: name.to_owned(),
             status: Status::parse(status),
-            // A date that can't be read spoils nothing else: such a snapshot is kept (I11).
+            // A date that can't be read invalidates nothing else: such a snapshot is kept (I11).
             created_at: row
                 .created_at
                 .text()
@@ -184,8 +184,8 @@ impl PageSink for ListingBuilder {
         self.compare_count(count, page.next.is_some());
         for row in &page.results {
             self.rows += 1;
-            // A row that is JSON but can't be read (a number out of range, for example) counts as a
-            // row without fields.
+            // A row that is JSON but can't be read (a number out of range, for example) is treated
+            // as a row without fields.
             self.row(&serde_json::from_str(row.get()).unwrap_or_default());
         }
         let rows = u64::try_from(page.results.len()).unwrap_or(u64::MAX);

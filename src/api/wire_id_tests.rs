@@ -4,7 +4,7 @@ use super::tests::*;
 use super::*;
 use serde_json::{Value, json};
 
-/// A row as the provider's own client reads it.
+/// Returns a row in the form that the provider's own client reads.
 fn uuid_row(id: &str, server: &str) -> Value {
     let server = json!({"uuid": server, "hostname": "web.example.org"});
     without(

@@ -33,7 +33,7 @@ pub(super) fn listing(filter: Option<u64>, rows: &[Value]) -> Listing {
     gather(filter, &[json!({"count": rows.len(), "results": rows})])
 }
 
-/// A listing of one page without rows.
+/// Returns a listing of one page without rows.
 pub(super) fn on_one_page() -> Listing {
     Listing {
         pages: 1,

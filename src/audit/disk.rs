@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 
 use crate::safe_fs::{OpenFolder, find, make_folder};
 
-/// A disk. Nothing is durable before `sync` (contents) or `sync_dir` (names) returned.
+/// A disk. Nothing is durable until `sync` (contents) or `sync_dir` (names) has returned.
 pub trait Disk: Send {
     /// Creates a folder and its parents if they are missing.
     fn make_dir(&mut self, dir: &Path) -> io::Result<()>;

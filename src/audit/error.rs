@@ -77,7 +77,8 @@ impl TrailError {
         matches!(self, Self::Disk { full: true, .. })
     }
 
-    /// Returns the error for a folder of the lock and the head that was removed or replaced.
+    /// Returns the error for a state folder, which holds the lock and the head, that was removed or
+    /// replaced.
     pub fn state(state_dir: &Path, why: io::Error) -> Self {
         Self::disk("rely on the state folder", state_dir)(why)
     }

@@ -19,8 +19,8 @@ const EVENT_WITHIN: usize = 128;
 /// Returns the trail's files, oldest first, without those that hold nothing from `since` on. A
 /// folder that does not exist holds none.
 ///
-/// No record is of a later month than its file's name. A record of an earlier month is possible,
-/// after the clock was set back, so only older files can be left out.
+/// No record is from a later month than its file's name states. A record from an earlier month is
+/// possible after the clock was set back, so only older files can be left out.
 pub fn files_since(audit: &Path, since: Option<Timestamp>) -> Result<Vec<PathBuf>, TrailError> {
     let disk = RealDisk::default();
     let names = match disk.list(audit) {
@@ -92,8 +92,8 @@ fn pair(line: &[u8]) -> Option<(ServerId, ServerId)> {
     Some((ids.server, ids.from))
 }
 
-/// Returns at most `most` records of a server, oldest first, from the last `bytes` of the newest
-/// file. Checkpoint records are left out. Older records are not searched for.
+/// Returns at most `most` records of a server, oldest first, from the last `bytes` bytes of the
+/// newest file. Checkpoint records are left out. Older records are not searched for.
 pub fn tail(
     audit: &Path,
     servers: &BTreeSet<ServerId>,

@@ -1,4 +1,4 @@
-//! The head file: the number and hash of the last record, kept beside the trail.
+//! The head file: the number and hash of the last record, kept apart from the trail's files.
 
 use super::chain::ChainLink;
 use super::disk::Disk;

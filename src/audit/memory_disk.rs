@@ -66,7 +66,7 @@ struct FileContents {
     durable: Vec<u8>,
     /// Offset from which `now` may differ from `durable`.
     same: usize,
-    /// Range that the kernel counts as written after a failed sync, but that is not on the disk.
+    /// Range that the kernel considers written after a failed sync, but that is not on the disk.
     dropped: Option<Range<usize>>,
 }
 
@@ -140,7 +140,7 @@ impl MemoryDisk {
         }
     }
 
-    /// Makes every change fail from here on.
+    /// Makes every change fail from now on.
     pub fn kill(&self) {
         let mut inner = self.set();
         (inner.changes_left, inner.dead) = (Some(0), true);
@@ -157,7 +157,7 @@ impl MemoryDisk {
         String::from_utf8_lossy(&self.set().file(path).unwrap().now).into_owned()
     }
 
-    /// Returns at most `most` durable bytes at the end of the newest `.jsonl` file whose name
+    /// Returns at most `most` durable bytes from the end of the newest `.jsonl` file whose name
     /// begins with `prefix`.
     pub fn durable_tail(&self, dir: &Path, prefix: &str, most: usize) -> Vec<u8> {
         let inner = self.set();

@@ -11,10 +11,10 @@
 //! hexadecimal digits, of the line's bytes before `,"hash":"`; `prev` is the hash of the previous
 //! record, or 64 zeros for record 1. The last 76 bytes of a line are thus always `,"hash":"…"}\n`.
 //!
-//! A file begins with `checkpoint` records: one without `server` (the active alerts of the
-//! account and the host and since when each is active, the newest loss of records, since when every
-//! server is paused), then one for each server with its `history`. A start therefore reads the
-//! newest file only, and older ones may be archived. A file is built under another name, synced and
+//! A file begins with `checkpoint` records: one without `server` (the active alerts of the account
+//! and the host and when each was raised, the newest loss of records, and when the pause of every
+//! server began), then one for each server with its `history`. A start therefore reads the newest
+//! file only, and older ones may be archived. A file is built under another name, synced and
 //! renamed: it exists wholly or not at all. A new file begins when a record's month is later than
 //! the newest file's, never when it is earlier.
 //!
@@ -31,8 +31,8 @@
 //!   that names a missing record, means that records were lost.
 //! - A kill or a power loss damages only what no sync has covered. The first damaged line therefore
 //!   comes after the head's record, and nothing relied on what follows it. Such a tail is set aside
-//!   as `audit-YYYY-MM.jsonl.torn-N`. A damaged line before the head's record is no crash: the
-//!   trail is not opened.
+//!   as `audit-YYYY-MM.jsonl.torn-N`. A crash does not explain a damaged line before the head's
+//!   record: the trail is not opened.
 //! - Records that a start reads beyond the head's record may not be on the disk yet, and a failed
 //!   sync of them may have been reported to a process that is gone. They are overwritten with
 //!   themselves and synced before anything follows them.
@@ -44,9 +44,9 @@
 //!
 //! - `open`: reads the newest file, and decides what a crash or a loss did to it; `writer`: the one
 //!   writer, which sets a torn tail aside; `trail`: the handle through which the engine records.
-//! - `record` and `record_fields`: a record, and its fields for readers that decide nothing;
-//!   `chain`: its position; `head`: the head file; `disk`: calls of the disk.
-//! - `reader`: lines into state; `file_query`: searches; `verify` and `witness`: what
+//! - `record` and `record_fields`: a record, and its fields for readers that base no decision on
+//!   them; `chain`: its position; `head`: the head file; `disk`: disk operations.
+//! - `reader`: folds lines into state; `file_query`: searches; `verify` and `witness`: what
 //!   `audit verify` checks.
 //!
 //! # What the chain shows and doesn't

@@ -136,7 +136,7 @@ pub(super) struct FoldedState {
     pub alerts: BTreeMap<(String, String), RaisedAlert>,
     /// When a loss of records was last noticed.
     pub lost: Option<Timestamp>,
-    /// Since when every server is paused.
+    /// When the pause of every server began.
     pub paused: Option<Timestamp>,
     /// Hash of the head that was last recorded as ahead of the records.
     pub noted_head: Option<Hash>,
@@ -147,7 +147,7 @@ pub(super) struct FoldedState {
 }
 
 impl FoldedState {
-    /// Folds one record in. A record that this version can't read is an error and never skipped.
+    /// Folds one record in. A record that this version can't read is an error and is never skipped.
     pub(super) fn fold(
         &mut self,
         front: &RecordHeader<'_>,
@@ -280,7 +280,8 @@ pub(super) struct BadLine {
     pub bytes: u64,
     /// True if it or a line after it ends with a newline.
     pub whole: bool,
-    /// True if it is valid in itself and in its place, but holds what this version can't read.
+    /// True if it is valid in itself and in its place, but holds something that this version can't
+    /// read.
     pub foreign: bool,
 }
 

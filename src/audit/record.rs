@@ -27,7 +27,8 @@ pub struct Entry {
 /// Fields of a record besides its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
-    /// Stem of the policy's file: in every intent and pause, and when a rotation comes under care.
+    /// Stem of the policy's file: in every intent and pause, and when a rotation is added or
+    /// changed, or a policy renamed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The HTTP status.
@@ -67,8 +68,8 @@ pub enum GlobalEvent {
     },
     /// The process ends.
     DaemonStopped { reason: String },
-    /// A configuration is in force; `deletes` lists what the change
-    /// will delete or make foreign.
+    /// A configuration came into force; `deletes` lists what the change will delete or make
+    /// foreign.
     ConfigLoaded {
         policies: usize,
         warnings: Vec<String>,

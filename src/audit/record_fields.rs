@@ -76,7 +76,7 @@ impl RecordFields {
         self.by.as_deref().filter(|_| event.ends_with("_intent"))
     }
 
-    /// Returns the rotation or the like that an alert is about. `None` for an alert about the
+    /// Returns the rotation or other subject that an alert is about. `None` for an alert about the
     /// server itself.
     pub fn subject(&self, server: Option<&ServerId>) -> Option<&str> {
         let server = server.map(ToString::to_string);
@@ -93,7 +93,7 @@ impl RecordFields {
         own.chain(self.about_rotation()).chain(earlier)
     }
 
-    /// Returns the slots in a server's checkpoint: the rotation, and the snapshot's name.
+    /// Returns the rotation and the snapshot's name of each slot in a server's checkpoint.
     pub fn earlier_slots(&self) -> impl Iterator<Item = (&str, &str)> {
         let rotations = self.history.iter().flat_map(|history| &history.rotations);
         rotations.flat_map(|rotation| {

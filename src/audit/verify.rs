@@ -37,7 +37,7 @@ pub struct Verified {
     pub last: Option<Timestamp>,
     /// Problems, each with file and line.
     pub problems: Vec<String>,
-    /// The damaged tail that a crash left, or the line that is being written right now. It is no
+    /// The damaged tail that a crash left, or the line that is being written right now. It is not a
     /// problem, since nothing relied on it.
     pub torn: Option<String>,
     /// Tails that were set aside earlier, and heads that were lost. They are not problems.
@@ -51,11 +51,11 @@ impl Verified {
     }
 }
 
-/// Problems that are listed, at most.
+/// Maximum number of problems that are listed.
 const TOLD: usize = 100;
 
-/// Checks the chain from the oldest existing file to the head. It only reads, so it may run beside
-/// the daemon.
+/// Checks the chain from the oldest existing file to the head. It only reads, so it can run while
+/// the daemon does.
 pub fn verify(audit_dir: &Path, state_dir: &Path) -> Result<Verified, TrailError> {
     verify_on(&RealDisk::default(), audit_dir, state_dir)
 }
@@ -97,7 +97,7 @@ pub(super) fn verify_seeing(
             let number = lines.number;
             whole |= spoilt.is_some() && lines.ended;
             let followed = chain.follow(&lines.line, lines.ended);
-            // Also for a record that is valid in itself, but in the wrong place.
+            // The hash is also kept for a record that is valid in itself, but in the wrong place.
             if let Some(link) = chain.last.filter(|link| wanted.contains(&link.seq)) {
                 seen.hashes.entry(link.seq).or_insert(link.hash);
             }
@@ -152,7 +152,7 @@ pub(super) fn verify_seeing(
     Ok((found, seen))
 }
 
-/// Valid records at places where the chain does not lead, in a tail that looks torn.
+/// Valid records that don't continue the chain, in a tail that looks torn.
 #[derive(Default)]
 struct StrayRecords {
     seq: Option<u64>,
@@ -172,8 +172,8 @@ impl StrayRecords {
         self.times = Some((first.min(header.time), last.max(header.time)));
     }
 
-    /// Returns true if no crash leaves these records in place of record `next` and those after it:
-    /// one is older, or they were written over a longer time than one sync covers.
+    /// Returns true if no crash could leave these records in place of record `next` and those after
+    /// it: one is older, or they were written over a longer time than one sync covers.
     fn is_no_crash(&self, next: u64) -> bool {
         let long =
             |(first, last): (Timestamp, Timestamp)| last.duration_since(first) > Self::ONE_SYNC;

@@ -53,8 +53,8 @@ pub(super) struct Writer {
     pub head: HeadFile,
     /// True if the audit folder's names are durable.
     pub names_synced: bool,
-    /// Offset, and the record before it, from which on an earlier process wrote records that no
-    /// sync may have covered.
+    /// Offset from which an earlier process wrote records that may not have been synced, and the
+    /// record before that offset.
     pub unproven: Option<(u64, Option<ChainLink>)>,
     /// Damage that was found when the trail was opened; recorded before anything else.
     pub notices: Vec<GlobalEvent>,
@@ -62,7 +62,7 @@ pub(super) struct Writer {
     pub head_failed: bool,
 }
 
-/// Bytes that are copied or written at once.
+/// Number of bytes that are copied or written at once.
 const CHUNK: usize = 1 << 20;
 
 impl Writer {
@@ -73,7 +73,7 @@ impl Writer {
             return Ok(());
         };
         self.mend()?;
-        // No record may be of a later month than its file.
+        // No record may be from a later month than its file.
         let month = file_name(latest);
         match self.file.clone() {
             None => self.begin(&month, latest, &FoldedState::default())?,
@@ -139,8 +139,8 @@ impl Writer {
             self.head = HeadFile::Named;
         }
         if self.file.is_none() {
-            // Created before the first file, since files without a head mean a lost head. If
-            // something else was lost, created only after that is recorded.
+            // The head is created before the first file, since files without a head mean a lost
+            // head. If something else was lost, it is created only after that is recorded.
             if self.head == HeadFile::None && self.notices.is_empty() {
                 self.create_head()
                     .map_err(TrailError::disk("write", &self.state.join(HEAD)))?;
@@ -149,8 +149,8 @@ impl Writer {
         }
         let path = self.path();
         if !self.names_synced {
-            // The next records rely on what a killed process wrote last. A sync that failed before
-            // makes it durable only if the bytes are written again.
+            // The next records rely on what a killed process wrote last. If an earlier sync failed,
+            // the next one makes it durable only if the bytes are written again.
             if let Some((from, after)) = self.unproven {
                 self.write_again(&path, from, after)?;
             }
@@ -279,7 +279,7 @@ impl Writer {
             let _ = self.disk.remove(&temporary);
             return Err(TrailError::disk("begin", &path)(why));
         }
-        // Every reader takes the new file as the newest one from here on, so the writer must too.
+        // From now on every reader treats the new file as the newest one, so the writer must too.
         self.file = Some(name.to_owned());
         (self.len, self.link, self.tail) = (len, link, FileTail::Clean);
         self.notices.clear();

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::{Cli, Exit, print};
 use crate::daemon::CommandError;
 
-/// For which shell.
+/// The options of `completions`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The shell

@@ -1,4 +1,4 @@
-//! Makes the manual pages of the two files from their schemas.
+//! Generates the manual pages of the two configuration files from their schemas.
 
 use std::io;
 

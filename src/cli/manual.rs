@@ -14,7 +14,7 @@ use super::file_manuals::FILES;
 use super::{Cli, Exit, print, say};
 use crate::daemon::CommandError;
 
-/// Which pages.
+/// Arguments of `man`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The page to print, such as snaprotate.toml, snaprotate-policy or snaprotate-audit-show,

@@ -49,9 +49,9 @@ const EVERYWHERE: &str = "Options of every command";
 /// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All is as it should be.
+    /// Everything is as it should be.
     Good,
-    /// The output names something wrong.
+    /// The output reports a problem.
     Bad,
 }
 
@@ -89,7 +89,7 @@ pub struct Cli {
         default_value_t = Format::Auto
     )]
     pub log_format: Format,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -241,7 +241,7 @@ impl Cli {
         })
     }
 
-    /// Loads the configuration of `--config`.
+    /// Loads the configuration given by `--config`.
     fn load(&self) -> Result<Config, CommandError> {
         self.load_with(SecretChecks::Needed)
     }
@@ -266,7 +266,7 @@ fn absolute(folder: &Path) -> PathBuf {
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
-/// Returns the user who gives an order to this process.
+/// Returns the user who runs this process; orders are recorded under this name.
 fn caller() -> String {
     let user = std::fs::metadata("/proc/self").map(|process| process.uid());
     match user {

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::daemon::{CommandError, delivery_context};
 use crate::notify::Delivery;
 
-/// What to do.
+/// Subcommands of `notify`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Send a test message to each receiver
@@ -13,7 +13,7 @@ pub enum Command {
     Test(Args),
 }
 
-/// Whom to try.
+/// Arguments of `notify test`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only this receiver, by its name

@@ -1,4 +1,4 @@
-//! The notes of the commands that an operator gives orders by; see `help_text`.
+//! The help notes of the commands by which an operator gives orders; see `help_text`.
 
 pub(super) const PAUSE: &str = "\
 A pause survives restarts. Operators' orders (create, delete, restore) are still

@@ -63,7 +63,7 @@ pub(super) fn printable_path(path: &Path) -> String {
 pub(super) struct SafeJson<W> {
     to: W,
     escape: bool,
-    /// True if the first byte of U+0080 to U+00BF was received but not written yet.
+    /// True if the first byte of U+0080 to U+00BF has been received but not yet written.
     begun: bool,
 }
 

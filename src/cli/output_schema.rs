@@ -1,5 +1,5 @@
-//! Derives the schema of a command's JSON output from the type that is printed. Only the tests do:
-//! the program contains the files.
+//! Derives the schema of a command's JSON output from the type that is printed. Only the tests do
+//! this; the program embeds the schema files.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
@@ -8,7 +8,7 @@ use serde::Serialize as _;
 use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-/// Returns the schema of `snaprotate COMMAND --json` in the form of its file.
+/// Returns the schema of `snaprotate COMMAND --json` formatted like its file.
 pub(super) fn derived<T: JsonSchema>(command: &str) -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let mut schema = settings.into_generator().into_root_schema_for::<T>();

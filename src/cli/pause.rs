@@ -12,15 +12,15 @@ use crate::engine::PauseResult;
 use crate::status::pause_and_order_routes::ServerQuery;
 use crate::status::{self, NoAnswer};
 
-/// What to pause or resume.
+/// Arguments of `pause` and `resume`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Which server.
+    /// The server; all servers if none is named.
     #[command(flatten)]
     pub server: super::server_argument::ServerArgument,
 }
 
-/// Pauses, and names the mutations that are still open.
+/// Pauses one server or all, and lists the mutations that are still open.
 pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, true)?;
     let mut text = match args.server.one() {
@@ -45,7 +45,7 @@ pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// Resumes, and names the servers that stay paused.
+/// Resumes one server or all, and lists the servers that stay paused.
 pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, false)?;
     let mut text = match args.server.one() {
@@ -78,8 +78,8 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// Returns the state folder of the configuration, if that can be read. The service compares it with
-/// its own.
+/// Returns the state folder of the configuration, if the configuration can be read. The service
+/// compares it with its own.
 fn state_dir(cli: &Cli) -> Option<PathBuf> {
     if !cli.config.exists() {
         return None;
@@ -88,7 +88,7 @@ fn state_dir(cli: &Cli) -> Option<PathBuf> {
     Some(absolute(&folders.state_dir))
 }
 
-/// Sends the request to the running service, or pauses in this process if none runs.
+/// Sends the request to the running service, or carries it out in this process if none runs.
 fn held(cli: &Cli, args: &Args, pause: bool) -> Result<PauseResult, CommandError> {
     let which = ServerQuery {
         server: args.server.one().map(str::to_owned),

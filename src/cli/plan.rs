@@ -15,10 +15,10 @@ use crate::core::policy::Policy;
 use crate::core::server_history::ServerHistory;
 use crate::daemon::{CommandError, api_settings, read_only_plan};
 
-/// What to plan.
+/// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Which server.
+    /// The server; all servers if none is named.
     #[command(flatten)]
     pub server: ServerArgument,
     /// Print the plan as JSON

@@ -1,4 +1,4 @@
-//! `schema`: prints the JSON Schemas of the two files and of the commands' JSON.
+//! `schema`: prints the JSON Schemas of the two files and of the commands' JSON output.
 //!
 //! The schemas are files, so that editors can use them. Tests compare them with the code.
 
@@ -33,7 +33,7 @@ pub(super) const SCHEMAS: [(&str, &str); 10] = [
     ("status", include_str!("../../config/schema/status.json")),
 ];
 
-/// Which one.
+/// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// config or policy for a configuration file; every other name is that of the command whose
@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// Returns a schema's text; empty if there is none of this name.
+/// Returns the text of the schema with this name; empty if there is none.
 pub(super) fn text(name: &str) -> &'static str {
     let mut all = SCHEMAS.into_iter();
     all.find(|(known, _)| *known == name)

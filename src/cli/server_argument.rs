@@ -9,8 +9,8 @@ use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::status::server_lookup::{self, NamedServer};
 
-/// One server or all, for a command whose only object is a server: it may be named bare, or
-/// by the option that every command has.
+/// One server or all, for a command whose only object is a server. It may be given as a positional
+/// argument or with the option that every command has.
 #[derive(Debug, clap::Args)]
 pub struct ServerArgument {
     /// Only this server: its id, its name, or its policy file without .toml [default: all]
@@ -60,7 +60,8 @@ pub(super) fn unknown<S: NamedServer>(servers: &[S], server: &str) -> CommandErr
     CommandError::Settings(server_lookup::unknown(servers, server))
 }
 
-/// Returns the servers' names: the policy's, else its file's; with the id if two servers share it.
+/// Returns each server's name: the policy's, else its file's. The id is added if servers share a
+/// name.
 pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
     for policy in policies {

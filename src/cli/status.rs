@@ -12,10 +12,10 @@ use crate::config::DEFAULT_FILE;
 use crate::daemon::CommandError;
 use crate::status;
 
-/// What to show.
+/// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Which server: shown whole.
+    /// The server to show in full; an overview of all if none is named.
     #[command(flatten)]
     pub server: ServerArgument,
     /// Print the status as JSON
@@ -47,7 +47,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         let found = server_argument::find(&view.servers, wanted)?;
         let found = found.ok_or_else(|| {
             let unknown = server_argument::unknown(&view.servers, wanted);
-            // Unless the same note was printed already.
+            // The note is left out if it was printed already.
             match other.filter(|_| missing) {
                 Some(other) => CommandError::Settings(format!("{unknown}; {other}")),
                 None => unknown,
@@ -68,7 +68,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         return Ok(exit);
     }
     let zone = jiff::tz::TimeZone::system();
-    // Elsewhere lines are not wrapped, so that other programs can search them.
+    // Lines are wrapped only on a terminal, so that other programs can search the output.
     let terminal = std::io::stdout().is_terminal();
     let width = terminal.then(terminal_size::terminal_size).flatten();
     let width = width.map(|(width, _)| width.0);
@@ -80,7 +80,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// Returns a note if the service uses another main file than the given one.
+/// Returns a note if the service uses a main file other than the given one.
 fn another(ours: &Path, theirs: &Path) -> Option<String> {
     // The service may have been started in another folder, so its relative path can't be resolved
     // here.

@@ -154,7 +154,8 @@ pub(super) fn secret(
     good.then_some(SecretFile(path))
 }
 
-/// Checks a secret's file as `wanted` asks and reports its problem. Returns true if it can be used.
+/// Checks a secret's file as strictly as `wanted` requires, and reports a problem. Returns true if
+/// it can be used.
 fn check_secret(
     path: &Path,
     is_credential: bool,
@@ -189,7 +190,7 @@ fn check_secret(
     fault.is_none()
 }
 
-/// Returns the problem of a secret that could be read, and its remedy.
+/// Returns what is wrong with a secret that could be read, and the remedy.
 fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(String, String)> {
     let shown = path.display();
     let mode = path.metadata().map_or(0, |data| data.permissions().mode());

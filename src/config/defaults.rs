@@ -6,19 +6,20 @@ use jiff::SignedDuration;
 
 /// Base address of the provider's API.
 pub const BASE_URL: &str = "https://admin.vps.org/api/v1";
-/// Snapshots that a server may hold: the provider's five (docs/api.md, "Limits and durations").
+/// Number of snapshots that a server may hold: the provider's five (docs/api.md, "Limits and
+/// durations").
 pub const SNAPSHOT_LIMIT: usize = 5;
 /// Longest time for opening a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for one whole call.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// Requests in flight, at most.
+/// Maximum number of requests in flight.
 pub const MAX_IN_FLIGHT: usize = 8;
-/// Requests per second over the whole account; 0 means no limit.
+/// Requests per second for the whole account; 0 means no limit.
 pub const REQUESTS_PER_SECOND: f64 = 5.0;
-/// Requests that may be sent at once after an idle time.
+/// Number of requests that may be sent at once after an idle time.
 pub const BURST: u32 = 1;
-/// Largest response body that is read, in bytes: a listing of 50,000 snapshots has some 12 MB.
+/// Largest response body that is read, in bytes: a listing of 50,000 snapshots is about 12 MB.
 pub const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// Folder of the policies, beside the main file.
@@ -27,11 +28,11 @@ pub const POLICIES: &str = "policies.d";
 pub const STATE_DIR: &str = "/var/lib/snaprotate";
 /// Trail folder if neither the file nor `$LOGS_DIRECTORY` names one.
 pub const AUDIT_DIR: &str = "/var/log/snaprotate";
-/// Interval of listings while a snapshot is in progress.
+/// Interval between listings while a snapshot is in progress.
 pub const POLL_INTERVAL: SignedDuration = SignedDuration::from_secs(15);
 /// How long a mutation without an answer may still take effect.
 pub const SETTLE_WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// Age from which a snapshot in progress is stuck; the provider says 3 to 10 minutes.
+/// Age at which a snapshot in progress is considered stuck; the provider says 3 to 10 minutes.
 pub const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// The first pause between two attempts.
 pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(5);
@@ -41,16 +42,16 @@ pub const RESTORE_WINDOW: SignedDuration = SignedDuration::from_mins(30);
 /// see the alert and undo the edit.
 pub const SHRINK_GRACE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Own completed snapshots that a prune before a create must leave.
+/// Number of own completed snapshots that a prune before a create must leave.
 pub const MIN_COMPLETED: usize = 1;
 /// Time zone of a rotation that sets none.
 pub const TIMEZONE: &str = "UTC";
 /// Name pattern of a rotation that sets none.
 pub const SNAPSHOT_NAME: &str = "{name}-snapshot-%Y-%m-%d";
-/// Creates tried for a slot before it is given up.
+/// Number of creates tried for a slot before it is given up.
 pub const ATTEMPTS: u32 = 3;
 
-/// Interval of reminders to a receiver while an alert is active.
+/// Interval between reminders to a receiver while an alert is active.
 pub const REPEAT: SignedDuration = SignedDuration::from_hours(24);
 /// Longest time for one delivery to a receiver.
 pub const DELIVERY: SignedDuration = SignedDuration::from_secs(10);
@@ -66,7 +67,7 @@ pub const HOOK: SignedDuration = SignedDuration::from_secs(60);
 /// (docs/api.md, "Limits and durations").
 pub const MAX_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// Longest time until a server must be seen stopped.
+/// Time within which a server that is being stopped must be seen stopped.
 pub const STOP: SignedDuration = SignedDuration::from_mins(5);
 /// Longest time that a server is stopped for a snapshot.
 pub const MAX_STOPPED: SignedDuration = SignedDuration::from_mins(15);
@@ -77,11 +78,11 @@ pub const CREDENTIAL: &str = "api-token";
 pub const WITNESS_CREDENTIAL: &str = "witness-key";
 /// Longest duration that a key accepts.
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3650);
-/// Largest file that is read, in bytes; a policy has about one KiB.
+/// Largest file that is read, in bytes; a policy is about one KiB.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
 /// Longest duration of a create according to the provider: 3 to 10 minutes (docs/api.md, "Limits
 /// and durations").
 pub const SLOWEST_CREATE: SignedDuration = SignedDuration::from_mins(10);
-/// Slots closer than this get a warning: a create takes 3 to 10 minutes (docs/api.md, "Limits and
-/// durations").
+/// Slots closer together than this get a warning: a create takes 3 to 10 minutes (docs/api.md,
+/// "Limits and durations").
 pub const CLOSE_SLOTS: SignedDuration = SignedDuration::from_mins(10);

@@ -103,7 +103,7 @@ impl Diagnostics {
             .push(Problem::of_file(Severity::Error, path, message, remedy));
     }
 
-    /// Records a warning about a file that has no effect where it lies.
+    /// Records a warning about a file that has no effect where it is.
     pub(super) fn unused(&mut self, path: &Path, message: &str, remedy: &str) {
         let message = message.to_owned();
         self.0
@@ -250,7 +250,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Returns true if the line may hold a token, also under a misspelt key (I13).
+/// Returns true if the line may hold a token, even under a misspelt key (I13).
 fn may_hold_a_secret(line: &str) -> bool {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
     let key = key.trim();

@@ -100,7 +100,7 @@ pub(super) fn parse<'s>(source: &'s Arc<Source>, log: &mut Diagnostics) -> Optio
     whole.then_some(table)
 }
 
-/// Parses as much of the text as is valid TOML; true if that is all of it.
+/// Parses as much of the text as is valid TOML. Returns true if that is all of it.
 pub(super) fn parse_what_can_be<'s>(
     source: &'s Arc<Source>,
     log: &mut Diagnostics,

@@ -12,8 +12,8 @@ use super::{Environment, Folders, defaults};
 /// The table's title in messages.
 pub(super) const WITNESS: &str = "[audit.witness]";
 
-/// Reads the folders that the daemon writes to. Besides their two keys, only unknown keys of
-/// `[audit]` are reported; errors in other tables don't matter.
+/// Reads the folders that the daemon writes to. Reports only errors in their two keys and unknown
+/// keys of `[audit]`; errors in other tables don't matter.
 pub(super) fn read_folders<'s>(
     table: DeTable<'s>,
     source: &'s Arc<Source>,

@@ -25,7 +25,7 @@ pub(super) struct RawHooks {
     max_hold: Option<Located<SignedDuration>>,
 }
 
-/// The value of `on_failure`: how a rotation goes on after `before` failed.
+/// The value of `on_failure`: how a rotation proceeds after `before` fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OnFailure {
     Stop,

@@ -134,7 +134,7 @@ fn load_with(
 }
 
 /// Returns the policies as far as they can be read, despite errors in them or elsewhere, and
-/// without the right to read the token. Commands that read the trail use them to name its servers,
+/// without permission to read the token. Commands that read the trail use them to name its servers,
 /// above all one whose policy is broken.
 pub fn policies(file: &Path, env: &Environment) -> Vec<Arc<Policy>> {
     let mut unsaid = Diagnostics::default();
@@ -142,14 +142,14 @@ pub fn policies(file: &Path, env: &Environment) -> Vec<Arc<Policy>> {
 }
 
 /// Reads only the folders that the daemon writes to: the trail must be readable even if the token,
-/// a policy or the main file is missing. A folder that isn't written is systemd's, else the
-/// default.
+/// a policy or the main file is missing. A folder that the file doesn't set comes from systemd,
+/// else it is the default.
 pub fn folders(file: &Path, env: &Environment) -> Result<Folders, Problems> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let missing =
         std::fs::metadata(file).is_err_and(|why| why.kind() == std::io::ErrorKind::NotFound);
-    // A main file that was named and doesn't exist may be a typing error, and its trail another
-    // one; systemd's folder settles which trail is meant.
+    // A main file that was named but doesn't exist may be a mistyped one with another trail;
+    // systemd's folder settles which trail is meant.
     let sure = file == Path::new(DEFAULT_FILE) || env.logs_directory.is_some();
     if missing && sure {
         return Ok(super::folders::folders(None, None, folder, env));
@@ -169,8 +169,8 @@ pub fn folders(file: &Path, env: &Environment) -> Result<Folders, Problems> {
     }
 }
 
-/// Returns the file of the witness's signer key, as far as it can be determined: the systemd
-/// credential if there is one, else `key_file`.
+/// Returns the file of the witness's signer key, if it can be determined: the systemd credential if
+/// there is one, else `key_file`.
 pub fn witness_key(file: &Path, env: &Environment) -> Option<PathBuf> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut unsaid = Diagnostics::default();
@@ -192,8 +192,9 @@ fn read(
 ) -> Option<LoadResult> {
     let source = file_source::read(file, NO_MAIN_FILE, log)?;
     let (table, whole) = file_source::parse_what_can_be(&source, log);
-    // After a syntax error a missing key may be a lost one, so only the syntax error is reported.
-    // The policies are read with the part of the main file that could be parsed.
+    // After a syntax error, a missing key may be in the part that could not be parsed, so only the
+    // syntax error is reported. The policies are read with the part of the main file that could be
+    // parsed.
     let mut unsaid = Diagnostics::default();
     let main_log = if whole { &mut *log } else { &mut unsaid };
     let mut raw = RawMain::read(table, &source, main_log);
@@ -255,7 +256,7 @@ fn read(
         folder,
         env,
         policies: &policies,
-        // Besides the caller's policies there are others, which are not read.
+        // If the caller gave the policies, there may be others that are not read.
         whole: given.is_none() && policies.len() == files.len(),
     };
     let main_log = if whole { log } else { &mut unsaid };

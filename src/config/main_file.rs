@@ -1,4 +1,4 @@
-//! The main file: the provider's API, the daemon's own times, and defaults for rotations.
+//! The main file: the provider's API, the daemon's timing, and defaults for rotations.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -61,7 +61,7 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     pub(super) state_dir: PathBuf,
     pub(super) audit_dir: PathBuf,
-    /// Set after the policies were read, since receivers may name servers and rotations.
+    /// Set after the policies are read, since receivers may name servers and rotations.
     pub(super) receivers: Vec<Receiver>,
     pub(super) http: Option<Http>,
     pub(super) witness: Option<Witness>,
@@ -264,7 +264,7 @@ impl RawMain {
         }
     }
 
-    /// Validates the settings; `None` if the API can't be used as it is described.
+    /// Validates the settings; `None` if the described API can't be used.
     pub(super) fn validate(
         self,
         folder: &Path,

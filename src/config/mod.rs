@@ -1,4 +1,4 @@
-//! TOML files into validated settings, with every problem of every file in one report.
+//! Turns TOML files into validated settings, and lists every problem of every file in one report.
 //!
 //! Types named `Raw…` hold a table as it is written and stay in this folder. Only [`Config`] leaves
 //! it, and only if all files are valid: a set is used or refused as a whole.
@@ -102,11 +102,11 @@ pub struct Api {
     pub connect_timeout: Duration,
     /// Longest time for one whole call.
     pub request_timeout: Duration,
-    /// Requests in flight, at most.
+    /// Maximum number of requests in flight.
     pub max_in_flight: usize,
-    /// Requests per second over the whole account; 0 means no limit.
+    /// Requests per second for the whole account; 0 means no limit.
     pub requests_per_second: f64,
-    /// Requests that may be sent at once after an idle time.
+    /// Number of requests that may be sent at once after an idle time.
     pub burst: u32,
     /// The largest response body that is read, in bytes.
     pub max_body: usize,
@@ -122,7 +122,7 @@ pub enum SecretChecks {
     /// They are needed: each must be valid.
     #[default]
     Needed,
-    /// Each must exist; one that this user may not read is only a warning.
+    /// Each must exist; one that this user may not read only causes a warning.
     There,
     /// They are not needed and not read.
     Unneeded,
@@ -146,7 +146,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the process's environment; of several folders in one variable, takes the first.
+    /// Reads the process's environment. If a variable lists several folders, takes the first.
     pub fn from_process() -> Self {
         let folder = |name: &str| {
             let value = std::env::var_os(name)?;

@@ -25,7 +25,7 @@ pub struct Receiver {
     pub servers: Option<BTreeSet<ServerId>>,
     /// True if it gets the signed checkpoints of the trail.
     pub witness: bool,
-    /// Interval of reminders while an alert is active; `None`: no reminders.
+    /// Interval between reminders while an alert is active; `None`: no reminders.
     pub repeat: Option<SignedDuration>,
     /// Longest time for one whole delivery.
     pub timeout: Duration,
@@ -36,21 +36,21 @@ pub struct Receiver {
 pub enum Transport {
     /// JSON by POST.
     Webhook(Address),
-    /// A ping for each change of a slot, as healthchecks.io takes it.
+    /// A ping for each change of a slot, in the form that healthchecks.io accepts.
     Ping {
         /// The address to ping.
         address: Address,
         /// The rotations that it is pinged for; `None`: all.
         rotations: Option<BTreeSet<String>>,
     },
-    /// A topic of ntfy.
+    /// An ntfy topic.
     Ntfy {
         /// The topic's address.
         address: Address,
         /// File of the access token.
         token: Option<SecretFile>,
     },
-    /// A webhook that takes Slack's messages.
+    /// A webhook that accepts Slack messages.
     Slack(Address),
     /// Mail by SMTP.
     Email(Mail),
@@ -112,7 +112,7 @@ pub struct Mail {
 pub enum Tls {
     /// STARTTLS, which the server must offer.
     Starttls,
-    /// TLS from the first byte on.
+    /// Implicit TLS: encrypted from the first byte.
     Tls,
     /// None; for loopback addresses only.
     None,

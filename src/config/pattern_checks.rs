@@ -32,7 +32,7 @@ pub(super) fn check(text: &Located<String>, log: &mut Diagnostics) {
     }
 }
 
-/// Reports if the pattern gives two slots of the schedule one name: the second would never be
+/// Reports a pattern that gives two slots of the schedule the same name: the second would never be
 /// created, since its name already exists.
 pub(super) fn twins(
     rotation: &str,

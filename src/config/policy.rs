@@ -30,7 +30,7 @@ struct RawPolicy {
 }
 
 /// Returns the hooks of one rotation, the server's id and its name; nothing else in the policy's
-/// file must be valid.
+/// file needs to be valid.
 pub(super) fn hooks(
     path: &Path,
     rotation: &str,

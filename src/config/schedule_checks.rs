@@ -1,7 +1,7 @@
-//! Checks of schedules: the distance of their slots, and slots that would share a name.
+//! Checks of schedules: the distance between their slots, and slots that would share a name.
 //!
-//! All checks use plain local time, which names are made of and expressions are written in. A zone
-//! only removes slots (of several that fall on one instant in a gap only the last exists), so a
+//! All checks use plain local time: names are formatted from it, and expressions are written in it.
+//! A zone only removes slots (if several fall on one instant in a gap, only the last exists), so a
 //! result without a zone holds in every zone. Results are cached by expression: thousands of
 //! policies share a few schedules.
 
@@ -46,7 +46,7 @@ struct CachedSchedule {
     /// The expression without a zone.
     plain: Schedule,
     fires: bool,
-    /// Lower bound of the distance of two slots, from the form of the expression.
+    /// Lower bound for the distance between two slots, derived from the form of the expression.
     at_least: SignedDuration,
     /// Computed on first use; `SignedDuration::MAX` for a schedule with one slot.
     shortest: Option<SignedDuration>,
@@ -112,7 +112,7 @@ impl Schedules {
         (shortest < limit).then_some(shortest)
     }
 
-    /// Returns two slots of the expression to which the pattern gives one name.
+    /// Returns two slots of the expression to which the pattern gives the same name.
     pub(super) fn twins(
         &mut self,
         expression: &str,
@@ -161,7 +161,7 @@ impl FinestField {
 }
 
 /// Start of the walk. The date is fixed so that the same files are accepted or refused whenever
-/// they are read. It is the second before a leap year, so that the first day is walked whole.
+/// they are read. It is the second before a leap year, so that the walk covers the whole first day.
 const BEGINNING: DateTime = date(2023, 12, 31).at(23, 59, 59, 0);
 
 /// Returns the local times that the expression names, from [`BEGINNING`] on.
@@ -181,8 +181,9 @@ fn pairs(mut row: impl Iterator<Item = DateTime>) -> impl Iterator<Item = (DateT
 
 /// Returns the shortest time between two slots; `SignedDuration::MAX` if there is only one.
 ///
-/// An expression has the same hours, minutes and seconds on each day that it names. One day is
-/// therefore walked whole, and of the others only the step from one to the next.
+/// An expression has the same hours, minutes and seconds on each day that it names. The walk
+/// therefore covers one whole day; on the other days it takes only the step from one day to the
+/// next.
 fn shortest(schedule: &Schedule) -> SignedDuration {
     let Some(first) = schedule.local_after(BEGINNING) else {
         return SignedDuration::MAX;
@@ -211,8 +212,8 @@ fn shortest(schedule: &Schedule) -> SignedDuration {
     shortest
 }
 
-/// Returns a lower bound of the time between slots from the form of the expression. For most
-/// expressions it is large enough that no slot needs to be walked.
+/// Returns a lower bound for the time between slots, derived from the form of the expression. For
+/// most expressions it is large enough that no slot needs to be walked.
 fn at_least(expression: &str) -> SignedDuration {
     let single = |field: &str| field.bytes().all(|b| b.is_ascii_digit());
     let fields: Vec<&str> = expression.split_whitespace().collect();

@@ -141,7 +141,8 @@ fn thousands_of_different_schedules_load_at_most_a_few_times_slower_than_a_share
         )
     };
     let different = [time(&many(plain)), time(&many(lists)), time(&many(daily))];
-    // Measured: 2 to 4. A walk over every slot of a year takes a thousand times as long.
+    // Measured: 2 to 4 times as long. A walk over every slot of a year takes a thousand times as
+    // long.
     for took in different {
         assert!(took < 8.0 * shared, "{took:.2} s against {shared:.2} s");
     }

@@ -1,4 +1,4 @@
-//! The JSON Schemas of the two files agree with the reader: the same keys, no value of a wrong
+//! The JSON Schemas of the two files agree with the reader: the same keys, no value of the wrong
 //! type, and the defaults of the code.
 //!
 //! If a test fails after a key or a table was added, its message says what to write into
@@ -18,7 +18,7 @@ use super::fixture::{ConfigFolder, MAIN, POLICY};
 /// A key that resembles no other, so that the reader's error lists all known keys.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqq";
 
-/// A file that has a schema, and a valid text of it that the tests extend.
+/// A file that has a schema, and a valid example that the tests extend.
 struct Kind {
     schema: &'static str,
     file: &'static str,

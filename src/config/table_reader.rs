@@ -31,7 +31,7 @@ pub(super) struct ValueError {
 pub(super) trait FromToml: Sized {
     /// The expected type, for the message: `a whole number`.
     const WANTED: &'static str;
-    /// How it is written, for the remedy.
+    /// An example of the value as written, for the remedy.
     const EXAMPLE: &'static str;
 
     /// Reads the value; `None` if it has another TOML type.
@@ -92,7 +92,7 @@ impl<'a> TableReader<'a> {
         read(key, &value, at, ValueForm::Value, log)
     }
 
-    /// Like [`Self::take`]; an error if `good` does not hold for the value.
+    /// Like [`Self::take`]; reports an error if `good` does not hold for the value.
     pub(super) fn take_if<T: FromToml>(
         &mut self,
         key: &'static str,
@@ -115,7 +115,7 @@ impl<'a> TableReader<'a> {
         self.require_saying(key, message, format!("write {key} = {example}"));
     }
 
-    /// Like [`Self::require`], with its own message and remedy.
+    /// Like [`Self::require`], with the given message and remedy.
     pub(super) fn require_saying(
         &mut self,
         key: &'static str,
@@ -204,7 +204,7 @@ impl<'a> TableReader<'a> {
         Some(sections)
     }
 
-    /// Refuses a key, with its own message and remedy.
+    /// Refuses a key, with the given message and remedy.
     pub(super) fn refuse(&mut self, key: &'static str, why: (&str, &str), log: &mut Diagnostics) {
         if let Some(at) = self.place(key) {
             self.table.remove(key);
@@ -212,7 +212,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Ends the reading: reports missing keys, and reports the remaining keys as unknown.
+    /// Finishes reading: reports missing keys, and reports the remaining keys as unknown.
     pub(super) fn finish(mut self, log: &mut Diagnostics) {
         self.lacks(log);
         for key in self.table.keys() {
@@ -334,7 +334,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// Returns the text of a string that would be valid without its quotes.
+/// Returns a string's text if it would be a valid value without quotes.
 fn bare<T: FromToml>(value: &DeValue<'_>) -> Option<String> {
     let text = value.as_str()?.trim();
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);

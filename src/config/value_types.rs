@@ -25,7 +25,7 @@ pub(super) enum ProtectEntry {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ByteSize(pub(super) usize);
 
-/// A time zone, and the name that it is written by.
+/// A time zone, and its name as written.
 #[derive(Clone, Debug)]
 pub(super) struct NamedZone {
     pub(super) name: String,
@@ -181,7 +181,7 @@ impl FromToml for f64 {
     }
 }
 
-/// Splits a text into a number and its unit; `None` unless it is digits, then letters.
+/// Splits text into a number and its unit; `None` unless it is digits, then letters.
 fn split_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);

@@ -69,7 +69,7 @@ impl RawWitness {
         raw
     }
 
-    /// Returns the key's file, as far as it can be determined.
+    /// Returns the key's file, if it can be determined.
     pub(super) fn key(&self, folder: &Path, env: &Environment) -> Option<PathBuf> {
         let written = self.key_file.as_ref();
         api_section::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0

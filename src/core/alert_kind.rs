@@ -46,7 +46,7 @@ alert_kinds! {
     Copies = "copies",
     /// A snapshot that was completed is listed as failed (I19); about its name.
     Regressed = "regressed",
-    /// More is to be deleted than new snapshots have replaced (I19); about the rotation.
+    /// More snapshots are to be deleted than new ones have replaced (I19); about the rotation.
     Shrink = "shrink",
     /// A restore has an unknown outcome; about the snapshot's id. Active until the next restore, or
     /// until `resume`.
@@ -76,7 +76,8 @@ alert_kinds! {
     ConfigRefused = "config_refused",
     /// The shape of the provider's answers has changed.
     ProviderChanged = "provider_changed",
-    /// The trail begins beside own snapshots, and nothing is created on their servers for a while.
+    /// The trail is new although own snapshots exist, and nothing is created on their servers for a
+    /// while.
     TrailBegins = "trail_begins",
     /// Records of the trail are missing.
     TrailLost = "trail_lost",
@@ -119,7 +120,7 @@ pub fn alert_words() -> impl Iterator<Item = &'static str> {
 pub struct RaisedAlert {
     /// The reason, as last recorded.
     pub reason: String,
-    /// Since when it is active; `None` if an older trail lacks the time.
+    /// When it became active; `None` if an older trail lacks the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
 }

@@ -175,7 +175,7 @@ impl DecisionContext<'_> {
         }
         alerts.extend(self.stuck_hold());
         alerts.extend(self.stopped_for_long());
-        // The snapshot stays what it is, also if the rotation no longer stops the server.
+        // The snapshot stays what it is, even if the rotation no longer stops the server.
         let rotations = self.policy.rotations.iter();
         let ran =
             rotations.filter_map(|r| Some((&r.name, self.history.ran_during_snapshot(&r.name)?)));
@@ -216,15 +216,15 @@ impl DecisionContext<'_> {
 
     /// I15: adds the alerts for slots that ended without a snapshot since the last completed one.
     fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
-        // The slots after `latest` were recorded by a clock that was ahead.
+        // The slots after `latest` were recorded while the clock was ahead.
         let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
         let latest = latest.unwrap_or(self.now.wall);
         let ended = self.history.slots(rotation).filter(|note| {
             note.at <= latest && !matches!(note.ending, None | Some(SlotOutcome::Paused))
         });
         let mut ended: Vec<_> = ended.collect();
-        // Two slots may share one instant, one by a former pattern. The later record takes
-        // precedence.
+        // Two slots may share one instant, one of them under a former pattern. The later record
+        // takes precedence.
         ended.sort_by_key(|note| note.at);
         ended.reverse();
         let good = ended
@@ -258,7 +258,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// I15: adds the alert for a newest slot that has waited too long on refusals that don't count.
+    /// I15: adds the alert for the newest slot if it has waited too long on refusals that don't
+    /// count.
     fn waiting_slot(&self, rotation: &Rotation, alerts: &mut Alerts) {
         let newest = self.history.newest(&rotation.name, self.now.wall);
         let Some(note) = newest.filter(|note| note.ending.is_none()) else {
@@ -281,8 +282,8 @@ impl DecisionContext<'_> {
         );
     }
 
-    /// I15: adds the alert for a due slot that a clock that was ahead ended early. The trail has
-    /// only its range left, so no note raises the alert.
+    /// I15: adds the alert for a due slot that ended early because the clock was ahead. Only the
+    /// slot's range is left in the trail, so no note raises the alert.
     fn forgotten_slot(&self, index: usize, alerts: &mut Alerts) {
         let rotation = &self.policy.rotations[index];
         let Some(slot) = self.slot_due(rotation, self.now.wall) else {

@@ -17,8 +17,8 @@ pub(super) struct UnpaidDeletes {
     pub(super) found: Vec<SnapshotId>,
     /// Approved by an operator.
     pub(super) agreed: Vec<SnapshotId>,
-    /// Announced snapshots that were deleted for a due slot of a full server. As many of those that
-    /// the new one pushes beyond `keep` are announced instead.
+    /// Announced snapshots that were deleted for a due slot of a full server. The same number of
+    /// the snapshots that the new one pushes beyond `keep` is announced instead.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) taken: u32,
     /// Those that were announced instead, each with the time of its own announcement.

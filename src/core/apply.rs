@@ -17,7 +17,7 @@ impl ServerHistory {
             wall: at.wall.saturating_add(grace).unwrap_or(at.wall),
             mono: at.mono,
         };
-        // The trail goes on before the end of the pause: a clock that was ahead recorded that end.
+        // A pause that ends after this record was recorded while the clock was ahead.
         let ahead = |end: Timestamp| end.duration_since(at.wall) > CLOCK_TOLERANCE;
         self.last_pause.take_if(|pause| ahead(pause.until));
         match event {
@@ -43,7 +43,7 @@ impl ServerHistory {
                     .change_terms(terms.key(), *since, shrinks, at);
             }
             ServerEvent::RotationRemoved { rotation } => self.notes(rotation).leave(),
-            // The record names the policy, and so the history does.
+            // Every record names the policy, and the history takes the name from there.
             ServerEvent::PolicyRenamed { .. } => {}
             ServerEvent::ServerRemoved => {
                 self.removed = true;
@@ -80,7 +80,7 @@ impl ServerHistory {
             } => {
                 let note = self.note(rotation, snapshot, *slot);
                 note.ending = Some(SlotOutcome::Completed);
-                // It was created without a stop, so the server was stopped already.
+                // The snapshot was created without a stop, so the server was stopped already.
                 let was_stopped = note.intents > 0 && note.stops == 0;
                 let notes = self.notes(rotation);
                 (notes.failed, notes.missing) = (None, None);
@@ -199,7 +199,7 @@ impl ServerHistory {
                 if let Some(payer) = paid_by {
                     self.bind_payment(payer, id);
                 }
-                // A delete that is sent again had no effect so far, so it counts as refused.
+                // A delete that is sent again has had no effect so far, so it counts as refused.
                 if self.has_open_delete_of(id) {
                     self.refused_deletes += 1;
                     self.last_refusal = Some(at);
@@ -253,7 +253,7 @@ impl ServerHistory {
                 self.made_late(id, snapshot);
                 let made = self.has_open_slot_create_of(id) || self.takes_made(id, snapshot);
                 if made {
-                    // One name pays once: a snapshot that shows under it later is a copy.
+                    // One name pays once: a snapshot that appears under it later is a copy.
                     self.lapsed.retain(|lapsed| *lapsed.name != **snapshot);
                 }
                 if self.has_open_create_of(id) {

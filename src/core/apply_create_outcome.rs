@@ -88,8 +88,8 @@ impl ServerHistory {
                     }
                 }
                 let tried = match outcome {
-                    // `Rate` is dropped: the create would be retried without a pause, and each
-                    // retry would hold the server again.
+                    // `Rate` is dropped: otherwise the create would be retried without a pause, and
+                    // each retry would hold the server again.
                     Outcome::Later if self.hold.is_some() => FailedTry::ForNow(
                         hindrance.filter(|which| *which != TransientRefusal::Rate),
                     ),

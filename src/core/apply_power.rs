@@ -146,7 +146,8 @@ impl ServerHistory {
         self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, &why)));
     }
 
-    /// Notes that a create took effect late: after its server, stopped for it, was started again.
+    /// Notes that a create took effect late: after the server that was stopped for it was started
+    /// again.
     pub(super) fn made_late(&mut self, id: &SnapshotId, snapshot: &str) {
         let mut lapsed = self.lapsed.iter();
         let late = lapsed.any(|l| *l.name == *snapshot && !l.known.contains(id));
@@ -239,7 +240,7 @@ impl ServerHistory {
         Some((downtime.rotation.clone().into(), reason))
     }
 
-    /// Stores the server's state as requested at `now`, in memory only.
+    /// Stores, in memory only, the server's state that a request at `now` returned.
     pub fn observe_state(&mut self, state: Option<&PowerState>, now: ClockReading) {
         let Some(downtime) = &mut self.downtime else {
             return;

@@ -132,8 +132,8 @@ fn altered_inventory(
                 row.created_at = Some(now.wall - SignedDuration::from_secs(seconds));
             }
         }
-        // Where no rotation has two, the older snapshot seems to be the newest, so that the newest
-        // loses its protection.
+        // If no rotation has two completed snapshots, the older snapshot seems to be the newest, so
+        // that the newest loses its protection.
         Break::NoFloor => {
             let mut own: Vec<_> = rows.iter_mut().filter(|row| is_own(row)).collect();
             own.retain(|row| row.status == Status::Completed);
@@ -154,7 +154,7 @@ fn altered_inventory(
     inventory
 }
 
-/// Alters what the history says of listed snapshots.
+/// Alters what the history says about listed snapshots.
 fn altered_memory(
     broken: Break,
     policy: &Policy,
@@ -166,7 +166,7 @@ fn altered_memory(
             history.foreign.clear();
             history.foreign_renamed.clear();
         }
-        // What is stuck is not waited for.
+        // A stuck snapshot is not waited for.
         Break::PruneBeforeCompletion => {
             let rows = own_rows(policy, inventory);
             let unfinished = rows.iter().filter(|row| row.status == Status::InProgress);
@@ -177,7 +177,7 @@ fn altered_memory(
     history
 }
 
-/// Alters what the history says of payments and of what the provider showed before (I19).
+/// Alters what the history says about payments and about what the provider showed before (I19).
 fn altered_trust(
     broken: Break,
     policy: &Policy,

@@ -79,7 +79,7 @@ impl DecisionContext<'_> {
             let reason = format!("it failed, and a slot of {} needs its place", rotation.name);
             return self.delete(own, true, None, reason).into();
         }
-        // A snapshot that regressed a week ago goes before a good one.
+        // A snapshot that regressed a week ago is deleted before a good one.
         let mut regressed = owned.iter().filter(|own| own.may_be_lost() && !own.recent);
         if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
             let reason = format!(
@@ -116,8 +116,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Returns true if the policy names the server and nothing has told its name yet: a listing
-    /// without rows tells none. The provider's description of the server may.
+    /// Returns true if the policy names the server and the server's name is not known yet: a
+    /// listing without rows doesn't give it. The provider's description of the server may.
     fn is_name_unknown(&self) -> bool {
         let told = self.inventory.server_name.is_some() || self.history.answered_name.is_some();
         self.policy.name.is_some() && !told && self.inventory.state.is_none()
@@ -156,8 +156,8 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Returns the reason why nothing may go. After a rotation is renamed, its former snapshots are
-    /// foreign and fill the room.
+    /// Returns the reason why nothing may be deleted. After a rotation is renamed, its former
+    /// snapshots are foreign and fill the room.
     fn nothing_to_give(&self, owned: &[OwnSnapshot<'_>]) -> String {
         let all = self.inventory.snapshots.len();
         let foreign = all - owned.len();
@@ -301,15 +301,15 @@ impl DecisionContext<'_> {
             .collect()
     }
 
-    /// Returns true if the policy protects the snapshot, also by an id that it was listed under
-    /// before. A provider that assigns new ids must not remove the protection (I1).
+    /// Returns true if the policy protects the snapshot, including by an id under which it was
+    /// listed before. A provider that assigns new ids must not remove the protection (I1).
     pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
         let mut other = self.history.other_ids_of(snapshot);
         self.policy.protects(snapshot) || other.any(|id| self.policy.protects_id(id))
     }
 
-    /// Returns until when a failed or regressed snapshot is left alone. `None` if it has neither
-    /// failed nor regressed, or if the trail has no time for that.
+    /// Returns the time until which a failed or regressed snapshot is left alone. `None` if it has
+    /// neither failed nor regressed, or if the trail lacks the time at which it did.
     pub(super) fn left_alone_until(&self, snapshot: &Snapshot) -> Option<Timestamp> {
         let regressed = self.has_regressed(snapshot);
         if snapshot.status != Status::Failed && !regressed {
@@ -334,8 +334,8 @@ impl DecisionContext<'_> {
         noted.map_or_else(|| rotation.schedule.instant(place.local), |note| note.at)
     }
 
-    /// Returns true if an operator is about to restore the snapshot. The snapshot of the present
-    /// state, made first, must not displace it.
+    /// Returns true if an operator is about to restore the snapshot. The snapshot of the current
+    /// state, which is made first, must not displace it.
     fn is_spared_for_restore(&self, id: &SnapshotId) -> bool {
         let Some((spared, since)) = self.history.spared.as_deref() else {
             return false;
@@ -344,7 +344,8 @@ impl DecisionContext<'_> {
         *spared == *id && since.age(self.now).max(since.elapsed(self.now)) < window
     }
 
-    /// I19: a snapshot that was once completed never counts as stuck, whatever the listing says.
+    /// Returns true if the snapshot is stuck. One that was once completed never is, whatever the
+    /// listing says (I19).
     fn long_stuck(&self, own: &OwnSnapshot<'_>) -> bool {
         let snapshot = own.snapshot;
         snapshot.status == Status::InProgress

@@ -24,8 +24,8 @@ pub use super::inventory::{Inventory, MOST_ROWS};
 
 use super::retry_backoff::backoff;
 
-/// How far the clock may lie behind the newest intent or a pause's end, and a date ahead of the
-/// clock.
+/// How far the clock may be behind the newest intent or the end of a pause, and how far a date may
+/// be ahead of the clock.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The next step on a server.
@@ -208,7 +208,7 @@ impl DecisionContext<'_> {
         self.announce(self.wanted(), Some(self.alerts()))
     }
 
-    /// Rules 2 to 6.
+    /// Applies rules 2 to 6.
     fn wanted(&self) -> Step {
         self.care()
             .or_else(|| self.missing_identity_record())
@@ -279,8 +279,8 @@ impl DecisionContext<'_> {
         (last.duration_since(self.now.wall) > CLOCK_TOLERANCE).then_some(last)
     }
 
-    /// Records which rotations are under care, and their terms. Slots from before are not judged,
-    /// and deletes that follow from new terms are announced (I19).
+    /// Records which rotations are under care, and their terms. Earlier slots are not judged, and
+    /// deletes that follow from new terms are announced (I19).
     fn care(&self) -> Option<Step> {
         let wanted = |name: &str| self.policy.rotations.iter().any(|r| r.name == name);
         if let Some(gone) = self.history.rotations().find(|name| !wanted(name)) {
@@ -316,10 +316,10 @@ impl DecisionContext<'_> {
         }))
     }
 
-    /// Records that care begins now if the trail has it begin in the future, by a clock that was
-    /// ahead. Otherwise a slot that passes before that time would be missed without an alert (I15).
-    /// This happens even while the clock is in doubt, since later nothing shows that the clock was
-    /// ahead.
+    /// Records that care begins now if the trail dates its beginning in the future because the
+    /// clock was ahead. Otherwise a slot that passes before that time would be missed without an
+    /// alert (I15). This happens even while the clock is in doubt, since later nothing shows that
+    /// the clock was ahead.
     fn under_care_already(&self) -> Option<Step> {
         let ahead = |since: Timestamp| since.duration_since(self.now.wall) > CLOCK_TOLERANCE;
         let mut rotations = self.policy.rotations.iter();

@@ -20,7 +20,7 @@ fn i19_a_snapshot_made_while_the_rotation_grew_does_not_pay_for_a_later_delete()
         said.contains("3 snapshots beyond keep = 3 of weekly"),
         "{said}"
     );
-    // The passage of time changes nothing; an operator's agreement does.
+    // The passage of time has no effect; an operator's agreement does.
     world.pass(2 * WEEK);
     world.now.wall -= 2 * WEEK;
     world.settle(&Status::Completed);

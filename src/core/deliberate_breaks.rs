@@ -1,9 +1,9 @@
 //! Deliberate violations of the rules. The proof shows that its checks detect each of them.
 //!
 //! The rules themselves contain no switch. A rule is broken by giving it a false input:
-//! `broken_rule_input.rs` alters what a decision is told of the listing and of the history,
-//! and the simulation alters policies, settings, the disk and answers. Only the feature `proof`
-//! contains any of this.
+//! `broken_rule_input.rs` alters the listing and the history that a decision sees, and the
+//! simulation alters policies, settings, the disk and answers. Only the feature `proof` contains
+//! any of this.
 
 use std::cell::Cell;
 
@@ -16,9 +16,9 @@ pub enum Break {
     NoFloor,
     /// Nothing waits for a snapshot that is in progress (I8).
     PruneBeforeCompletion,
-    /// A create without an answer counts as not done at once (I9).
+    /// A create without an answer is immediately considered not done (I9).
     NoSettleWindow,
-    /// A create without an answer is sent again as if it was refused (I9).
+    /// A create without an answer is sent again as if it had been refused (I9).
     BlindRetry,
     /// An incomplete or wrong listing is accepted (I11).
     ShortListingTrusted,
@@ -50,7 +50,7 @@ pub enum Break {
     SilentFailure,
     /// After a restart, due slots are never looked at again (I15).
     SlotsLost,
-    /// A server held by hooks is not released once its create was sent.
+    /// A server held by hooks is not released after its create has been sent.
     HoldForgotten,
     /// A failed `after` is not run again.
     AfterRunOnce,

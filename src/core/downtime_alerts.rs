@@ -9,7 +9,7 @@ use super::server_start::OwedStart;
 
 impl OwedStart<'_> {
     /// Returns the record that the server runs while its snapshot is made. Two looks in a row must
-    /// show it, since a state may be an old copy.
+    /// show it, since one reported state may be stale.
     pub(super) fn ran_meanwhile(&self) -> Option<ServerEvent> {
         let downtime = self.downtime;
         let ordered = downtime.starts > 0 || !downtime.stopped;
@@ -29,8 +29,8 @@ impl OwedStart<'_> {
         })
     }
 
-    /// Returns the alert of a server that is stopped for too long. It needs nothing else, so it is
-    /// raised at once.
+    /// Returns the alert for a server that has been stopped for too long. It needs nothing else, so
+    /// it is raised at once.
     pub(super) fn raised(&self) -> Option<Step> {
         let (key, reason) = self.too_long()?;
         // Without a policy nothing else updates its reason.
@@ -46,7 +46,7 @@ impl OwedStart<'_> {
         }))
     }
 
-    /// Returns the alert if the server is down longer than permitted, or can't be started.
+    /// Returns the alert if the server has been down longer than permitted, or can't be started.
     pub(super) fn too_long(&self) -> Option<((AlertKind, String), String)> {
         let Downtime {
             rotation,
@@ -88,7 +88,7 @@ impl OwedStart<'_> {
         };
         let of = self.policy.map(|policy| policy.server.to_string());
         let of = of.as_deref().unwrap_or("ID");
-        // A resume gives up no start before.
+        // Before that, a resume doesn't give up the start.
         let resume = if self.downtime.is_out_of_starts() {
             format!("; if the server no longer exists, run snaprotate resume {of}")
         } else {

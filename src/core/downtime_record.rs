@@ -22,7 +22,7 @@ pub struct Downtime {
     pub snapshot: SnapshotName,
     /// Time of the stop's intent.
     pub since: RecordedAt,
-    /// The longest downtime by the policy that the stop was sent by.
+    /// The longest permitted downtime, from the policy in force when the stop was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub longest: Option<SignedDuration>,
     /// True once the server was seen stopped.
@@ -40,10 +40,10 @@ pub struct Downtime {
     pub answer: Option<Outcome>,
     /// True if a start was accepted after the server was seen stopped.
     pub taken: bool,
-    /// The reason with which the last start was refused.
+    /// The reason given when the last start was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Box<str>>,
-    /// Since when this process has seen the server active after the last start.
+    /// Time from which this process has seen the server active after the last start.
     #[serde(skip)]
     pub active: Option<SignedDuration>,
 }

@@ -209,7 +209,7 @@ fn a_stop_that_is_not_confirmed_in_time_is_undone_and_retried_as_often_as_attemp
         assert!(matches!(world.recorded(), Step::Wait { .. }));
         world.pass(5 * MINUTE);
         start(&mut world, Outcome::Failed);
-        // A late stop may begin within the settle window, and its own duration comes on top.
+        // A late stop may begin within the settle window, and its own duration is added to that.
         assert!(matches!(runs(&mut world), Step::Wait { .. }));
         world.pass(world.rules.settle_window);
         world.recorded();

@@ -1,8 +1,8 @@
 //! Tries the steps of one server on a copy of its state, for a plan.
 //!
 //! The copy goes through the decision itself, so that a plan can't differ from a run (I14). Only
-//! its own steps change the copy. Time passes by waiting alone; meanwhile snapshots in progress
-//! complete, unless they are stuck.
+//! its own steps change the copy. Time passes only while the plan waits; meanwhile snapshots in
+//! progress complete, unless they are stuck.
 
 use std::collections::BTreeSet;
 
@@ -19,13 +19,13 @@ use super::server_history::{PendingOp, ServerHistory};
 use super::server_info::PowerState;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// Looks after which a plan that does not come to rest is cut off.
+/// Number of looks after which a plan that does not come to rest is cut off.
 const MOST_LOOKS: usize = 10_000;
 
-/// Rests to pass through in search of the next change.
+/// Number of rests that the search for the next change passes through.
 const MOST_RESTS: usize = 3;
 
-/// Looks at a wait that only time can end.
+/// Number of looks at a wait that only time can end.
 const STRIDES: i32 = 60;
 
 /// The copy on which steps are tried.
@@ -90,7 +90,7 @@ impl DryRun<'_> {
         }
     }
 
-    /// Returns the creates and deletes that follow the rest, or the reason why none do.
+    /// Returns the creates and deletes that follow the server's rest, or the reason why none do.
     fn next(&mut self) -> Option<(Timestamp, Vec<PlannedStep>)> {
         // After an edit of the schedule the next slot's name may be settled already; then the slot
         // after it counts.
@@ -179,7 +179,7 @@ impl DryRun<'_> {
         self.plan.until = None;
     }
 
-    /// Lets time pass and completes the snapshots in progress. Equal waits in a row are one step
+    /// Lets time pass and completes the snapshots in progress. Equal waits in a row become one step
     /// with longer strides, since only time can end them.
     fn wait(&mut self, pause: SignedDuration, reason: String) {
         let reason = if pause > self.rules.poll_interval {

@@ -15,7 +15,7 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 /// A slot raises an alert after waiting this long on refusals that don't count as attempts.
 pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
-/// At most this many slots that passed unrun are counted.
+/// Maximum number of slots that are counted as passed without an attempt.
 const MOST_COUNTED: usize = 1000;
 
 const CATCH_UP_PASSED: &str = "its catch_up time has passed";
@@ -26,7 +26,7 @@ const SETTLES: &str = "the server is full, and a snapshot that the rotation did 
 pub(super) enum RotationDemand {
     Nothing,
     Later(SignedDuration),
-    /// An unexpected snapshot appeared lately. Nothing is deleted to make room until it has been
+    /// An unexpected snapshot appeared recently. Nothing is deleted to make room until it has been
     /// listed for a settle window.
     Settles(SignedDuration),
     Blocked(String),
@@ -34,7 +34,7 @@ pub(super) enum RotationDemand {
 }
 
 impl From<Step> for RotationDemand {
-    /// A wait or block of one rotation does not delay the others.
+    /// Converts a step so that a wait or block of one rotation does not delay the others.
     fn from(step: Step) -> Self {
         match step {
             Step::Wait { pause, .. } => Self::Later(pause),
@@ -114,7 +114,7 @@ impl DecisionContext<'_> {
         // A snapshot with a future date counts from that date on.
         let dates = self.own().filter_map(|(s, _)| s.created_at);
         let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
-        // Snapshots that were left alone, or that wait for a grace, may go at these times.
+        // Snapshots that were left alone, or that wait for a grace, may be deleted at these times.
         let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
         let later = ahead.chain(left_alone).chain(self.graces());
         let later = later.filter(|at| *at > self.now.wall);
@@ -123,7 +123,7 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Rule 4 for one rotation: only its newest due slot counts.
+    /// Applies rule 4 to one rotation: only its newest due slot counts.
     fn due(&self, index: usize, rotation: &Rotation) -> RotationDemand {
         let slot = self.slot_due(rotation, self.due_until());
         let name = slot.map(|slot| rotation.pattern.format(slot.local));
@@ -150,7 +150,7 @@ impl DecisionContext<'_> {
             note.ending.is_some()
         } else {
             // The slot may have been made under another name: a clock was set back, and the zone or
-            // the pattern changed. Of a slot that ended long ago the trail has only the range.
+            // the pattern changed. For a slot that ended long ago, the trail has only the range.
             let mut slots = self.history.slots(&rotation.name);
             let completed = Some(SlotOutcome::Completed);
             slots.any(|other| other.at == slot.at && other.ending == completed)
@@ -223,8 +223,8 @@ impl DecisionContext<'_> {
         note.limited && note.waiting.is_some_and(short)
     }
 
-    /// Returns how long a created snapshot whose id was answered may still appear after it was
-    /// missing from the listings. A listing can lag behind, and meanwhile the slot gets no second
+    /// Returns how much longer to wait for a created snapshot whose id the provider returned, but
+    /// which the listings lack. A listing can lag behind, and meanwhile the slot gets no second
     /// create (I9).
     fn may_show_yet(&self, name: &str, note: &SlotRecord) -> Option<SignedDuration> {
         let listed = |id: &SnapshotId| self.inventory.snapshots.iter().any(|s| s.id == *id);
@@ -263,7 +263,7 @@ impl DecisionContext<'_> {
     }
 
     /// Returns the first slot of a rotation that came under care at `since`, where `newest` was the
-    /// newest slot. `None` if it needs no snapshot any more.
+    /// newest slot. `None` if it no longer needs a snapshot.
     fn first_slot(&self, rotation: &Rotation, newest: Slot, since: Timestamp) -> Option<Slot> {
         let local = rotation.schedule.zone().to_datetime(since);
         let first = Slot { local, at: since };
@@ -286,7 +286,7 @@ impl DecisionContext<'_> {
         let mut rows = self.inventory.snapshots.iter();
         let settled = rows
             .any(|s| s.status == Status::Completed && rotation.names_since(&s.name, newest.local));
-        // The next slot has the same name, so it is waited for.
+        // The next slot has the same name, so the snapshot waits for that slot.
         let next = rotation.schedule.next(since);
         let waits = next.is_some_and(|next| rotation.pattern.format(next.local) == name);
         let late = !rotation.within_catch_up(newest, self.now.wall);
@@ -335,7 +335,7 @@ impl DecisionContext<'_> {
         let Some(pause) = &self.history.last_pause else {
             return false;
         };
-        // A clock that was ahead recorded a pause that ends in the future.
+        // A pause that ends in the future was recorded while the clock was ahead.
         let ahead = pause.until.duration_since(self.now.wall);
         let end = rotation.end_of(slot);
         let within = end.is_some_and(|end| pause.from < end && end <= pause.until);

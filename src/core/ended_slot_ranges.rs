@@ -8,14 +8,14 @@ const KEPT: usize = 4;
 
 /// Slots that ended one after the other, as ranges from the first to the last. A clock that is set
 /// back reaches them again, and none of them runs twice. Slots that a leap passed over are in no
-/// range: if the clock was wrong, they still come.
+/// range: if the clock was wrong, they are still to come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EndedSlotRanges(Vec<(Timestamp, Timestamp)>);
 
 impl EndedSlotRanges {
     /// Adds the slot of this instant, which has ended. After a `leap` it does not continue a range.
-    /// Slots come in the order of the trail, except for one that was noted for longer, so it may
-    /// continue a range other than the last.
+    /// Slots are added in the order of the trail. One whose note was kept for longer is added
+    /// later, so it may continue a range other than the last.
     pub(super) fn add(&mut self, at: Timestamp, leap: bool) {
         if self.holds(at) {
             return;

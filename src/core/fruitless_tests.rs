@@ -81,7 +81,7 @@ fn i15_a_rotation_is_overdue_from_the_second_consecutive_failed_slot_until_a_slo
     world.settle(&DONE);
     reasons.push(overdue(&world));
     let since = "no slot of weekly since weekly-2026-11-22 has a snapshot: for the reasons, run snaprotate audit show 7 --failed";
-    // The reason stays the same while the alert is active, so it is raised once.
+    // The reason stays the same while the alert is active, so the alert is raised once.
     let stands = vec![Some(since.to_owned()); 7];
     assert_eq!(reasons, [vec![None], stands, vec![None]].concat());
 }

@@ -1,6 +1,6 @@
 //! Hook leases: what a rotation's hooks did according to the trail, and when `after` is due.
 //!
-//! `before` holds a server (freezes a file system, stops a server), `after` releases it. From the
+//! `before` holds a server (for example, freezes a file system), and `after` releases it. From the
 //! start of `before` on, `after` is owed until it succeeds (I18). It needs nothing from the
 //! provider, so it takes precedence over every other rule. No hold survives the process that began
 //! it.
@@ -103,7 +103,7 @@ impl ServerHistory {
         }
     }
 
-    /// Applies the end of `before`. If it failed no create follows, so this counts as the slot's
+    /// Applies the end of `before`. If it failed, no create follows, so this counts as the slot's
     /// try.
     fn before_ended(
         &mut self,
@@ -147,8 +147,8 @@ impl ServerHistory {
 }
 
 impl ServerHistory {
-    /// Returns the alert of a server without a policy that its hooks hold and `after` could not
-    /// release.
+    /// Returns the alert for a server that no longer has a policy and that its hooks still hold
+    /// because `after` failed.
     pub fn orphaned_hold(&self, server: &ServerId) -> Option<((AlertKind, String), String)> {
         let hold = self.hold.as_deref().filter(|hold| hold.failures > 0)?;
         let fault = self.hook_fault(&hold.rotation)?;
@@ -234,7 +234,7 @@ impl DecisionContext<'_> {
         hold.created && self.making(hold) && !self.accepted(hold) && releases
     }
 
-    /// Returns the hooks of the hold's rotation by the policy in force.
+    /// Returns the hooks of the hold's rotation according to the policy in force.
     fn hooks(&self, hold: &HookLease) -> Option<&Hooks> {
         self.policy.rotation(&hold.rotation)?.hooks.as_deref()
     }
@@ -253,8 +253,8 @@ impl DecisionContext<'_> {
         release == ReleaseWhen::Accepted && known
     }
 
-    /// Returns the longest hold and the release time by the policy in force. If the policy no
-    /// longer has the hooks, nothing is waited for.
+    /// Returns the longest hold and the release time according to the policy in force. If the
+    /// policy no longer has the hooks, nothing is waited for.
     fn bounds(&self, hold: &HookLease) -> (SignedDuration, ReleaseWhen) {
         match self.hooks(hold) {
             // Without an `after` nothing is held.

@@ -1,4 +1,4 @@
-//! The provider's identifiers: opaque, an integer or a text.
+//! The provider's identifiers: opaque, an integer or a string.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Longest identifier, in characters.
 const LONGEST: usize = 64;
 
-/// An identifier. Integers come first, by value. A text of digits that is an integer becomes that
+/// An identifier. Integers come first, by value. A string of digits that is an integer becomes that
 /// integer, and a UUID is stored in lower case.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Id {
@@ -18,7 +18,7 @@ enum Id {
     Text(Arc<str>),
 }
 
-/// The error for a text that is not an identifier.
+/// The error for a string that is not an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a whole number, or 1 to {LONGEST} printable characters without spaces")]
 pub struct InvalidId;
@@ -127,7 +127,7 @@ macro_rules! kind {
                 Self(Id::Number(number))
             }
 
-            /// Returns the identifier as a TOML value: an integer or a quoted text.
+            /// Returns the identifier as a TOML value: an integer or a quoted string.
             pub fn quoted(&self) -> String {
                 match &self.0 {
                     Id::Number(number) => number.to_string(),
@@ -161,7 +161,7 @@ macro_rules! kind {
                 component
             }
 
-            /// Returns the identifier if it is a text.
+            /// Returns the identifier if it is a string.
             pub fn text(&self) -> Option<&str> {
                 match &self.0 {
                     Id::Number(_) => None,

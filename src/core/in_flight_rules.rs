@@ -117,7 +117,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Rule 3: nothing else is done while an own snapshot is in progress (I8).
+    /// Applies rule 3: does nothing else while an own snapshot is in progress (I8).
     pub(super) fn under_way(&self) -> Option<Step> {
         for (snapshot, place) in self.own() {
             let rotation = &self.policy.rotations[place.rotation];
@@ -179,9 +179,9 @@ impl DecisionContext<'_> {
         None
     }
 
-    /// Returns true if the snapshot has been in progress for too long, by this process's watch or
-    /// by an earlier one's record. Dates don't count: with a wall clock that is ahead, a new
-    /// snapshot would look old (I8).
+    /// Returns true if the snapshot has been in progress for too long, according to this process's
+    /// observation or an earlier one's record. Dates don't count: with a wall clock that is ahead,
+    /// a new snapshot would look old (I8).
     pub(super) fn stuck(&self, snapshot: &Snapshot) -> bool {
         self.history.stuck.contains(&snapshot.id) || self.long(self.seen_for(&snapshot.id))
     }

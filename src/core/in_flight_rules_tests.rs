@@ -316,7 +316,8 @@ fn i6_a_create_whose_rotation_was_removed_from_the_policy_is_watched_until_it_en
             closed,
             "{status:?}: {step:?}"
         );
-        // A snapshot that never completes delays the new rotation no longer than its own would.
+        // A snapshot that never completes delays the new rotation no longer than one of its own
+        // would.
         world.pass(world.rules.stuck_after);
         assert!(matches!(world.recorded(), Step::Create { .. }));
         assert_eq!(world.history.open, None, "{status:?}");

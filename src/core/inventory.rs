@@ -13,7 +13,7 @@ pub const MOST_ROWS: usize = 100;
 /// A server's listing at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inventory {
-    /// The server's name in the listing; `None` if the listing has no row of it.
+    /// The server's name in the listing; `None` if the listing has no row for it.
     pub server_name: Option<String>,
     /// Its host name, if that differs.
     pub hostname: Option<String>,
@@ -25,9 +25,10 @@ pub struct Inventory {
     pub state: Option<PowerState>,
     /// Time of the listing's request, by the monotonic clock.
     pub requested: SignedDuration,
-    /// Why the listing is unreliable: by its rows and pages (`api::wire`, `api::pagination`), by
-    /// the listing before it (`engine::confirmed_inventory`), by the snapshots of other servers
-    /// (`engine::snapshot_owners`), by the number of rows, or by a second policy for the server.
+    /// Why the listing is unreliable, judged by its rows and pages (`api::wire`,
+    /// `api::pagination`), by the listing before it (`engine::confirmed_inventory`), by the
+    /// snapshots of other servers (`engine::snapshot_owners`), by the number of rows, or by a
+    /// second policy for the server.
     pub doubt: Option<String>,
     /// A snapshot of this server that another server's listing shows too.
     pub contested: Option<ContestedSnapshot>,

@@ -13,10 +13,10 @@ use super::snapshot::{Snapshot, SnapshotId};
 /// of five.
 const MOST_MADE: usize = 8;
 
-/// Number of vanished snapshots kept per server, which the program did not delete.
+/// Number of snapshots kept per server that vanished without a delete by the program.
 const MOST_VANISHED: usize = 16;
 
-/// Number of ids kept per server of snapshots whose deletes were sent last.
+/// Number of ids kept per server: those of the snapshots whose deletes were sent last.
 const MOST_DELETED: usize = 8;
 
 /// Number of ids of foreign snapshots kept per server: two for each row of the longest listing.
@@ -46,7 +46,7 @@ impl ServerHistory {
         keep_last(&mut self.made, MOST_MADE, made);
     }
 
-    /// Returns the name's hash of a snapshot that was seen completed.
+    /// Returns the hash of the name of a snapshot that was seen completed.
     pub(super) fn name_of(&self, id: &SnapshotId) -> Option<u64> {
         let mut completed = self.completed.iter();
         completed
@@ -76,7 +76,7 @@ impl ServerHistory {
         }
     }
 
-    /// Records that a completed snapshot vanished without a delete of the program.
+    /// Records that a completed snapshot vanished without a delete by the program.
     pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
         let Some(name) = self.name_of(id) else { return };
         self.vanished.retain(|(known, _)| *known != *id);
@@ -145,8 +145,8 @@ impl ServerHistory {
         }
     }
 
-    /// Returns true if a snapshot of this name may still appear, of a create that was refused or
-    /// had no answer.
+    /// Returns true if a create that was refused or had no answer may still produce a snapshot of
+    /// this name.
     pub fn expects(&self, name: &str) -> bool {
         let mut lapsed = self.lapsed.iter();
         lapsed.any(|lapsed| *lapsed.name == *name)
@@ -189,7 +189,7 @@ impl ServerHistory {
     }
 
     /// Returns true if the snapshot is foreign under any name: it had a foreign name before, and no
-    /// edit of the policy gave it an own one.
+    /// edit of the policy has turned that name into an own name.
     pub fn stays_foreign(&self, snapshot: &Snapshot) -> bool {
         let mut ids = snapshot.ids();
         ids.any(|id| self.foreign_renamed.contains(id))
@@ -209,7 +209,7 @@ impl ServerHistory {
     }
 
     /// Keeps an open create that was refused or had no answer, since its snapshot may still appear.
-    /// If several have one name, the first is kept: it has the fewest known ids.
+    /// If several have the same name, the first is kept: it has the fewest known ids.
     pub(super) fn lapse(&mut self) {
         let Some(PendingOp::Create {
             name,
@@ -239,8 +239,8 @@ impl ServerHistory {
         keep_last(&mut self.deleted, MOST_DELETED, id.clone());
     }
 
-    /// Returns these listed ids with those of deleted snapshots. If one of these is listed again,
-    /// no later create has made it (I19).
+    /// Returns the listed ids together with those of deleted snapshots. If a deleted snapshot is
+    /// listed again, no later create has made it (I19).
     pub(super) fn with_deleted(&self, listed: &BTreeSet<SnapshotId>) -> BTreeSet<SnapshotId> {
         let mut known = listed.clone();
         known.extend(self.deleted.iter().cloned());

@@ -96,7 +96,7 @@ impl DecisionContext<'_> {
         }))
     }
 
-    /// Returns when the last create of this name was intended, if the trail still has it.
+    /// Returns the time of the intent of the last create of this name, if the trail still has it.
     pub(super) fn sent(&self, name: &str) -> Option<Timestamp> {
         if let Some(PendingOp::Create {
             name: open, sent, ..
@@ -131,7 +131,7 @@ impl DecisionContext<'_> {
         self.regressed().nth(1).is_some()
     }
 
-    /// Returns since when the completed snapshot is listed as failed.
+    /// Returns when the completed snapshot was first listed as failed.
     pub(super) fn regressed_since(&self, id: &SnapshotId) -> Option<RecordedAt> {
         let mut regressed = self.history.regressed.iter();
         regressed
@@ -148,8 +148,9 @@ impl DecisionContext<'_> {
         }
         let rows = self.inventory.snapshots.iter();
         let mut foreign = rows.filter(|s| self.policy.place(&s.name).is_none());
-        // An own snapshot that is listed under a foreign name is a renaming. Under its own name it
-        // is foreign because of an edit of the policy, and is recorded as such.
+        // A completed own snapshot that is now listed under another, foreign name was renamed. If
+        // it still has its former name, an edit of the policy has made it foreign, and it is
+        // recorded as foreign.
         let by_both = |s: &Snapshot| {
             let mut ids = s.ids();
             ids.all(|id| self.foreign_name(id).is_some() && !self.history.gave_up(id))
@@ -201,7 +202,8 @@ impl DecisionContext<'_> {
         // Waiting snapshots are named again, since the record replaces the previous one.
         let notes = history.rotation(&rotation.name);
         let shrink = notes.and_then(|notes| notes.shrink.as_deref());
-        // Not before the new snapshot that takes the place is completed.
+        // Deleted announced snapshots count only after the new snapshot that takes the place is
+        // completed.
         let kept = self.is_promise_kept();
         let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
         let taken = usize::try_from(taken).unwrap_or(usize::MAX);

@@ -230,7 +230,7 @@ impl Pattern {
         Some(date.to_datetime(time))
     }
 
-    /// Returns true if both patterns may match one name.
+    /// Returns true if both patterns may match the same name.
     pub fn may_clash(&self, other: &Self) -> bool {
         let positions = |pattern: &Self| -> Vec<(PatternPart, usize)> {
             let parts = pattern.0.iter();

@@ -1,6 +1,6 @@
 //! Detects the naming patterns of existing snapshots that already rotate.
 //!
-//! A pattern counts only if at least two names follow it, formatting gives back each of them
+//! A pattern counts only if at least two names follow it, formatting reproduces each of them
 //! exactly, and their dates are evenly spaced. If a name contains `weekly` and its dates differ
 //! from that, nothing is detected. Doubtful snapshots stay foreign.
 
@@ -23,7 +23,7 @@ const QUIET_HOUR: i32 = 3 * 60;
 /// A detected naming pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DetectedPattern {
-    /// A name for the rotation, unique on the server: a word of the snapshots' names if there is
+    /// A name for the rotation, unique on the server: a word from the snapshots' names if there is
     /// one.
     pub rotation: String,
     /// The pattern.
@@ -32,7 +32,7 @@ pub struct DetectedPattern {
     pub schedule: String,
     /// The approximate distance between two slots.
     pub interval: SignedDuration,
-    /// Number of dates that are kept, without failed ones; at least 1.
+    /// Number of dates that are kept, not counting failed ones; at least 1.
     pub keep: usize,
     /// Number of snapshots that follow the pattern.
     pub held: usize,
@@ -78,7 +78,7 @@ pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     found.sort_by_key(|one| (one.interval, std::cmp::Reverse(one.held)));
     let mut kept: Vec<DetectedPattern> = Vec::new();
     for mut one in found {
-        // Of two patterns that could give one name, the second stays foreign.
+        // If two patterns could give the same name, the snapshots of the second stay foreign.
         if kept
             .iter()
             .any(|other| other.pattern.may_clash(&one.pattern))
@@ -309,7 +309,8 @@ impl DateSpacing {
         })
     }
 
-    /// Returns the cron expression for this minute of the day; for hourly spacing, of the hour.
+    /// Returns the cron expression for this minute of the day; for hourly spacing, only its minute
+    /// of the hour counts.
     fn schedule(self, minute: i32, newest: DateTime) -> String {
         let (hour, minute) = (minute / 60, minute % 60);
         match self {

@@ -107,7 +107,7 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
             ],
             "monthly monthly-%Y-%m-%d [0 3 1 * *] keep 3",
         ),
-        // Four weeks apart and on one day of the month: the word decides.
+        // Four weeks apart and on the same day of the month: the word decides.
         (
             &["weekly-2026-02-01", "weekly-2026-03-01"],
             "weekly weekly-%Y-%m-%d [0 3 * * Sun] keep 2",
@@ -139,7 +139,7 @@ fn names_without_a_clear_pattern_are_not_recognised() {
     let cases: [&[&str]; 18] = [
         &[],
         &["golden", "before-migration"],
-        // A single date, also of two snapshots.
+        // A single date, even if two snapshots have it.
         &["daily-2026-11-22"],
         &["daily-2026-11-22", "daily-2026-11-22"],
         &["monthly-2026-11", "monthly-2026-11"],

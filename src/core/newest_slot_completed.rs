@@ -37,8 +37,8 @@ pub fn all_settled(
     left.next().is_none()
 }
 
-/// Returns the rotations whose newest due slot has no completed snapshot, each with that snapshot's
-/// name.
+/// Returns the rotations whose newest due slot has no completed snapshot, each with the name that
+/// its snapshot should have.
 pub fn left_unsettled<'a>(
     policy: &'a Policy,
     inventory: &'a Inventory,

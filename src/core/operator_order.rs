@@ -1,9 +1,9 @@
-//! The changes that an operator may order besides the rotation, and the objections to them.
+//! The changes that an operator may order outside the rotation, and the objections to them.
 //!
-//! An order follows the rules of every mutation: one at a time on a server (I5), only by a reliable
-//! listing (I4, I11), its intent before its call (I6). Rules that bind the rotation alone, such as
-//! keeping foreign snapshots, do not bind an operator. An order changes exactly the row that was
-//! shown (I17).
+//! An order follows the rules of every mutation: one at a time on a server (I5), only on the basis
+//! of a reliable listing (I4, I11), its intent before its call (I6). Rules that bind the rotation
+//! alone, such as keeping foreign snapshots, do not bind an operator. An order changes exactly the
+//! row that was shown (I17).
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ pub enum Order {
     },
 }
 
-/// Returns why the order can't be carried out by this listing. `None` if it can.
+/// Returns why this listing doesn't permit the order. `None` if it does.
 pub fn objection(
     policy: &Policy,
     inventory: &Inventory,

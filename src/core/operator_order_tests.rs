@@ -155,7 +155,7 @@ fn i12_after_a_restore_every_order_is_refused_until_the_window_ends() {
     for order in orders() {
         refused(&world, &order, "left alone until 2026-11-22 04:30 UTC");
     }
-    // A person may end the window; the end of a pause of all servers does not.
+    // A person may end the window; the end of a pause of all servers does not end it.
     let mut told = TestProvider::weekly(3);
     told.history = world.history.clone();
     told.now = world.now;

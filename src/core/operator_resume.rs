@@ -141,8 +141,8 @@ impl ServerHistory {
     }
 
     /// Decides what a `resume` does. One that ends something else agrees to no delete: the person
-    /// may not have seen that alert. Nor does one while another server shows a snapshot of this
-    /// one.
+    /// may not have seen that alert. Nor does one while another server's listing shows a snapshot
+    /// of this server.
     fn resume_effects(&self, ends_restore: bool, gives_up_snapshots: bool) -> ResumeEffects {
         let releases = self.hold.as_deref().is_some_and(|hold| hold.failures > 0);
         let releases = releases && !gives_up_snapshots;
@@ -176,7 +176,7 @@ impl ServerHistory {
                 .all(|notes| notes.to_agree().next().is_none())
     }
 
-    /// Returns true if nothing that is completed was made since the last prune-first, and nothing
+    /// Returns true if no completed snapshot has been made since the last prune-first, and nothing
     /// is being made.
     fn owes_a_snapshot(&self) -> bool {
         let creating = matches!(self.open, Some(PendingOp::Create { .. }));
@@ -223,14 +223,14 @@ impl ServerHistory {
     }
 
     /// Applies the end of a pause of this server or of all servers, if there was one since `from`.
-    /// The clock counts as right from here on.
+    /// From here on the clock is considered correct.
     pub fn resume(&mut self, from: Option<Timestamp>, at: Timestamp) {
         self.last_intent = None;
         if self.restore.is_some_and(|sent| sent.wall > at) {
             self.restore = None;
         }
         self.unknown_restore = None;
-        // A clock that was ahead ended slots without a try that are still to come.
+        // A slot in the future can have ended without a try only because the clock was ahead.
         for notes in &mut self.rotations {
             notes.slots.retain(|note| {
                 let untried = matches!(

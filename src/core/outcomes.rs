@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Outcome {
     /// The provider confirmed it.
     Done,
-    /// It was refused, or found not done. Counts as an attempt.
+    /// It was refused, or was found to have had no effect. Counts as an attempt.
     Failed,
     /// The provider has no such server (404 on a create) or no such power call (404 or 405). Counts
     /// as an attempt.
@@ -47,11 +47,11 @@ pub enum HookOutcome {
 pub enum SlotOutcome {
     /// Its snapshot was completed.
     Completed,
-    /// Given up after attempts.
+    /// It was tried and given up.
     GivenUp,
-    /// Passed unrun.
+    /// It passed without an attempt.
     Skipped,
-    /// Passed unrun while the server was paused; raises no alert.
+    /// It passed without an attempt while the server was paused; raises no alert.
     Paused,
 }
 

@@ -1,12 +1,12 @@
-//! Keeps a snapshot that the listings of two servers show, and what a server gave up (I1). While it
-//! is contested, both servers are blocked: nothing says whose it is.
+//! Stores which snapshot the listings of two servers show, and which ones a server gave up (I1).
+//! While a snapshot is contested, both servers are blocked: nothing says whose it is.
 
 use super::known_snapshots::keep_last;
 use super::ownership::ContestedSnapshot;
 use super::server_history::ServerHistory;
 use super::snapshot::SnapshotId;
 
-/// Number of ids kept per server that it gave up.
+/// Number of ids of given-up snapshots kept per server.
 const MOST_GIVEN_UP: usize = 16;
 
 impl ServerHistory {

@@ -5,7 +5,7 @@ use crate::core::ownership::ContestedSnapshot;
 use crate::core::snapshot::Status;
 use crate::core::test_provider::TestProvider;
 
-/// A server with two announced deletes, one of them of a contested snapshot.
+/// Returns a server with two announced deletes, one of them of a contested snapshot.
 fn contested() -> TestProvider {
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;

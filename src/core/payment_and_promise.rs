@@ -9,8 +9,8 @@ use super::snapshot::SnapshotId;
 
 /// A snapshot that the rotation made and saw completed (I19).
 ///
-/// One listing alone may be wrong, so it pays only once a listing that was requested later shows it
-/// completed too.
+/// One listing alone may be wrong, so the snapshot pays only once a listing that was requested
+/// later also shows it completed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Payer {
@@ -30,7 +30,7 @@ pub(super) struct Payment {
     pub(super) victim: Option<SnapshotId>,
 }
 
-/// The promise of the last prune-first (I7, I19): a snapshot that the rotation makes since.
+/// The promise of the last prune-first (I7, I19): a snapshot that the rotation makes afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PruneFirstPromise {
     /// The snapshot that was deleted. Until the promise is kept, only its delete may be sent again.

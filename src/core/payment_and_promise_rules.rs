@@ -44,7 +44,7 @@ impl ServerHistory {
         self.prune_first.as_deref()?.kept_by.as_ref()
     }
 
-    /// Stores that a second listing shows the snapshot completed that keeps the promise.
+    /// Stores that a second listing shows as completed the snapshot that keeps the promise.
     pub(super) fn confirm_promise(&mut self, inventory: &Inventory) {
         let promise = self.prune_first.as_deref_mut();
         let Some(payer) = promise.and_then(|promise| promise.kept_by.as_mut()) else {
@@ -75,7 +75,8 @@ impl DecisionContext<'_> {
             .is_none_or(|completed| self.inventory.requested > completed)
     }
 
-    /// Returns the snapshot that keeps the last prune-first's promise by one listing alone.
+    /// Returns the snapshot that keeps the last prune-first's promise if only one listing shows it
+    /// completed.
     pub(super) fn unconfirmed_promise(&self) -> Option<&Payer> {
         let payer = self.history.promise_keeper();
         payer.filter(|payer| !self.is_confirmed(payer))
@@ -91,9 +92,9 @@ impl DecisionContext<'_> {
         ))
     }
 
-    /// I7, I19: allows no second prune-first before the rotation has made a snapshot since the
-    /// first, or while that one is listed as anything but completed. The same delete may be sent
-    /// again.
+    /// Returns true if a prune-first may delete the snapshot (I7, I19). A second prune-first is not
+    /// permitted before the rotation has made a snapshot since the first, or while that new
+    /// snapshot is listed as anything but completed. The same delete may be sent again.
     pub(super) fn may_promise(&self, own: &OwnSnapshot<'_>) -> bool {
         let Some(last) = self.history.prune_first.as_deref() else {
             return true;

@@ -1,7 +1,7 @@
 //! The plan of one server: the steps from now until it rests, if each succeeds, and the verdict on
 //! each snapshot. A plan is a value that prints itself.
 //!
-//! `dry_run.rs` finds the steps, `plan_text.rs` prints them.
+//! `dry_run.rs` finds the steps, and `plan_text.rs` prints them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,10 +56,10 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// Every snapshot that is listed now. One that a step deletes has the verdict `delete`.
     pub snapshots: Vec<SnapshotVerdict>,
-    /// Until when the server then rests; `None`: until something changes.
+    /// The time until which the server then rests; `None`: until something changes.
     pub until: Option<Timestamp>,
-    /// The creates and deletes that follow the rest, or why there are none, if nothing else
-    /// changes.
+    /// The creates and deletes that follow the server's rest, or why there are none, if nothing
+    /// else changes.
     pub next: Vec<PlannedStep>,
     /// Time of the first step that changes something, if every wait before it ended at once.
     #[serde(skip)]
@@ -79,7 +79,8 @@ pub struct NextChanges {
 }
 
 impl Plan {
-    /// Returns the next creates and deletes: those that are due, else those after the rest.
+    /// Returns the next creates and deletes: those that are due, else those after the server's
+    /// rest.
     pub fn upcoming(self) -> Option<NextChanges> {
         let mut steps = self.steps;
         let Some(at) = self.first_change else {

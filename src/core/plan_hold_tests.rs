@@ -1,4 +1,4 @@
-//! Plans of servers that hooks hold, or that are stopped; and a plan as JSON.
+//! Tests of plans for servers that hooks hold or that are stopped, and of the JSON form of a plan.
 
 use std::sync::Arc;
 

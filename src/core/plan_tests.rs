@@ -51,7 +51,8 @@ fn fate(plan: &Plan, id: u64) -> RetentionVerdict {
     found.expect("a verdict").fate
 }
 
-/// Visits every server with up to three rows, each of one of these kinds, and a limit of three.
+/// Calls `visit` with a server for every combination of up to three of the `kinds` below. The limit
+/// is three.
 fn every_small_server(mut visit: impl FnMut(TestProvider)) {
     let unknown = Status::Unknown("archiving".to_owned());
     let kinds = [
@@ -142,7 +143,7 @@ fn i14_the_first_step_of_the_plan_is_what_decide_returns() {
 fn i14_the_mutations_of_the_plan_are_those_of_a_run_in_which_every_call_succeeds() {
     every_small_server(|mut world| {
         let plan = planned(&world);
-        // The run: a snapshot in progress is completed by the second look, if ever.
+        // The run. A snapshot in progress is completed by the second look.
         for _ in 0..300 {
             match world.settle(&DONE) {
                 Step::Wait { pause, .. } => world.pass(pause),

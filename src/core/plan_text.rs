@@ -28,7 +28,8 @@ impl PlannedStep {
 }
 
 impl NextChanges {
-    /// Returns the text to put after the time.
+    /// Returns ` or later`, with its reason, to append to the time; empty if nothing is waited for
+    /// first.
     pub fn or_later(&self) -> String {
         let after = self.after.as_ref();
         after.map_or_else(String::new, |reason| format!(" or later, since {reason}"))
@@ -54,8 +55,8 @@ impl Plans {
 }
 
 impl Plan {
-    /// Returns the steps until the server rests, the next changes, and the verdicts, with times in
-    /// this zone.
+    /// Returns the plan as text: the steps until the server rests, the next changes and the
+    /// verdicts. Times are in this zone.
     pub fn text(&self, zone: &TimeZone) -> String {
         let mut lines = vec![format!("{} (id {})", ShownName(&self.name), self.id)];
         lines.extend(self.steps.iter().map(|step| format!("  {step}")));
@@ -86,8 +87,8 @@ impl fmt::Display for SnapshotVerdict {
     }
 }
 
-/// A snapshot or server name for display. Names of the provider's own characters are shown as they
-/// are. Others are quoted and escaped, since a foreign name may be any text.
+/// A snapshot or server name for display. Names made only of ASCII letters, digits, `-`, `_` and
+/// `.` are shown as they are. Others are quoted and escaped, since a foreign name may be any text.
 struct ShownName<'a>(&'a str);
 
 impl fmt::Display for ShownName<'_> {

@@ -42,11 +42,11 @@ pub struct Rotation {
     pub keep: usize,
     /// The name pattern in force.
     pub pattern: Pattern,
-    /// Patterns used before; their names are own too.
+    /// Patterns used before; names that match them are own too.
     pub former: Vec<FormerPattern>,
     /// The description given to its snapshots.
     pub description: Option<String>,
-    /// How late a missed slot is still run; `None`: until the next slot.
+    /// How long after it is due a missed slot may still run; `None` means until the next slot.
     pub catch_up: Option<SignedDuration>,
     /// This server's fixed delay after the scheduled instant.
     pub splay: SignedDuration,
@@ -66,7 +66,7 @@ pub struct FormerPattern {
     /// The pattern.
     pub pattern: Pattern,
     /// True if the pattern gives several slots of the schedule in force the same name. A snapshot
-    /// of such a name counts as a slot of its own and settles no other.
+    /// with such a name is treated as a slot of its own and settles no other slot.
     pub coarse: bool,
 }
 
@@ -75,22 +75,22 @@ pub struct FormerPattern {
 pub struct Hooks {
     /// Runs before the snapshot: the program, then its arguments.
     pub before: Option<Vec<String>>,
-    /// Runs when the snapshot has ended, always, once `before` was started.
+    /// Always runs once `before` was started, after the snapshot has ended.
     pub after: Option<Vec<String>>,
-    /// Longest time of one run.
+    /// Maximum duration of one run.
     pub timeout: SignedDuration,
     /// True if the snapshot is made even if `before` failed.
     pub go_on: bool,
-    /// When the snapshot counts as ended.
+    /// When the snapshot is considered ended.
     pub release: ReleaseWhen,
     /// Latest start of `after`, counted from the start of `before`.
     pub max_hold: SignedDuration,
 }
 
-/// When `after` runs, and a server that was stopped is started.
+/// When `after` runs, and when a stopped server is started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseWhen {
-    /// When the snapshot is completed, or can't become so any more.
+    /// When the snapshot is completed, or can no longer complete.
     Completed,
     /// When the provider has accepted the create.
     Accepted,
@@ -99,7 +99,7 @@ pub enum ReleaseWhen {
 /// How a server is stopped for a snapshot, and started again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopServer {
-    /// Longest time until the server must be seen stopped.
+    /// Time within which the server must be seen stopped.
     pub timeout: SignedDuration,
     /// When the server is started.
     pub restart: ReleaseWhen,
@@ -134,7 +134,7 @@ pub struct Rules {
     pub restore_window: SignedDuration,
     /// How long deletes that follow from an edit are announced before they happen (I19).
     pub shrink_grace: SignedDuration,
-    /// Longest time of one call.
+    /// Maximum duration of one call.
     pub request_timeout: SignedDuration,
     /// Slots after this instant are ignored: `once` settles what was due at its start.
     pub due_until: Option<Timestamp>,
@@ -142,12 +142,12 @@ pub struct Rules {
     pub count_all: bool,
 }
 
-/// The place of an own snapshot: its rotation, and its slot's local time by its name.
+/// The place of an own snapshot: its rotation, and its slot's local time according to its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnSlot {
     /// Index into [`Policy::rotations`].
     pub rotation: usize,
-    /// The slot's local time by the name.
+    /// The slot's local time according to the name.
     pub local: jiff::civil::DateTime,
     /// True if the name does not distinguish the slot from its neighbours.
     pub coarse: bool,
@@ -179,7 +179,7 @@ impl Policy {
         })
     }
 
-    /// Returns the rotation's name of an own name. `None` if the name is foreign.
+    /// Returns the name of the rotation that an own name belongs to. `None` if the name is foreign.
     pub fn rotation_of(&self, name: &str) -> Option<&str> {
         self.place(name)
             .map(|place| self.rotations[place.rotation].name.as_str())

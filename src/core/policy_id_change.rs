@@ -1,5 +1,5 @@
-//! A policy may name its server by the other of its ids, even before a listing has shown both. The
-//! history, with its open calls and its pause, belongs to the server by either id.
+//! A policy may name its server by the server's other id, even before a listing has shown both. The
+//! history, with its open calls and its pause, belongs to the server under either id.
 
 use super::policy::Policy;
 use super::second_server_id::NameField;
@@ -29,7 +29,7 @@ impl ServerHistory {
         }
     }
 
-    /// Returns the policy's former file, if it has another name now.
+    /// Returns the former stem of the policy file, if the file has been renamed.
     pub fn renamed_policy(&self, file: &str) -> Option<&str> {
         self.policy.as_deref().filter(|former| *former != file)
     }
@@ -66,7 +66,7 @@ mod tests {
         text.parse().expect("an id")
     }
 
-    /// A history of server 1 by the test's policy, which names the server by a UUID now.
+    /// Returns a history of server 1, and the test's policy, which now names the server by a UUID.
     fn renamed() -> (ServerHistory, Policy) {
         let mut policy = TestProvider::weekly(2).policy;
         policy.server = id("6f1c-a");

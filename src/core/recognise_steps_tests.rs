@@ -1,4 +1,5 @@
-//! How evenly dates must be spaced, and which day of the month a monthly schedule gets.
+//! Tests of how evenly dates must be spaced, and of the day of the month that a monthly schedule
+//! gets.
 
 use jiff::SignedDuration;
 
@@ -22,7 +23,7 @@ fn hourly_steps_divide_the_day_are_even_and_vary_by_at_most_a_quarter_of_an_hour
     for (times, wanted) in [
         (["0400", "0615", "0800"], every("0 */2 * * *")),
         (["0400", "0616", "0800"], vec![]),
-        // Five hours do not divide a day; a step of three hours does not follow one of two.
+        // Five hours do not divide a day. Steps of two and three hours are not even.
         (["0000", "0500", "1000"], vec![]),
         (["0400", "0600", "0900"], vec![]),
     ] {
@@ -59,7 +60,8 @@ fn a_monthly_schedule_uses_the_day_of_creation_if_all_share_it_and_every_month_h
     ] {
         assert_eq!(day(first, second), wanted, "{first}, {second}");
     }
-    // Made in the following month, as by a script at the month's end.
+    // Created in the month after the one in the name, as by a script that runs at the end of the
+    // month.
     assert_eq!(day("2026-10-15", "2026-11-15"), "0 3 1 * *");
 }
 

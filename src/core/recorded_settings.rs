@@ -55,7 +55,7 @@ impl RotationTerms {
         }
     }
 
-    /// Returns the same as [`TermsHash::of`] for the policy of these terms.
+    /// Returns the same as [`TermsHash::of`] for a policy with these terms.
     pub fn key(&self) -> TermsHash {
         key(
             (&self.schedule, &self.timezone, &self.snapshot_name),
@@ -121,7 +121,7 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    /// Returns the hash of one text.
+    /// Returns the hash of a string.
     pub(super) fn of(text: &str) -> u64 {
         let mut hash = Self::default();
         hash.bytes(text.bytes());

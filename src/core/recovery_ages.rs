@@ -1,6 +1,6 @@
-//! Computes the ages of a server's recovery points: at the best and the worst moment of a span.
+//! Computes how old a server's recovery points are at the best and the worst moment of a span.
 //!
-//! The age of the newest completed snapshot is the work that may be lost; that of the oldest one is
+//! The age of the newest completed snapshot is how much work may be lost; that of the oldest one is
 //! how far back a restore can go. Ages only grow between changes. Only completions, deletions and
 //! the ends of the span therefore matter.
 
@@ -17,8 +17,8 @@ pub struct AgeAt {
     #[serde(rename = "age_seconds", serialize_with = "seconds")]
     #[cfg_attr(test, schemars(with = "Option<i64>"))]
     pub age: Option<SignedDuration>,
-    /// The instant. If something changes at it, an age that has grown is measured just before, and
-    /// one that begins just after.
+    /// The instant. If something changes at this instant, an age that has grown is measured just
+    /// before it, and one that begins is measured just after it.
     pub at: Timestamp,
 }
 
@@ -98,7 +98,7 @@ pub fn recovery(
     }
 }
 
-/// The extremes so far; of equal ages the first is kept.
+/// The extremes found so far. If two ages are equal, the first one is kept.
 #[derive(Default)]
 struct AgeTracker {
     newest_least: Option<AgeAt>,

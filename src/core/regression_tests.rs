@@ -10,7 +10,7 @@ use super::server_event::{AlertKind, Outcome, ServerEvent};
 use super::snapshot::{SnapshotId, Status};
 use super::test_provider::*;
 
-/// Same as [`TestProvider::recorded`], but time passes during waits.
+/// Does the same as [`TestProvider::recorded`], but time passes during waits.
 fn awaited(world: &mut TestProvider) -> Step {
     for _ in 0..500 {
         match world.recorded() {
@@ -144,7 +144,7 @@ fn i8_an_open_delete_is_not_repeated_while_a_late_create_is_under_way() {
     deleted(&mut world, &prune, Outcome::Unknown);
     world.snapshots.retain(|s| s.name != "by-hand-2");
     world.make(name, Status::InProgress);
-    // Until the snapshot in progress counts as stuck.
+    // Wait until the snapshot in progress is stuck.
     let begun = world.now.mono;
     while world.now.mono - begun < world.rules.stuck_after {
         match world.recorded() {
@@ -201,7 +201,7 @@ fn i15_a_slot_missed_because_the_clock_was_ahead_when_its_rotation_was_added_rai
     assert!(world.history.alerts.contains_key(&told));
 }
 
-/// Lists the foreign snapshot under an own name that is older than the others.
+/// Lists the foreign snapshot under an own name whose date is older than the others'.
 fn renamed_by_the_provider(world: &mut TestProvider, foreign: &SnapshotId) {
     let row = world.snapshots.iter_mut().find(|s| s.id == *foreign);
     let row = row.expect("a row");

@@ -18,9 +18,10 @@ pub struct OwnSnapshot<'a> {
     pub protected: bool,
     /// Its date, if it is reliable: readable, not in the future, and not before its create (I11).
     pub dated: Option<Timestamp>,
-    /// Its slot's instant by the trail, else by the local time in its name.
+    /// Its slot's instant according to the trail, else from the local time in its name.
     pub slot: Timestamp,
-    /// True if it was seen completed and is listed otherwise. It does not count as failed (I19).
+    /// True if it was seen completed and is now listed with another status. It is not treated as
+    /// failed (I19).
     pub regressed: bool,
     /// True if it failed or regressed a short while ago and is left alone for now.
     pub recent: bool,
@@ -106,7 +107,7 @@ pub fn surplus_of<'a>(
 }
 
 /// Returns the next surplus snapshot (rule 5): the older copy of a slot, then one beyond `keep`,
-/// then a failed one with a newer completed one.
+/// then a failed one whose rotation has a newer completed one.
 fn next_spare<'a>(
     policy: &Policy,
     owned: &[OwnSnapshot<'a>],
@@ -148,8 +149,8 @@ fn next_spare<'a>(
     failed.or_else(|| outlived(OwnSnapshot::may_be_lost).map(|own| (own, SurplusReason::Regressed)))
 }
 
-/// Returns a rotation's oldest snapshot that counts. If date and slot disagree on it, returns the
-/// oldest by date and the oldest by slot as an error (I19).
+/// Returns a rotation's oldest snapshot that `keep` counts. If date and slot disagree on it,
+/// returns the oldest by date and the oldest by slot as an error (I19).
 pub fn oldest<'a>(
     owned: &[OwnSnapshot<'a>],
     rotation: usize,
@@ -157,7 +158,7 @@ pub fn oldest<'a>(
     let counted = in_age_order(owned, |own| own.counts() && own.place.rotation == rotation);
     let by_date = counted.first()?;
     let by_slot = counted.iter().min_by_key(|own| (own.slot, own.age()))?;
-    // Copies of a slot differ in date alone, and snapshots of one date in slot alone.
+    // Copies of a slot differ only in date, and snapshots with the same date only in slot.
     Some(if by_date.slot == by_slot.slot {
         Ok(*by_date)
     } else if by_date.dated == by_slot.dated {
@@ -168,7 +169,8 @@ pub fn oldest<'a>(
 }
 
 /// Returns the snapshot to delete for a due slot of `rotation` on a full server, if I2 and I3
-/// permit one. If its rotation's dates and slots disagree, returns the two as an error (I19).
+/// permit one. If its rotation's dates and slots disagree, returns both candidates as an error
+/// (I19).
 pub fn prune_first<'a>(
     policy: &Policy,
     owned: &[OwnSnapshot<'a>],

@@ -15,8 +15,8 @@ use super::server_event::ClockReading;
 use super::server_history::ServerHistory;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// The verdict on a snapshot. If several apply, the one that decides whether it may be deleted is
-/// given, in the order of this list.
+/// The verdict on a snapshot. If several apply, the first of them that decides whether the snapshot
+/// may be deleted is given, in the order of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -86,7 +86,7 @@ pub struct SnapshotVerdict {
 }
 
 /// Returns a verdict for every snapshot of the inventory, in its order. `history` must have
-/// observed this inventory, or nothing counts as stuck.
+/// observed this inventory; otherwise no snapshot is reported as stuck.
 pub fn verdicts(
     policy: &Policy,
     inventory: &Inventory,
@@ -217,7 +217,7 @@ impl DecisionContext<'_> {
 
     /// Returns what happens to a snapshot whose date is unreliable, in words.
     pub(super) fn misdated(&self, snapshot: &Snapshot) -> &'static str {
-        // Once the trail lacks its create, the date counts like any other.
+        // Once the trail no longer has its create, the date is treated like any other.
         if before(snapshot, self.sent(&snapshot.name)) && !before(snapshot, None) {
             "it is not counted in keep, and is kept while the trail has its create request: delete it, or list it in protect"
         } else {

@@ -85,7 +85,7 @@ fn an_unfinished_snapshot_is_in_progress_until_it_is_stuck() {
         "2026-11-22T03:30:00Z",
     )];
     let mut world = TestProvider::weekly(1).holding(&rows);
-    // By its date it will soon be more than an hour old; only observed time counts.
+    // Judged by its date, it will soon be more than an hour old, but only observed time counts.
     assert_eq!(fates(&mut world), [(1, InProgress)]);
     world.pass(59 * MINUTE);
     assert_eq!(fates(&mut world), [(1, InProgress)]);
@@ -208,7 +208,8 @@ fn a_snapshot_is_a_copy_only_beside_a_completed_and_dated_snapshot_of_the_same_s
     let name = "weekly-2026-11-08";
     let newest = || (9, "weekly-2026-11-15", DONE, "2026-11-15T03:00:00Z");
     let later = "2026-11-08T03:05:00Z";
-    // The snapshot beside a completed one that is beyond keep, and the completed one's verdict.
+    // Each row: a snapshot listed beside a completed one that is beyond `keep`, then the verdict on
+    // the completed one.
     for (beside, status, date, fate) in [
         (name, DONE, later, Copy),
         ("weekly-2026-11-09", Status::Failed, later, Surplus),

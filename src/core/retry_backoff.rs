@@ -27,7 +27,8 @@ pub(super) fn unrun(note: &SlotRecord, paused: bool, why: &str) -> (SlotOutcome,
     }
 }
 
-/// Returns the time left until the next try of a slot that was tried, if that is not due yet.
+/// Returns the time left until the next try of a slot that was tried before, if that try is not due
+/// yet.
 pub fn time_to_next_attempt(
     server: &ServerId,
     note: &SlotRecord,
@@ -44,13 +45,14 @@ pub fn time_to_next_attempt(
     (left > SignedDuration::ZERO).then_some(left)
 }
 
-/// Returns the pause doubled this number of times, and at most `longest`.
+/// Returns the pause doubled this number of times, capped at `longest`.
 pub fn doubled(first: SignedDuration, times: u32, longest: SignedDuration) -> SignedDuration {
     first.saturating_mul(1 << times.min(16)).min(longest)
 }
 
-/// Returns the pause after the nth try: doubled each time, an hour at most, and up to a quarter
-/// longer by a hash of the server and what is tried, so that servers do not retry in step.
+/// Returns the pause after the nth try: doubled each time, at most an hour, then extended by up to
+/// a quarter. The extension is derived from a hash of the server, the action and n, so that servers
+/// do not retry in step.
 pub(super) fn backoff(server: &ServerId, rules: &Rules, what: &str, tries: u32) -> SignedDuration {
     let pause = doubled(rules.retry_after, tries.saturating_sub(1), LONGEST_BACKOFF);
     let number = server.number().map(u64::to_le_bytes);

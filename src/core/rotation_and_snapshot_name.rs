@@ -1,5 +1,5 @@
-//! The names of rotations and snapshots, each of a type of its own, so that none is taken for the
-//! other.
+//! The names of rotations and snapshots, each with its own type, so that neither can be mistaken
+//! for the other.
 
 use std::borrow::Borrow;
 use std::fmt;

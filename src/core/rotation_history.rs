@@ -46,7 +46,7 @@ impl SlotFailure {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationRecord {
     pub(super) name: RotationName,
-    /// Since when it is under care; `None` after it left the policy.
+    /// When it came under care; `None` after it left the policy.
     pub(super) since: Option<Timestamp>,
     /// The reason for `since`; trails of earlier versions lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ pub(super) struct RotationRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shrink: Option<Box<UnpaidDeletes>>,
     pub(super) slots: Vec<SlotRecord>,
-    /// The slots that ended before those.
+    /// The slots that ended before the recorded ones.
     #[serde(default, skip_serializing_if = "EndedSlotRanges::is_empty")]
     pub(super) passed: EndedSlotRanges,
     /// Why its hooks failed last time.
@@ -79,7 +79,7 @@ pub(super) struct RotationRecord {
 }
 
 impl RotationRecord {
-    /// Returns the snapshots whose delete waits for an operator or for the grace.
+    /// Returns the snapshots whose delete waits for an operator or for the end of the grace period.
     pub(super) fn to_agree(&self) -> impl Iterator<Item = SnapshotId> {
         let shrink = self.shrink.iter();
         shrink.flat_map(|shrink| {
@@ -88,13 +88,13 @@ impl RotationRecord {
         })
     }
 
-    /// Ends the care for the rotation: it left the policy, or the policy was removed.
+    /// Takes the rotation out of care: it left the policy, or the policy was removed.
     pub(super) fn leave(&mut self) {
         (self.since, self.begin, self.terms, self.shrink) = (None, None, None, None);
         self.payments.clear();
     }
 
-    /// Begins the care for the rotation under these terms.
+    /// Puts the rotation under care with these terms.
     pub(super) fn begin_care(
         &mut self,
         key: TermsHash,
@@ -121,7 +121,8 @@ impl RotationRecord {
         // Earlier versions recorded no terms, so a difference can't be detected.
         if before.is_some_and(|before| before.timing != key.timing) {
             let since = since.unwrap_or(at.wall);
-            // The first slot of a rotation that came under care goes on.
+            // If the start is unchanged, the first slot of a new rotation stays open, and so the
+            // reason stays `Added`.
             if self.since.replace(since) != Some(since) {
                 self.begin = Some(CareReason::Changed);
             }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Longest name from the provider or the trail that a text shows, in characters.
+/// Maximum number of characters shown of a name from the provider or the trail.
 pub const NAME_SHOWN: usize = 120;
 
 /// Returns `text` in one line. Characters that could control a terminal or change the reading
@@ -36,8 +36,8 @@ pub fn printable(text: &str, max: usize) -> String {
     line
 }
 
-/// Same as [`printable`], but cuts the middle of a text that is too long. A reason begins with the
-/// fault and ends with the remedy.
+/// Does the same as [`printable`], but cuts the middle of a text that is too long. A reason begins
+/// with the fault and ends with the remedy.
 pub fn shortened(text: &str, max: usize) -> String {
     let line = printable(text, usize::MAX);
     let length = line.chars().count();
@@ -74,7 +74,7 @@ fn deceives(c: char) -> bool {
         )
 }
 
-/// Returns "1 server", "2 servers".
+/// Returns a count with its noun, such as "1 server" or "2 servers".
 pub fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

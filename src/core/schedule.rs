@@ -3,7 +3,7 @@
 //! The cron expression is walked in plain local time, where no hour is missing or doubled. Each
 //! local time is then placed in the zone: one in the spring gap at the first instant after it, one
 //! in the autumn fold at its first pass (docs/design.md, "Time"). A list such as `15,45 2 * * *`,
-//! or a step, therefore also runs once a slot.
+//! or a step, therefore also runs once per slot.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ pub use super::cron_parse::ScheduleError;
 /// One scheduled instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The scheduled local time, before splay; it gives the name.
+    /// The scheduled local time, before splay; the snapshot's name is derived from it.
     pub local: DateTime,
     /// The instant, before splay.
     pub at: Timestamp,
@@ -70,12 +70,12 @@ impl Clone for SlotCache {
 /// one after this.
 const LONG_AGO: DateTime = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
 
-/// How far back a change of the zone can matter: none shifts by more than a day.
+/// How far back a zone transition can matter: none shifts the local time by more than a day.
 const SHIFT: SignedDuration = SignedDuration::from_hours(26);
 
 impl Schedule {
-    /// Parses a cron expression of five fields, of six with seconds first, or a word such as
-    /// `@daily`.
+    /// Parses a cron expression with five fields, or with six if seconds come first, or a word such
+    /// as `@daily`.
     pub fn new(expression: &str, zone: TimeZone) -> Result<Self, ScheduleError> {
         let cron = cron_parse::read(expression)?;
         let mut schedule = Self {

@@ -1,5 +1,5 @@
-//! A server's identity besides the policy's words: its other id, and which of its names the policy
-//! uses.
+//! The part of a server's identity that the policy does not state: its other id, and which of its
+//! names the policy uses.
 
 use serde::{Deserialize, Serialize};
 

@@ -27,35 +27,36 @@ pub use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ServerEvent {
-    /// A rotation of the server comes under care; slots from before are not judged. Without `terms`
-    /// it was under care already, recorded by a clock that was ahead.
+    /// A rotation of the server comes under care; earlier slots are not judged. Without `terms`, it
+    /// was already under care, and the earlier record was written while the clock was ahead.
     RotationAdded {
         rotation: RotationName,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         terms: Option<RotationTerms>,
-        /// Ids that its first look finds beyond `keep`; they are deleted after a grace (I19).
+        /// Ids that the first look finds beyond `keep`; they are deleted after a grace period
+        /// (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
     /// A rotation's terms changed. After a change of schedule, zone or pattern its slots count from
-    /// here on.
+    /// then on.
     RotationChanged {
         rotation: RotationName,
         terms: RotationTerms,
-        /// The slot from which on slots count, if it became due before the change was noticed and
-        /// nothing has judged it yet. Without it they count from the record's time on.
+        /// The first slot that counts, if it became due before the change was noticed and has not
+        /// been judged yet. Without it, slots count from the record's time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
         /// Ids that the new terms delete and no new snapshot has replaced; they are deleted after a
-        /// grace (I19).
+        /// grace period (I19).
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
     /// A rotation left the policy; its snapshots are foreign from now on.
     RotationRemoved { rotation: RotationName },
-    /// The policy's file has another name. The name identifies the server if its id changes.
+    /// The policy file was renamed. The file name identifies the server if its id changes.
     PolicyRenamed { former: String },
-    /// The policy was removed; open calls on the server stay unknown.
+    /// The policy was removed; the outcomes of open calls on the server stay unknown.
     ServerRemoved,
     /// The provider gives the server another id, or a second name beside the policy's.
     ServerIdentified(ServerIdentity),
@@ -66,7 +67,7 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         assumed: bool,
     },
-    /// A slot became due and is worked on.
+    /// A slot became due, and work on it begins.
     SlotDue {
         rotation: RotationName,
         slot: Timestamp,
@@ -79,7 +80,8 @@ pub enum ServerEvent {
         snapshot: SnapshotName,
         reason: String,
     },
-    /// A slot passed unrun, and `missed` others before it. `paused` if it raises no alert.
+    /// A slot passed without being run, as did `missed` slots before it. `paused` is set if it
+    /// raises no alert.
     SlotSkipped {
         rotation: RotationName,
         slot: Timestamp,
@@ -105,12 +107,12 @@ pub enum ServerEvent {
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
-        /// The snapshot to restore after this create; it is not pruned before.
+        /// The snapshot to restore after this create; it is not pruned before that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spare: Option<SnapshotId>,
     },
-    /// The outcome of a create. After `Unknown` a later result may follow; `id` is then an answered
-    /// id that can't be relied on.
+    /// The outcome of a create. After `Unknown`, another result may follow; `id` is then an id from
+    /// the answer that can't be relied on.
     CreateResult {
         snapshot: SnapshotName,
         outcome: Outcome,
@@ -124,7 +126,7 @@ pub enum ServerEvent {
         /// The reason for a temporary refusal, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hindrance: Option<TransientRefusal>,
-        /// The provider's own words of a refusal.
+        /// The provider's own words for a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
@@ -152,27 +154,27 @@ pub enum ServerEvent {
     /// A listing no longer shows the deleted snapshot.
     DeleteConfirmed { id: SnapshotId },
     /// An own snapshot was seen completed. `pays` is true if the rotation made it and one beyond
-    /// `keep` may be deleted for it (I19). Records of earlier versions lack it.
+    /// `keep` may be deleted for it (I19). Records of earlier versions lack `pays`.
     SnapshotCompleted {
         snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pays: Option<bool>,
     },
-    /// A completed own snapshot is listed that the trail lacks: the rotation did not make it. With
-    /// `foreign`: a snapshot is listed that is not own, and it stays foreign whatever its name is
-    /// later (I19).
+    /// A completed own snapshot that the trail lacks is listed: the rotation did not make it. With
+    /// `foreign`, the listed snapshot is not own, and it stays foreign whatever its later name
+    /// (I19).
     SnapshotFound {
         snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         foreign: bool,
-        /// The other id of a foreign snapshot. A later listing may show that one alone.
+        /// The other id of a foreign snapshot. A later listing may show only that id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         other_id: Option<SnapshotId>,
     },
     /// A snapshot that the policy protects by the other of its two ids. It stays protected if a
-    /// listing shows one id alone.
+    /// listing shows only one of the ids.
     SnapshotIdentified {
         snapshot: SnapshotName,
         id: SnapshotId,
@@ -184,7 +186,7 @@ pub enum ServerEvent {
         id: SnapshotId,
     },
     /// A known snapshot is listed under a rotation's name. Nothing is changed until `resume` (I19).
-    /// `foreign` if it had a foreign name before: it stays foreign under any later name.
+    /// `foreign` is set if it had a foreign name before; it then stays foreign under any name.
     SnapshotRenamed {
         snapshot: SnapshotName,
         id: SnapshotId,
@@ -200,8 +202,8 @@ pub enum ServerEvent {
         reason: String,
     },
     /// More own snapshots are beyond `keep` than the rotation has replaced. They stay until an
-    /// operator agrees by `resume` (I19). `shrinks` has those that are announced instead of
-    /// others that went for a due slot.
+    /// operator agrees with `resume` (I19). `shrinks` has those that are announced in place of
+    /// others that were deleted for a due slot.
     SurplusFound {
         rotation: RotationName,
         snapshots: Vec<String>,
@@ -243,8 +245,8 @@ pub enum ServerEvent {
     },
     /// An alert is no longer active.
     AlertCleared { alert: AlertKind, about: String },
-    /// A hook is about to be run. From `before` on the server is held and `after` is owed.
-    /// `command` is empty if the rotation has no `before`.
+    /// A hook is about to be run. From the start of `before`, the server is held and `after` is
+    /// owed. `command` is empty if the rotation has no `before`.
     HookStarted {
         hook: HookKind,
         rotation: RotationName,
@@ -272,8 +274,8 @@ pub enum ServerEvent {
         rotation: RotationName,
         snapshot: SnapshotName,
         reason: String,
-        /// The longest downtime by the policy then. A later edit doesn't shorten the watch for the
-        /// stop's effect. Trails of earlier versions lack it.
+        /// The longest downtime that the policy allowed at that time. A later edit doesn't shorten
+        /// the watch for the stop's effect. Trails of earlier versions lack it.
         #[serde(
             default,
             serialize_with = "jiff::fmt::serde::duration::friendly::compact::optional",
@@ -285,7 +287,7 @@ pub enum ServerEvent {
     StopResult {
         snapshot: SnapshotName,
         outcome: Outcome,
-        /// The provider's own words of a refusal.
+        /// The provider's own words for a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
@@ -315,11 +317,12 @@ pub enum ServerEvent {
     StartResult {
         snapshot: SnapshotName,
         outcome: Outcome,
-        /// The provider's own words of a refusal.
+        /// The provider's own words for a refusal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
-    /// The server was seen active while its snapshot was made, although it was stopped for it.
+    /// The server was seen active while its snapshot was made, although it had been stopped for
+    /// that.
     ServerRan {
         rotation: RotationName,
         snapshot: SnapshotName,
@@ -335,10 +338,11 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
-    /// An operator resumed the server; the clock counts as right from here on. `ended` says in
-    /// words what that ended besides a pause. With `ended_restore` it ended the wait after a
-    /// restore. `gave_up` lists the snapshots that only another server's listing shows, and that
-    /// may be that server's from now on. With either, it agreed to no delete.
+    /// An operator resumed the server; from now on the clock is considered correct. `ended`
+    /// describes what the resume ended besides a pause. `ended_restore` is set if it ended the wait
+    /// after a restore. `gave_up` lists the snapshots that only another server's listing shows, and
+    /// that may belong to that server from now on. With either of these, the resume agreed to no
+    /// delete.
     Resumed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -349,7 +353,7 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         gave_up: Vec<SnapshotId>,
     },
-    /// A restore is about to be sent; an operator always ordered it.
+    /// A restore is about to be sent; only an operator can order one.
     RestoreIntent {
         snapshot: SnapshotName,
         id: SnapshotId,

@@ -16,7 +16,7 @@ use super::second_server_id::ServerIdentity;
 use super::server_event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// Number of failed runs of `after` from which on a person must release the server.
+/// Number of failed runs of `after` after which only a person can release the server.
 const HOPELESS: u32 = 3;
 
 /// A mutation whose effect no listing has confirmed yet.
@@ -29,9 +29,9 @@ const HOPELESS: u32 = 3;
 pub enum PendingOp {
     /// A create.
     ///
-    /// `claimed` is an answered id that can't be relied on. `sent` is the wall time of the intent.
-    /// `said` has the provider's words from an answer that left the outcome unknown. `ordered`: an
-    /// operator's create belongs to no slot.
+    /// `claimed` is an id from the answer that can't be relied on. `sent` is the wall time of the
+    /// intent. `said` has the provider's words from an answer that left the outcome unknown.
+    /// `ordered` is true for an operator's create, which belongs to no slot.
     Create {
         name: SnapshotName,
         known: BTreeSet<SnapshotId>,
@@ -46,7 +46,7 @@ pub enum PendingOp {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,
     },
-    /// A delete. One that an operator ordered is never sent again by itself.
+    /// A delete. One that an operator ordered is never resent automatically.
     Delete {
         id: SnapshotId,
         since: RecordedAt,
@@ -58,8 +58,9 @@ pub enum PendingOp {
 }
 
 impl PendingOp {
-    /// Returns the snapshot that an open create made, if these rows contain it: by its answered id,
-    /// else the new one of its name, else by the id of a doubtful answer.
+    /// Returns the snapshot that an open create made, if these rows contain it: the row with the id
+    /// from the answer, else the new row with its name, else the row with the id from a doubtful
+    /// answer.
     pub fn made_in<'s>(&self, rows: &'s [Snapshot]) -> Option<&'s Snapshot> {
         let Self::Create {
             name,
@@ -89,7 +90,7 @@ pub struct PastPause {
     pub until: Timestamp,
 }
 
-/// A create of a slot that may have taken effect, though no answer confirms it.
+/// A slot's create that may have taken effect, though no answer confirms it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LapsedCreate {
     /// The requested name.
@@ -161,7 +162,7 @@ pub struct ServerHistory {
     /// Its other id, and which of its names the policy uses, if there are two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Box<ServerIdentity>>,
-    /// Stem of the policy file that the last record by policy named.
+    /// Stem of the policy file that was last named in a record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Box<str>>,
     /// Time of the last restore that may have taken effect.
@@ -193,26 +194,26 @@ pub struct ServerHistory {
     /// one as failed now.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub completed: Vec<(SnapshotId, u64)>,
-    /// Those of them that are listed otherwise, and since when.
+    /// Those in `completed` that are now listed with another status, and since when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub regressed: Vec<(SnapshotId, RecordedAt)>,
-    /// Time at which the last own snapshot was found that the rotation did not make.
+    /// Time at which the last own snapshot that the rotation did not make was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<RecordedAt>,
     /// The last few snapshots that were listed under foreign names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign: Vec<(SnapshotId, Box<str>)>,
-    /// The last few of these that were listed under an own name later.
+    /// The last few snapshots in `foreign` that were later listed under an own name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub foreign_renamed: Vec<SnapshotId>,
     /// Snapshots that the policy protects by the other of their ids, with that id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<(SnapshotId, SnapshotId)>,
-    /// The last few completed snapshots that vanished without a delete of the program, with a hash
+    /// The last few completed snapshots that vanished without a delete by this program, with a hash
     /// of their names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vanished: Vec<(SnapshotId, u64)>,
-    /// Completed snapshots that were listed beside one of those under the same name.
+    /// Completed snapshots that were listed beside one in `vanished` under the same name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<SnapshotId>,
     /// The last few snapshots of the rotation's creates that are stuck, missing or failed.
@@ -239,7 +240,7 @@ pub struct ServerHistory {
     pub answered_name: Option<String>,
     /// True if its policy was removed. Open calls stay, in case the policy returns.
     pub removed: bool,
-    /// True if the last create was answered by "no such server".
+    /// True if the last create was answered with "no such server".
     pub no_server: bool,
     /// Why the server is blocked, if it is.
     pub blocked: Option<String>,
@@ -294,8 +295,9 @@ mod alert_rows {
 }
 
 impl ServerHistory {
-    /// Stores what a valid listing shows, in memory only: since when an unfinished own snapshot is
-    /// known, that a created one is still listed, and that a second listing agrees on a new one.
+    /// Stores what a valid listing shows, in memory only: since when an unfinished own snapshot has
+    /// been known, that a created one is still listed, and that a second listing agrees on a new
+    /// one.
     pub fn observe(&mut self, policy: &Policy, inventory: &Inventory, now: ClockReading) {
         let snapshots = &inventory.snapshots;
         self.confirm_promise(inventory);
@@ -326,8 +328,8 @@ impl ServerHistory {
         }
     }
 
-    /// Returns since when the rotation changes nothing: the start of the server's own pause, or of
-    /// one of all servers.
+    /// Returns when the pause began: the start of the server's own pause, or of the pause of all
+    /// servers.
     pub fn paused(&self) -> Option<Timestamp> {
         self.paused.or(self.all_paused)
     }
@@ -361,10 +363,10 @@ impl ServerHistory {
         matches!(&self.open, Some(PendingOp::Delete { id: open, .. }) if *open == *id)
     }
 
-    /// Returns how long the server is still left alone after a restore.
+    /// Returns how much longer the server is left alone after a restore.
     pub fn restoring(&self, rules: &Rules, now: ClockReading) -> Option<SignedDuration> {
-        // The longer time by either clock counts, so that the window also ends across short
-        // processes.
+        // The longer of the times on the two clocks counts, so that the window ends even if every
+        // process is short-lived.
         let sent = self.restore?;
         let left = rules.restore_window - sent.age(now).max(sent.elapsed(now));
         (left > SignedDuration::ZERO).then_some(left)
@@ -381,8 +383,8 @@ impl ServerHistory {
         self.removed && self.alerts.is_empty() && self.blocked.is_none()
     }
 
-    /// Returns true if that is so and nothing is left to be done. A held server waits for its
-    /// policy, and a stopped one for its start.
+    /// Returns true if the policy was removed, and nothing needs to be recorded or done any more. A
+    /// held server waits for its policy, and a stopped one for its start.
     pub fn is_forgettable(&self) -> bool {
         self.is_policy_removed() && !self.owes_release()
     }

@@ -5,7 +5,7 @@ use super::snapshot::ServerId;
 /// The state of a server, as the provider reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PowerState {
-    /// It runs.
+    /// It is running.
     Active,
     /// It is shut down.
     Stopped,

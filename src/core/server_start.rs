@@ -1,4 +1,4 @@
-//! The start that is owed to a server that was stopped for its snapshot: when it is due (I20).
+//! Decides when the start that is owed to a server stopped for its snapshot is due (I20).
 //!
 //! The start needs no listing, so it takes precedence over the rules that do.
 
@@ -84,7 +84,8 @@ impl ServerHistory {
 }
 
 impl<'a> OwedStart<'a> {
-    /// Returns `None` if the rotation keeps no server stopped.
+    /// Collects what determines the owed step. Returns `None` if the server is not stopped for a
+    /// snapshot.
     fn of(
         policy: Option<&'a Policy>,
         history: &'a ServerHistory,
@@ -127,8 +128,8 @@ impl OwedStart<'_> {
     }
 
     /// Returns true if the server is seen active and no open call can change that. A stop that was
-    /// never seen to act, or a start without a good answer, may take effect late. The state may
-    /// also be an old copy.
+    /// never seen to take effect, or a start without a successful answer, may take effect late. The
+    /// state may also be stale.
     fn runs(&self) -> bool {
         let Some(active) = self.downtime.active else {
             return false;
@@ -139,7 +140,7 @@ impl OwedStart<'_> {
             None => return false,
         };
         let twice = self.now.mono - active >= self.rules.poll_interval;
-        // A late stop takes its time as well.
+        // A late stop may also take up to the longest downtime to take effect.
         let slow = if self.downtime.stopped {
             SignedDuration::ZERO
         } else {
@@ -226,20 +227,20 @@ impl OwedStart<'_> {
         self.rotation()?.stop.as_deref()
     }
 
-    /// Returns the longest downtime by the policy in force and the one that the stop was sent by.
+    /// Returns the longest downtime that the present policy or that of the stop allows.
     fn longest(&self) -> SignedDuration {
         let longest = self.stop().map(|stop| stop.longest);
         longest.max(self.downtime.longest).unwrap_or_default()
     }
 
-    /// Returns true if a refused stop may have taken effect for too long, and nothing shows that
-    /// the server runs.
+    /// Returns true if a refused stop may have been in effect for too long, and nothing shows that
+    /// the server is running.
     pub(super) fn is_blind(&self) -> bool {
         let unseen = self.downtime.is_doubtful() && self.downtime.active.is_none();
         unseen && self.lasts() >= self.longest()
     }
 
-    /// Returns the longest time that the server can have been down, by either clock.
+    /// Returns the longest time that the server can have been down, according to either clock.
     pub(super) fn lasts(&self) -> SignedDuration {
         lasts(self.downtime, self.now)
     }
@@ -260,8 +261,8 @@ impl OwedStart<'_> {
         self.stop().is_some_and(accepted) && self.making() == Some(true)
     }
 
-    /// Returns true if the rotation's hooks should hold the server too, and do not, or not for long
-    /// enough to create.
+    /// Returns true if the rotation's hooks should hold the server too, but do not, or not for long
+    /// enough to send the create.
     fn lacks_its_hold(&self) -> bool {
         let Some(hooks) = self.rotation().and_then(|r| r.hooks.as_deref()) else {
             return false;
@@ -280,7 +281,6 @@ pub(super) fn lasts(downtime: &Downtime, now: ClockReading) -> SignedDuration {
 }
 
 impl Rules {
-    /// Returns the pause after the nth start.
     fn pause_of_starts(&self, starts: u32) -> SignedDuration {
         let doublings = starts.saturating_sub(1).min(16);
         let pause = self.poll_interval.saturating_mul(2 << doublings);
@@ -316,7 +316,7 @@ impl DecisionContext<'_> {
                     Some(since) if self.now.mono - since < self.rules.poll_interval => {
                         waits("the server was stopped, but is seen active again")
                     }
-                    // Nothing is created of a running server. The slot is tried again.
+                    // No snapshot is made of a running server. The slot is tried again.
                     Some(_) => Step::Start {
                         rotation: downtime.rotation.clone(),
                         name: downtime.snapshot.clone(),
@@ -384,7 +384,7 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Returns the alert of a server that the rotation keeps stopped for too long.
+    /// Returns the alert about a server that the rotation has kept stopped for too long.
     pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
         let state = self.inventory.state.as_ref();
         let owed = OwedStart::of(Some(self.policy), self.history, self.rules, state, self.now);

@@ -25,8 +25,8 @@ impl ServerHistory {
         }
     }
 
-    /// Begins the grace of announced deletions anew, at the start of a service. A wall clock that
-    /// is ahead then can't end it early.
+    /// Restarts the grace period of announced deletions when the service starts. A wall clock that
+    /// was ahead then can't end it early.
     pub fn restart_grace(&mut self, now: ClockReading) {
         for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
             shrink.since = shrink.since.map(|_| now.into());
@@ -61,14 +61,14 @@ impl DecisionContext<'_> {
         self.history.rotation(&rotation.name)?.shrink.as_deref()
     }
 
-    /// Returns the rest of the grace of a snapshot, if it is announced.
+    /// Returns how much of a snapshot's grace period is left, if its delete is announced.
     fn grace(&self, shrink: &UnpaidDeletes, id: &SnapshotId) -> Option<SignedDuration> {
         let mut announcements = shrink.announcements();
         let (_, since) = announcements.find(|(announced, _)| *announced == id)?;
         Some(self.left(since))
     }
 
-    /// Returns the rest of the grace of an announcement.
+    /// Returns how much of an announcement's grace period is left.
     fn left(&self, since: Option<RecordedAt>) -> SignedDuration {
         let grace = self.rules.shrink_grace;
         since.map_or(grace, |since| grace - since.age(self.now))
@@ -194,7 +194,8 @@ impl DecisionContext<'_> {
             .rotations
             .iter()
             .position(|r| r.name == rotation.name);
-        // A snapshot in progress, of a create that the trail lacks, will be completed by then.
+        // A snapshot in progress, made by a create that the trail lacks, will be completed before
+        // the deletes.
         let rows = self.inventory.snapshots.iter().cloned().map(|mut row| {
             if row.status == Status::InProgress {
                 row.status = Status::Completed;

@@ -7,7 +7,7 @@ use crate::core::server_history::HookLease;
 use crate::core::test_provider::*;
 
 impl TestProvider {
-    /// Holds the server by hooks whose `after` has failed once.
+    /// Puts the server in a hold whose `after` hook has failed once.
     pub(in crate::core) fn hold_after_a_failed_release(&mut self) {
         self.history.hold = Some(Box::new(HookLease {
             rotation: "weekly".into(),
@@ -98,7 +98,7 @@ fn i19_a_resume_after_a_restore_agrees_to_no_deletion_but_a_second_resume_does()
         });
         world.record(&ServerEvent::RestoreResult { id, outcome });
         if outcome == Outcome::Unknown {
-            // Nobody has said how it ended, which outlasts the wait.
+            // The unknown outcome of the restore outlasts the wait.
             world.pass(world.rules.restore_window);
         }
         let said = world
@@ -193,7 +193,7 @@ fn i19_a_due_slot_on_a_full_server_uses_the_place_of_the_oldest_announced_snapsh
     assert_eq!(world.log, first);
     let said = world.shrink().expect("an alert");
     assert!(said.contains("3 snapshots beyond keep = 2"), "{said}");
-    // The one that was announced instead has a grace of its own.
+    // The snapshot that was announced instead has its own grace period.
     assert!(
         said.contains("weekly-2026-12-13 (id 904, from 2027-01-10"),
         "{said}"

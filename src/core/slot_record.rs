@@ -24,22 +24,22 @@ pub struct SlotRecord {
     /// Since when its tries have not counted: each was refused for now or not delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Timestamp>,
-    /// True if the last try exceeded the provider's rate.
+    /// True if the last try exceeded the provider's rate limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limited: bool,
-    /// Number of tries of this process.
+    /// Number of tries by this process.
     #[serde(skip)]
     pub own_tries: u32,
-    /// Number of creates sent for it, without those that were refused for now (I9).
+    /// Number of creates sent for it, not counting those that were refused for now (I9).
     #[serde(default, skip_serializing_if = "super::announced_deletes::is_zero")]
     pub intents: u32,
     /// Time of the last create's intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<Timestamp>,
-    /// Number of stops of the server sent for it, without refused ones (I20).
+    /// Number of server stops sent for it, not counting refused ones (I20).
     #[serde(default, skip_serializing_if = "super::announced_deletes::is_zero")]
     pub stops: u32,
-    /// True if slots before it passed without a note of their own.
+    /// True if earlier slots passed without a record of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leap: bool,
 }

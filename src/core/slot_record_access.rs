@@ -8,11 +8,11 @@ use super::slot_record::SlotRecord;
 use super::snapshot::SnapshotId;
 use jiff::Timestamp;
 
-/// Number of slots noted one by one for each rotation. Of older ones only a range is kept.
+/// Number of slots recorded individually for each rotation. Older ones are kept only as ranges.
 const REMEMBERED: usize = 6;
 
 impl ServerHistory {
-    /// Returns true if a delete of this snapshot was sent lately.
+    /// Returns true if a delete of this snapshot was sent recently.
     pub fn was_deletion_sent(&self, id: &SnapshotId) -> bool {
         let payments = self.rotations.iter().flat_map(|notes| &notes.payments);
         let promised = self.prune_first.as_deref();
@@ -26,12 +26,13 @@ impl ServerHistory {
         self.rotations.iter().find(|notes| notes.name == name)
     }
 
-    /// Returns since when the rotation is under care.
+    /// Returns since when the rotation has been under care.
     pub fn since(&self, rotation: &str) -> Option<Timestamp> {
         self.rotation(rotation)?.since
     }
 
-    /// Returns since when its slots count, if its schedule, zone or pattern changed then.
+    /// Returns since when the rotation's slots have counted, if its schedule, zone or pattern
+    /// changed then.
     pub(super) fn changed(&self, rotation: &str) -> Option<Timestamp> {
         let notes = self.rotation(rotation)?;
         notes
@@ -98,7 +99,7 @@ impl ServerHistory {
         self.slots(rotation).filter(|note| note.ending.is_none())
     }
 
-    /// Returns the newest slot up to an instant that the trail has seen.
+    /// Returns the instant of the newest slot that the trail records, up to `until`.
     pub(super) fn met_until(&self, rotation: &str, until: Timestamp) -> Option<Timestamp> {
         let noted = self.newest(rotation, until).map(|note| note.at);
         noted.max(self.rotation(rotation)?.passed.last_until(until))
@@ -137,7 +138,7 @@ impl ServerHistory {
             return &mut notes[index];
         }
         if notes.len() == REMEMBERED {
-            // The last record with a snapshot is kept: it shows since when there was none.
+            // The last record with a snapshot is kept: it shows since when there has been none.
             let good = |note: &SlotRecord| note.ending == Some(SlotOutcome::Completed);
             let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
             if oldest.ending.is_some() {

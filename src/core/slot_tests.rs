@@ -323,7 +323,7 @@ fn all_is_settled_if_each_newest_due_slot_has_or_had_a_completed_snapshot() {
     one_of_two.policy.rotations.push(daily);
     assert!(!settled(&one_of_two));
 
-    // Slots that became due after the start of `once` are not required.
+    // Slots that became due after the start of `once` need not be settled.
     let mut due_since = TestProvider::weekly(3).holding(&[newest()]);
     due_since.rules.due_until = Some(due_since.now.wall);
     due_since.pass(SignedDuration::from_hours(24 * 7));

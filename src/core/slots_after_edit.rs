@@ -1,5 +1,5 @@
-//! Slots around an edit of the schedule, the zone or the name pattern: which go on, which end, and
-//! from when on slots count.
+//! Slots around an edit of the schedule, the zone or the name pattern: which stay open, which end,
+//! and from when slots count.
 
 use jiff::Timestamp;
 
@@ -13,9 +13,9 @@ use super::server_event::SlotOutcome;
 use super::slot_record::SlotRecord;
 
 impl DecisionContext<'_> {
-    /// Returns the end of an open slot from before a new schedule, zone or pattern, which no longer
-    /// belongs to the rotation. `slot` is the newest due slot by the new terms, and `name` the name
-    /// of its snapshot.
+    /// Returns the step that ends an open slot of the former schedule, zone or pattern, which no
+    /// longer belongs to the rotation. `slot` is the newest due slot under the new terms, and
+    /// `name` is the name of its snapshot.
     pub(super) fn replaced_slot(
         &self,
         rotation: &Rotation,
@@ -48,10 +48,10 @@ impl DecisionContext<'_> {
         Some(ended(rotation, old, ending, why))
     }
 
-    /// Returns the newest due slot by a new schedule, zone or pattern, if slots count from that one
-    /// on. It is the slot that the old terms had, by other words or under another name; or nobody
-    /// has judged the slots since it became due, because no process ran or the server was blocked.
-    /// `None`: slots count from now on.
+    /// Returns the newest due slot of a new schedule, zone or pattern, if slots count from that
+    /// slot. Either the old terms had the same slot, written differently or under another name; or
+    /// no slot has been judged since it became due, because no process ran or the server was
+    /// blocked. `None` means that slots count from now on.
     pub(super) fn counts_since(&self, rotation: &Rotation) -> Option<Timestamp> {
         let notes = self.history.rotation(&rotation.name)?;
         if notes.terms?.timing == TermsHash::of(self.policy, rotation).timing {

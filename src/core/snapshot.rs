@@ -3,7 +3,7 @@
 pub use super::id::{ServerId, SnapshotId};
 use jiff::Timestamp;
 
-/// The state of a snapshot, by the provider's status word.
+/// The state of a snapshot, from the provider's status word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Finished and usable.
@@ -12,7 +12,7 @@ pub enum Status {
     InProgress,
     /// `failed` or `error`.
     Failed,
-    /// A word that the provider does not document; kept and counted, never deleted.
+    /// A word that the provider does not document. The snapshot is kept and counted, never deleted.
     Unknown(String),
 }
 
@@ -49,7 +49,7 @@ pub struct Snapshot {
     pub name: String,
     /// Its state.
     pub status: Status,
-    /// Its creation time by the provider; `None` if missing or unreadable.
+    /// Its creation time according to the provider; `None` if missing or unreadable.
     pub created_at: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! The start of a stopped server at the end of the service (I20).
+//! The start of a stopped server at shutdown (I20).
 
 use jiff::SignedDuration;
 
@@ -10,10 +10,10 @@ use super::server_history::{PendingOp, ServerHistory};
 use super::server_info::PowerState;
 use super::server_start::lasts;
 
-/// How long an accepted start is waited for, at the end of the service, before it is sent again.
+/// How long to wait at shutdown for an accepted start to take effect before it is sent again.
 const BOOTS: SignedDuration = SignedDuration::from_secs(10);
 
-/// The next step for a server that the rotation stopped, at the end of the service.
+/// The next step at shutdown for a server that the rotation stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShutdownStep {
     /// Write this record, then call again.
@@ -26,7 +26,7 @@ pub enum ShutdownStep {
     Over,
 }
 
-/// Returns the next step at the end of the service, by the server's present state.
+/// Returns the next step at shutdown, based on the server's current state.
 pub fn at_end(
     policy: Option<&Policy>,
     history: &ServerHistory,

@@ -1,8 +1,8 @@
 //! Forecasts what a policy yields in the long run, from the policy alone: which snapshots will
 //! exist, and how old the recovery points are.
 //!
-//! `steady_state_simulation.rs` passes through the days with the real decision; this file presents the
-//! result. Every step succeeds, and a create completes at the next look (`poll_interval`).
+//! `steady_state_simulation.rs` steps through the days with the real decision; this file presents
+//! the result. Every step succeeds, and a create completes at the next look (`poll_interval`).
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -50,7 +50,7 @@ pub struct Forecast {
 pub struct RotationForecast {
     /// Its name.
     pub name: RotationName,
-    /// Completed slots that it keeps.
+    /// Number of completed slots that it keeps.
     pub keep: usize,
     /// The zone of its schedule and names.
     #[serde(serialize_with = "zone_name")]

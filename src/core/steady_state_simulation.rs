@@ -2,8 +2,8 @@
 //! the real decision and has no retention rules of its own.
 //!
 //! The run begins with an empty server, early enough that every rotation is full at the start of
-//! the span. Each rotation joins keep + 1 of its own slots before, so that a yearly one does not
-//! require years of an hourly one.
+//! the span. Each rotation joins `keep` + 1 of its own slots before the span, so that a yearly
+//! rotation does not require years of hourly slots.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -118,8 +118,8 @@ pub(super) fn simulate(
     seen.between(from, until)
 }
 
-/// Returns the growing policy: from each instant on, the rotations that have joined. The last stage
-/// has all.
+/// Returns the stages of the growing policy: each instant, with the rotations that have joined by
+/// then. The last stage has all of them.
 fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
     let starts = policy
         .rotations
@@ -140,8 +140,8 @@ fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
         .collect()
 }
 
-/// Returns when the slot that lies keep + 1 slots back is due. A rotation that never fired joins at
-/// the start of the span.
+/// Returns when the slot that lies `keep` + 1 slots back was due. A rotation that never fired joins
+/// at the start of the span.
 fn begin(rotation: &Rotation, from: Timestamp) -> Timestamp {
     let before = |at: Timestamp| {
         let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;

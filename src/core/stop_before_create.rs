@@ -7,12 +7,12 @@ use super::sanitize::printable;
 use super::server_event::{ServerEvent, SlotOutcome};
 use super::server_info::PowerState;
 
-/// As much of a foreign word as a message repeats.
+/// Maximum number of characters of a foreign word that a message repeats.
 const WORD_SHOWN: usize = 40;
 
 impl DecisionContext<'_> {
-    /// Returns the record that the slot gets no snapshot, because the server is neither stopped nor
-    /// can be stopped, or the request for its state. Called before room is made.
+    /// Returns the record that the slot gets no snapshot because the server can't be stopped or its
+    /// state is unknown, or the step that requests the state. Called before room is made.
     pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         rotation.stop.as_ref()?;
         if self.history.is_down() {

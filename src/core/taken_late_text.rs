@@ -37,7 +37,8 @@ pub fn description(rotation: &Rotation, slot: Timestamp, now: Timestamp) -> Stri
 }
 
 impl DecisionContext<'_> {
-    /// Returns how late this own snapshot was taken; `None` if it was on time or that is unknown.
+    /// Returns how late this own snapshot was taken; `None` if it was on time or the delay is
+    /// unknown.
     pub(super) fn lateness(&self, snapshot: &Snapshot, place: OwnSlot) -> Option<String> {
         let rotation = &self.policy.rotations[place.rotation];
         let noted = self.history.slot(&rotation.name, &snapshot.name);

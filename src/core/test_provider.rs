@@ -93,14 +93,15 @@ pub(crate) struct TestProvider {
 }
 
 impl TestProvider {
-    /// The weekly slot is Sunday 2026-11-22 03:00; the present is an hour later.
+    /// Returns an empty server. Its weekly slot is Sunday 2026-11-22 03:00; the current time is an
+    /// hour later.
     pub(super) fn new(rotations: Vec<Rotation>) -> Self {
         Self {
             policy: Policy {
                 name: Some("web".to_owned()),
                 ..policy(7, rotations)
             },
-            // Surplus of a first look is deleted at once.
+            // Surplus found at a first look is deleted at once.
             rules: Rules {
                 shrink_grace: SignedDuration::ZERO,
                 ..rules()
@@ -123,7 +124,7 @@ impl TestProvider {
         Self::new(vec![rotation("weekly", "0 3 * * Sun", keep)])
     }
 
-    /// Returns a rotation at rest that keeps `keep` and has made `weeks` snapshots itself.
+    /// Returns a server at rest whose rotation keeps `keep` and has made `weeks` snapshots itself.
     pub(crate) fn grown(keep: usize, weeks: usize) -> Self {
         let mut world = Self::weekly(keep);
         world.rules.shrink_grace = 60 * MINUTE;
@@ -144,7 +145,7 @@ impl TestProvider {
         standing.map(|alert| alert.reason.as_str())
     }
 
-    /// Adds these rows; the trail has known the completed own ones for long.
+    /// Adds these rows; the trail has known the completed own ones for a long time.
     pub(super) fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {
         self.snapshots = rows
             .iter()
@@ -326,7 +327,7 @@ impl TestProvider {
 
     /// Performs steps until nothing more happens. Every create ends with `status`.
     pub(super) fn settle(&mut self, status: &Status) -> Step {
-        // A second listing of what was completed follows.
+        // A second listing of the snapshots that were completed follows.
         let ended = |s: &Snapshot| matches!(s.status, Status::Completed | Status::Failed);
         for _ in 0..200 {
             match self.step() {

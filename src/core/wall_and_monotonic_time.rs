@@ -1,4 +1,4 @@
-//! Readings of both clocks, and the time of a record by them.
+//! Readings of the wall clock and the monotonic clock, and the time of a record on both.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,14 +33,14 @@ impl From<ClockReading> for RecordedAt {
 
 impl RecordedAt {
     /// Returns the time that has certainly passed since then; never negative. A record of an
-    /// earlier process is as old as this process. A wall clock that is ahead, or was behind at the
-    /// time of the record, must not end a wait early.
+    /// earlier process is treated as being as old as this process. A wall clock that is ahead, or
+    /// was behind at the time of the record, must not end a wait early.
     pub fn elapsed(self, now: ClockReading) -> SignedDuration {
         self.elapsed_with(SignedDuration::ZERO, now)
     }
 
-    /// Same as [`elapsed`](Self::elapsed), for an instant that lies `grace` after its record: the
-    /// latest end of an intent's call.
+    /// Returns the same as [`elapsed`](Self::elapsed), for an instant that lies `grace` after its
+    /// record: the latest end of an intent's call.
     pub(super) fn elapsed_with(self, grace: SignedDuration, now: ClockReading) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,

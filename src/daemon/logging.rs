@@ -93,8 +93,8 @@ fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
         .boxed()
 }
 
-/// The level applies to this program's events only. A library that traces requests could log the
-/// token (I13), and the ticker logs every tick.
+/// Returns the filter for this level, which applies to this program's events only. A library that
+/// traces requests could log the token (I13), and the ticker logs every tick.
 fn filter(level: Level) -> Targets {
     let level = match level {
         Level::Error => LevelFilter::ERROR,
@@ -108,8 +108,8 @@ fn filter(level: Level) -> Targets {
         .with_target("snaprotate", level)
 }
 
-/// Compares stderr with the stream's device and inode in `JOURNAL_STREAM` (systemd.exec(5)). stderr
-/// may have been redirected since systemd set it.
+/// Returns true if stderr has the device and inode that `JOURNAL_STREAM` names (systemd.exec(5)).
+/// stderr may have been redirected since systemd set it.
 fn stderr_is_journal() -> bool {
     let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
     let stderr = std::fs::metadata("/proc/self/fd/2");

@@ -31,7 +31,7 @@ const TICKS_PER_STATUS: u32 = 5;
 /// Pause between two checks for room on a full disk.
 const ROOM: Duration = Duration::from_secs(1);
 
-/// Added to that pause when the start timeout is extended.
+/// Added to [`ROOM`] when the start timeout is extended.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs the daemon until a signal ends it.
@@ -78,7 +78,7 @@ struct Daemon {
     systemd: Systemd,
     /// Why the files on disk are refused, if they are, and since when.
     refused: Arc<Mutex<Option<(String, Timestamp)>>>,
-    /// The page's settings; the server moves when they change.
+    /// The status page's settings; the page's server restarts when they change.
     page: watch::Sender<Option<Http>>,
 }
 
@@ -230,7 +230,7 @@ impl Daemon {
         }
     }
 
-    /// Puts the files that were read in force, or records why they are refused.
+    /// Puts the new configuration in force, or records why it is refused.
     async fn reload(&mut self, read: ReadConfig) {
         let refused = self.refused().is_some();
         let why = reload::apply(&mut self.service, read, refused).await.err();
@@ -279,7 +279,8 @@ pub(super) async fn ended_in_time<T: Default>(
     Ok(T::default())
 }
 
-/// Listens for signals from now on, so that those that arrive while the files are read count too.
+/// Listens for signals from now on, so that those that arrive while the files are read are handled
+/// too.
 pub fn listen() -> Result<Signals, CommandError> {
     Signals::listen()
         .map_err(|why| CommandError::System(format!("signals can't be received: {why}")))

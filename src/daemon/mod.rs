@@ -85,7 +85,7 @@ impl CommandError {
         }
     }
 
-    /// Returns the exit code: 2 for errors that only an edit of the files can mend, 3 for `status`
+    /// Returns the exit code: 2 for errors that only an edit of the files can fix, 3 for `status`
     /// without a service, else 1.
     pub fn code(&self) -> u8 {
         match self {

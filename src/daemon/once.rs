@@ -1,4 +1,4 @@
-//! `once`: settles what is due, ends, and reports why it did not succeed.
+//! `once`: settles what is due, ends, and reports the reasons if it did not succeed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::logged;
 
-/// Alerts, and slots, that are named when `once` does not succeed, at most.
+/// Maximum number of alerts, and of slots, named when `once` does not succeed.
 const MOST_SAID: usize = 20;
 
-/// How long the end waits for the witness.
+/// How long `once` waits for the witness before it ends.
 const WITNESS: Duration = Duration::from_secs(10);
 
 /// Settles what is due now. Returns true if every slot is settled and no alert is active.

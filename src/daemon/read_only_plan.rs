@@ -24,8 +24,8 @@ use crate::engine::{self, observe_once};
 type Inventories = BTreeMap<ServerId, Inventory>;
 type Histories = BTreeMap<ServerId, ServerHistory>;
 
-/// Returns the history of each server from the trail, which a daemon may be writing meanwhile, by
-/// the id that its policy gives it.
+/// Returns the history of each server from the trail, keyed by the id that its policy uses. A
+/// daemon may be writing the trail meanwhile.
 pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailError> {
     let (_unused, mut opened) = Trail::open_inline(
         Box::new(ReadOnlyDisk(RealDisk::default())),
@@ -77,15 +77,15 @@ pub async fn inventories(
     Ok(found)
 }
 
-/// Puts the inventories in doubt that show a snapshot of another server, as the service would.
+/// Puts in doubt the inventories that show a snapshot of another server, as the service would.
 pub fn doubt_contested(config: &Config, inventories: &mut Inventories, histories: &Histories) {
     let policies = config.policies.iter();
     let named: BTreeSet<_> = policies.map(|policy| &policy.server).collect();
     engine::doubt_contested(inventories, histories, |id| named.contains(id));
 }
 
-/// Copies the history of each server whose policy names it by another id than the trail to that
-/// id. No other policy names the former one.
+/// Copies a server's history to the id that its policy uses, if the trail uses another one. Applies
+/// only if no other policy names the former id.
 fn follow_id_changes(histories: &mut Histories, policies: &[Arc<Policy>]) {
     let named: BTreeSet<_> = policies.iter().map(|policy| &policy.server).collect();
     let is_new = |policy: &&Arc<Policy>| {
@@ -128,8 +128,8 @@ pub fn plans(
     }
 }
 
-/// Asks for the state and the names of each server whose plan depends on them: it is stopped for a
-/// snapshot, or its policy names it and no row does.
+/// Requests the state and the names of each server whose plan depends on them: the server is
+/// stopped for a snapshot, or its policy states its name and no row gives one.
 pub async fn ask_states(
     api: &HttpApi,
     policies: &[Arc<Policy>],
@@ -264,7 +264,7 @@ impl Disk for ReadOnlyDisk {
         Ok(())
     }
 
-    /// A folder that does not exist yet is empty.
+    /// Lists the folder; one that does not exist yet is treated as empty.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         match self.0.list(dir) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

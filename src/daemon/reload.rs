@@ -1,6 +1,6 @@
 //! Puts a new set of files in force as a whole, or refuses it.
 //!
-//! The files are read beside the main loop: 10,000 files take a while, and the watchdog must be
+//! The files are read outside the main loop: 10,000 files take a while, and the watchdog must be
 //! fed. They are put in force in the main loop.
 
 use std::collections::BTreeMap;
@@ -109,8 +109,8 @@ pub(super) async fn apply(
     }
     let engine = Arc::clone(&service.engine);
     let _quiet = engine.begin_policy_swap();
-    // The trail must say what the change does before it does it. If that can't be recorded, the old
-    // set stays.
+    // The trail must record what the change does before the change takes effect. If that can't be
+    // recorded, the old set stays.
     if let Err(error) = service.record(events).await {
         return Err(format!(
             "the change can't be recorded: {error}; reload again later"

@@ -15,13 +15,13 @@ use crate::audit::GlobalEvent;
 use crate::core::server_event::ServiceAlertKind;
 use crate::safe_fs::OpenFolder;
 
-/// Active while a field that rotation needs is missing.
+/// The alert that is active while a field that rotation needs is missing.
 const CHANGED: ServiceAlertKind = ServiceAlertKind::ProviderChanged;
 
 /// File with the learned shape, in the state folder. Without it the shape is learned anew.
 const FILE: &str = "provider.json";
 
-/// Bytes that are read of the file, at most.
+/// Maximum number of bytes read from the file.
 const LONGEST: u64 = 1 << 20;
 
 /// Compares the first listing of each day.

@@ -1,7 +1,7 @@
 //! Signals from an administrator or systemd.
 //!
-//! Signals of one kind coalesce, so they are levels and not counts. One SIGHUP or five mean that
-//! the files may have changed.
+//! Signals of one kind coalesce, so they are not counted: whether one SIGHUP arrives or five, the
+//! files may have changed.
 
 use std::io;
 use std::sync::Arc;

@@ -19,14 +19,14 @@ use crate::engine::{Engine, global_alert, queue_global_alert};
 use crate::hooks::{self, RunnerLauncher};
 use crate::notify::{DeliveryContext, Notifier};
 
-/// Active while the files on disk are refused and older ones are in force.
+/// The alert that is active while the files on disk are refused and older ones are in force.
 pub(super) const REFUSED: ServiceAlertKind = ServiceAlertKind::ConfigRefused;
 
 /// Alert that the trail may lack records. The process that finds the loss raises it; the next one
 /// that finds the trail whole clears it.
 const LOST: ServiceAlertKind = ServiceAlertKind::TrailLost;
 
-/// How long the end waits for receivers with pending messages.
+/// How long the process waits, before it ends, for receivers with pending messages.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Everything that a writing process holds. The lock must be dropped last.
@@ -198,8 +198,8 @@ impl Service {
     }
 }
 
-/// Logs the alerts that are still active. They were logged when they were raised, which may be long
-/// ago.
+/// Logs the alerts that are still active. They were logged when they were raised, which may have
+/// been long ago.
 fn remind(opened: &OpenedTrail) {
     for ((alert, about), standing) in &opened.global_alerts {
         let reason = &standing.reason;
@@ -289,7 +289,8 @@ pub(super) fn refusal_cleared_event() -> GlobalEvent {
     GlobalEvent::cleared(REFUSED)
 }
 
-/// Names this process in the trail, also if an earlier process had the same number.
+/// Returns a name for this process in the trail that is unique even if an earlier process had the
+/// same process id.
 fn run_name(now: Timestamp) -> String {
     format!("{}-{}", now.as_second(), std::process::id())
 }

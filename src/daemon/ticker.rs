@@ -40,7 +40,7 @@ impl Ticker {
     pub async fn next(&mut self) -> bool {
         let came = tokio::time::timeout_at(self.last + SILENCE, async {
             if self.ticks.changed().await.is_err() {
-                // The scheduler is gone, so the time-out ends the wait.
+                // The scheduler is gone, so the timeout ends the wait.
                 std::future::pending::<()>().await;
             }
         });
@@ -63,7 +63,7 @@ impl Ticker {
     }
 }
 
-/// Starts the scheduler. Without one, only the time-out ticks, every ten seconds, which is enough
+/// Starts the scheduler. Without one, only the timeout ticks, every ten seconds, which is enough
 /// for rotation.
 async fn begin(schedule: &str) -> (Option<JobScheduler>, watch::Receiver<()>) {
     let (sender, ticks) = watch::channel(());

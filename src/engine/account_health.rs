@@ -34,7 +34,7 @@ struct AccountState {
     next_trial: SignedDuration,
     /// Rejections of mutations since the last accepted one. Those in flight together count as one.
     barred: u32,
-    /// The token generation that those were sent with.
+    /// The token generation that the rejected mutations were sent with.
     barred_token: u64,
     /// Set while a trial mutation is in flight.
     trying: bool,
@@ -127,7 +127,8 @@ impl AccountHealth {
         }
     }
 
-    /// Returns true if the whole account is affected.
+    /// Returns true if the token is rejected, or if at least [`FAILURES`] listings in a row have
+    /// failed.
     pub(super) fn down(&self) -> bool {
         let state = lock(&self.0);
         state.refused.is_some() || state.failures >= FAILURES
@@ -217,8 +218,8 @@ impl AccountHealth {
         rules: &Rules,
     ) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
-        // A successful start would not clear the alert, so the next listing decides about the
-        // token.
+        // A successful start would not clear the alert, so the next listing decides whether the
+        // token works.
         if leave.owed {
             return state.refuse(error, now, rules.retry_after);
         }
@@ -344,7 +345,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.record_global_event_at(event).await.map(|_| ())
     }
 
-    /// Like [`Self::record_global_event`], for callers that don't need the result.
+    /// Does the same as [`Self::record_global_event`], for callers that don't need the result.
     pub(super) async fn note_global_event(&self, event: GlobalEvent) {
         let _said = self.record_global_event_at(event).await;
     }

@@ -1,4 +1,4 @@
-//! The outcome of a call by its answer, and what its record tells beside it.
+//! Derives the outcome of a call from its answer, and the further details of its record.
 
 use tokio::time::Instant;
 
@@ -8,8 +8,8 @@ use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::server_event::Outcome;
 use crate::core::snapshot::SnapshotId;
 
-/// Judges the answer to a create. An answer that names a known snapshot or another name proves
-/// nothing; the new snapshot is then looked for by its name (I9, I19).
+/// Judges the answer to a create. An answer with the id of a known snapshot, or with a different
+/// name, proves nothing; the new snapshot is then looked for by its name (I9, I19).
 pub(super) fn judge_create_answer(
     made: &CreatedSnapshot,
     asked: &NewSnapshot,

@@ -1,4 +1,4 @@
-//! How a server's loop gets its listing, and what follows where it gets none.
+//! How a server's loop gets its listing, and what follows if it gets none.
 
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ use crate::logged;
 
 use jiff::SignedDuration;
 
-/// Listings in a row of which each contradicts the one before, at most.
+/// Maximum number of consecutive listings that each contradict the one before.
 const MOST_ASKED: u32 = 4;
 
 impl<A: SnapshotApi> Engine<A> {

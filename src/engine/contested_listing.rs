@@ -45,7 +45,7 @@ impl<'a, P: Fn(&ServerId) -> bool> ComparedListing<'a, P> {
         known != self.server && Some(known) != self.inventory.other_id.as_ref()
     }
 
-    /// Returns another server with a policy that claims the snapshot.
+    /// Returns another server that has a policy and claims the snapshot.
     fn claimant(&self, id: &SnapshotId) -> Option<&'a ServerId> {
         let mut claimants = self.owners.claimants(id);
         claimants.find(|claimant| self.is_other(claimant) && (self.has_policy)(claimant))

@@ -1,4 +1,4 @@
-//! The hold on creates where the trail begins beside own snapshots.
+//! The hold on creates when the trail is new although own snapshots exist.
 
 use std::sync::Mutex;
 
@@ -13,9 +13,9 @@ use crate::core::server_event::ServiceAlertKind::TrailBegins;
 use crate::core::snapshot::Snapshot;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Returns for how long no create is sent to a server that shows own snapshots at a first
-    /// start. If there was a trail, somebody removed it, and with it the record of a create that
-    /// may still take effect.
+    /// Returns how long no create may be sent to a server that already has own snapshots at a first
+    /// start. If there had been a trail and somebody removed it, the record of a create that may
+    /// still take effect would be lost.
     pub(super) async fn create_hold(
         &self,
         policy: &Policy,

@@ -19,8 +19,8 @@ use crate::core::server_history::{HookLease, PendingOp};
 use crate::core::snapshot::ServerId;
 use crate::hooks::{HookJob, HookReport, RunnerLease};
 
-/// Servers that may be between `before`, or a stop, and an answered create at once. More would only
-/// stand still in the queue for the provider.
+/// Maximum number of servers that may be between `before`, or a stop, and an answered create at the
+/// same time. More would only wait in the queue for the provider.
 pub(super) const MOST_AT_ONCE: usize = 8;
 
 /// How long shutdown waits for servers to be released.
@@ -202,7 +202,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Releases every held server at the end of the service.
+    /// Releases every held server at shutdown.
     pub(super) async fn release_all(&self) {
         let wanted = self.wanted();
         let owed: Vec<_> = {

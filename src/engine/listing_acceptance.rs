@@ -26,13 +26,13 @@ struct Contradictions {
     gone: Vec<SnapshotId>,
     /// Deleted ids that the last listing showed again.
     returned: Vec<SnapshotId>,
-    /// Known ids that went, confirmed by listings, without an answered delete.
+    /// Known ids that disappeared without an answered delete, as confirmed by listings.
     vanished: Vec<SnapshotId>,
 }
 
 impl ListingConfirmation {
     /// Adds the ids that the trail lists, before the first listing of a process. A snapshot that
-    /// went while no process ran is then noticed.
+    /// disappeared while no process was running is then noticed.
     pub(super) fn expect(&mut self, ids: impl Iterator<Item = SnapshotId>) {
         if self.looks == 0 {
             let new: Vec<_> = ids.filter(|id| !self.ids.contains(id)).collect();
@@ -40,8 +40,8 @@ impl ListingConfirmation {
         }
     }
 
-    /// Adds the ids of a listing that only other servers' listings put in doubt. One that lacks
-    /// such an id must be confirmed by the next one.
+    /// Adds the ids of a listing that only other servers' listings put in doubt. A later listing
+    /// that lacks such an id must be confirmed by the next one.
     pub(super) fn know<'a>(&mut self, ids: impl Iterator<Item = &'a SnapshotId>) {
         let new: Vec<_> = ids.filter(|id| !self.ids.contains(id)).cloned().collect();
         self.ids.extend(new);
@@ -57,7 +57,8 @@ impl ListingConfirmation {
         believed
     }
 
-    /// Takes the id of a snapshot that went without an answered delete; each is returned once.
+    /// Takes the id of a snapshot that disappeared without an answered delete; each is returned
+    /// once.
     pub(super) fn vanished(&mut self) -> Option<SnapshotId> {
         self.odd.as_deref_mut()?.vanished.pop()
     }

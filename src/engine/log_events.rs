@@ -86,8 +86,8 @@ pub(super) fn log_global_event(event: &GlobalEvent) {
         .get("event")
         .and_then(|v| v.as_str())
         .unwrap_or("event");
-    // Alerts and pauses get named fields, as they have elsewhere. The other events are logged as
-    // the trail's JSON.
+    // Alerts and pauses get named fields, as they do elsewhere. The other events are logged as the
+    // trail's JSON.
     match event {
         GlobalEvent::AlertRaised {
             alert,

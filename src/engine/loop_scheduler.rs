@@ -19,7 +19,7 @@ use crate::core::snapshot::ServerId;
 /// Longest sleep between two checks of the queues, so that a lost tick does not matter.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
 
-/// Resting servers by the time they wake, and those at work.
+/// Resting servers, sorted by the time they wake, and servers at work.
 #[derive(Default)]
 struct WorkQueue {
     by_wall: BTreeSet<(Timestamp, ServerId)>,
@@ -126,8 +126,8 @@ impl<A: SnapshotApi> Engine<A> {
 
     fn start_due(self: &Arc<Self>, fleet: &mut WorkQueue) {
         let now = self.clock.now();
-        // Create all runtime states before the tasks: they stay, and tasks between them would leave
-        // holes in the heap.
+        // Create all runtime states before the tasks: the states stay, and tasks between them would
+        // leave holes in the heap.
         let mut due = Vec::new();
         while let Some(server) = fleet.pop_due(now.wall, now.mono) {
             due.push((server.clone(), self.runtime(&server)));

@@ -11,8 +11,8 @@
 //!   name of another server's open create.
 //! - `account_health`: whether the provider accepts the token and can be reached.
 //! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `step_recheck`: the
-//!   decision again right before the call; `call_outcome`: what its answer shows; `turn_outcome`:
-//!   when its server's loop goes on.
+//!   decision, made again right before the call; `call_outcome`: what its answer shows;
+//!   `turn_outcome`: when the server's loop continues.
 //! - `create_hold_at_new_trail`: no creates for a while if there are own snapshots but no trail.
 //! - `hooked_create`: a rotation's hooks around its create, and the release; `power_cycle`: the
 //!   stop and the start of a server around its create; `starts_at_shutdown`: the starts that are
@@ -138,7 +138,8 @@ pub struct Engine<A> {
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     /// Former ids of servers, with the ids by which the policies in force name them.
     id_changes: Mutex<BTreeMap<ServerId, ServerId>>,
-    /// Held while a state moves to its new id, or while a pause goes to where the state is.
+    /// Held while a state moves to its new id, or while a pause is applied under the id of the
+    /// state.
     renaming: tokio::sync::Mutex<()>,
     owners: SnapshotOwners,
     all_paused: Mutex<GlobalPause>,
@@ -316,7 +317,7 @@ impl<A: SnapshotApi> Engine<A> {
         Arc::clone(runtimes.entry(server.clone()).or_insert_with(new))
     }
 
-    /// Returns the policy file to name in the record, if the event is one by policy.
+    /// Returns the policy file to name in the record, if records of this event name one.
     fn policy_of(&self, server: &ServerId, event: &ServerEvent) -> Option<String> {
         let policies = event.is_by_policy().then(|| self.wanted().policies)?;
         Some(policies.get(server)?.file.clone())

@@ -19,11 +19,12 @@ use crate::core::server_event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::core::taken_late_text::description;
 
-/// Tries of `once` to record an outcome. After that the next start finds the intent open.
+/// Number of times that `once` tries to record an outcome. If all fail, the next start finds the
+/// intent open.
 const LAST_TRIES: u32 = 3;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Performs a create, delete or stop that was decided on this inventory.
+    /// Performs a create, delete or stop that was decided based on this inventory.
     pub(super) async fn act(
         &self,
         policy: &Policy,
@@ -346,8 +347,9 @@ impl<A: SnapshotApi> Engine<A> {
         written
     }
 
-    /// Records the outcome and retries until it is written, since every intent gets one (I6). After
-    /// a stop the next start finds the intent open, which equals an unknown outcome.
+    /// Records the outcome and retries until it is written, since every intent gets one (I6). If
+    /// the service stops first, the next start finds the intent open, which is equivalent to an
+    /// unknown outcome.
     pub(super) async fn conclude(
         &self,
         server: &ServerId,

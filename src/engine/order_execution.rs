@@ -1,7 +1,7 @@
-//! Carries out an operator's orders beside the rotation.
+//! Carries out an operator's orders alongside the rotation.
 //!
 //! An order waits in its server's runtime state. The server's own loop carries it out, so it never
-//! meets another mutation there (I5).
+//! runs at the same time as another mutation there (I5).
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,7 +78,7 @@ impl<A: SnapshotApi> Engine<A> {
         answer.await.unwrap_or_else(unanswered)
     }
 
-    /// Carries out one order where no loop runs, and nothing else.
+    /// Carries out one order, and nothing else, while no loop is running.
     pub async fn order_alone(
         self: &Arc<Self>,
         server: ServerId,
@@ -163,7 +163,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Carries out an order on a listing that was requested after the last change (I4).
+    /// Carries out an order based on a listing that was requested after the last change (I4).
     pub(super) async fn obey(
         &self,
         policy: &Policy,

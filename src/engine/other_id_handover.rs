@@ -17,7 +17,7 @@ use crate::core::server_event::ServerEvent;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Finds the servers that a policy of the new set names by another id than before. Must be
+    /// Finds the servers that a policy of the new set names by a different id than before. Must be
     /// called before the set is in force.
     pub(super) fn expect_id_changes(&self, wanted: &PolicySet) {
         let mut former = BTreeMap::new();
@@ -29,7 +29,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         drop(runtimes);
         self.keep_claims(&former, wanted);
-        // An id that changes stays the same server if its policy's file is renamed meanwhile.
+        // An id change still applies to the same server if its policy file is renamed meanwhile.
         let mut changes = lock(&self.id_changes).clone();
         for (from, id) in changes.clone() {
             if wanted.policies.contains_key(&from) || !wanted.policies.contains_key(&id) {
@@ -50,8 +50,8 @@ impl<A: SnapshotApi> Engine<A> {
         *lock(&self.id_changes) = changes;
     }
 
-    /// Lets a server whose id its policy's file has changed keep its claims to snapshots. If the
-    /// file names another server now, the first listing of that one withdraws them.
+    /// Preserves a server's claims to snapshots when its policy file changes its id. If the file
+    /// now names another server, the first listing of that server withdraws the claims.
     fn keep_claims(
         &self,
         by_trail: &BTreeMap<Box<str>, (ServerId, SharedRuntime)>,
@@ -72,7 +72,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Returns the id by which a policy names this server now, if it has none under this one.
+    /// Returns the id by which a policy now names this server, if no policy uses this id.
     pub(super) fn id_in_force(
         &self,
         server: &ServerId,
@@ -82,12 +82,13 @@ impl<A: SnapshotApi> Engine<A> {
         let shown = lock(&runtime).history.other_id().cloned();
         let id = shown.or_else(|| lock(&self.id_changes).get(server).cloned())?;
         let policy = wanted.policies.get(&id)?;
-        // A policy's file that was renamed after the id changed shows nothing.
+        // If the policy file was renamed after the id changed, its name proves nothing.
         let change = lock(&runtime).history.id_change(server, policy);
         Some((id, change.unwrap_or(IdChange::Assumed)))
     }
 
-    /// Returns the id under which this server's state still is, to be handed over.
+    /// Returns the former id under which this server's state is still stored, waiting to be handed
+    /// over.
     fn former_id(&self, server: &ServerId, wanted: &PolicySet) -> Option<ServerId> {
         let from = lock(&self.other_ids).get(server).cloned()?;
         let (runtime, past) = {
@@ -104,8 +105,8 @@ impl<A: SnapshotApi> Engine<A> {
         (heir == *server && !past.history.is_empty() && !stays).then_some(from)
     }
 
-    /// Returns the id under which the server's state is. It is the former one until that id's loop
-    /// has handed over. Hold [`Engine::renaming`] while the answer is used.
+    /// Returns the id under which the server's state is stored. It is the former id until that id's
+    /// loop has handed the state over. Hold [`Engine::renaming`] while the answer is used.
     pub(super) fn id_of_state(&self, server: &ServerId, wanted: &PolicySet) -> ServerId {
         let former = self.former_id(server, wanted);
         former.unwrap_or_else(|| server.clone())
@@ -152,7 +153,7 @@ impl<A: SnapshotApi> Engine<A> {
         let assumed = change == IdChange::Assumed;
         {
             let history = &lock(runtime).history;
-            // If the ids were of two servers, nobody else would start this one.
+            // If the ids belonged to two servers, nothing else would start this one.
             if history.is_empty() || (assumed && history.downtime.is_some()) {
                 return None;
             }
@@ -177,8 +178,8 @@ impl<A: SnapshotApi> Engine<A> {
         Some(Requeue::Gone)
     }
 
-    /// Pauses the server under the id of its remaining policy, if the one that was removed was for
-    /// the same server and paused.
+    /// Pauses the server under the id of its remaining policy, if it was paused under the id of the
+    /// removed policy.
     async fn hand_pause_to_twin(
         &self,
         server: &ServerId,
@@ -195,7 +196,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.copy_pause(server, &twin).await
     }
 
-    /// Pauses a server whose other id has become known, if it is paused by that id.
+    /// Pauses a server whose other id has become known, if it is paused under that id.
     pub(super) async fn take_pause_of_other_id(
         &self,
         server: &ServerId,
@@ -224,7 +225,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Returns true if this server's state waits to be handed over. Hooks that hold the server are
-    /// the business of the policy that names it now.
+    /// handled under the policy that names it now.
     pub(super) fn waits_for_handover(&self, server: &ServerId, wanted: &PolicySet) -> bool {
         let heir = self.id_in_force(server, wanted).map(|(heir, _)| heir);
         heir.is_some_and(|heir| lock(&self.runtime(&heir)).history.is_new())

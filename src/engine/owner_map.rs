@@ -14,16 +14,16 @@ pub(super) struct Owners {
     pub(super) claims: Vec<(SnapshotId, ServerId)>,
     /// Claimed snapshots that the last listing of their own server lacked.
     pub(super) missing: HashSet<SnapshotId>,
-    /// Snapshots that only an answer named as their server's. It may be wrong.
+    /// Snapshots whose server is known only from an answer, which may be wrong.
     pub(super) answered: HashSet<SnapshotId>,
-    /// Snapshots that a server has only by a listing that is not accepted yet.
+    /// Snapshots that a server has only according to a listing that is not accepted yet.
     pub(super) tentative: HashMap<ServerId, Vec<SnapshotId>>,
     pub(super) strays: StraySnapshots,
 }
 
 impl Owners {
-    /// Adds a snapshot of this server. If another one has it, this one claims it until its next
-    /// listing.
+    /// Adds a snapshot of this server. If another server has it, this server claims it until its
+    /// own next listing.
     pub(super) fn add(&mut self, id: &SnapshotId, server: &ServerId) {
         match self.of.get(id) {
             None => drop(self.of.insert(id.clone(), server.clone())),
@@ -40,7 +40,7 @@ impl Owners {
         self.add(id, server);
     }
 
-    /// Accepts that this server's listing shows the snapshot, unless another one has it.
+    /// Accepts that this server's listing shows the snapshot, unless another server has it.
     pub(super) fn accept(&mut self, id: &SnapshotId, server: &ServerId) {
         match self.of.get(id) {
             None => drop(self.of.insert(id.clone(), server.clone())),
@@ -49,7 +49,7 @@ impl Owners {
         }
     }
 
-    /// Withdraws what this server has by a listing that was not accepted.
+    /// Withdraws the snapshots that this server has only from a listing that was not accepted.
     pub(super) fn withdraw_tentative(&mut self, server: &ServerId) {
         for id in self.tentative.remove(server).unwrap_or_default() {
             if self.of.get(&id) == Some(server) {
@@ -58,7 +58,7 @@ impl Owners {
         }
     }
 
-    /// Gives the server the rows of a listing that no other one has, until its next listing.
+    /// Gives the server the rows of a listing that no other server has, until its next listing.
     pub(super) fn accept_tentatively(&mut self, server: &ServerId, rows: &[Snapshot]) {
         for id in rows.iter().flat_map(Snapshot::ids) {
             if !self.of.contains_key(id) {
@@ -101,8 +101,8 @@ impl Owners {
         self.claims.retain(|(_, claimant)| claimant != server);
     }
 
-    /// Withdraws what this server had by its previous listing, and notes which of its claimed
-    /// snapshots the new one lacks.
+    /// Withdraws what this server claimed through its previous listing, and stores which of its
+    /// claimed snapshots the new listing lacks.
     pub(super) fn relist(&mut self, server: &ServerId, rows: &[Snapshot], claimed: &[SnapshotId]) {
         self.withdraw(server);
         self.withdraw_tentative(server);

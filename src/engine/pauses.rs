@@ -1,5 +1,5 @@
-//! Pauses. From the request of a pause on, no mutation begins except by order. The answer names the
-//! mutations that had begun before.
+//! Pauses. Once a pause is requested, no mutation begins except on an operator's order. The answer
+//! names the mutations that had begun before.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ pub enum PauseError {
     KeepsSnapshot {
         /// The snapshot.
         id: SnapshotId,
-        /// The server of the `resume`, which keeps it.
+        /// The server that was to be resumed; it keeps the snapshot.
         server: ServerId,
     },
 }
@@ -68,8 +68,8 @@ pub(super) struct GlobalPause {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Pauses one server, or all. From now on no mutation begins except by order, also after a
-    /// restart.
+    /// Pauses one server, or all. From now on, no mutation begins except on an operator's order,
+    /// even after a restart.
     pub async fn pause(
         &self,
         server: Option<ServerId>,
@@ -143,7 +143,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
         if let Some(server) = &server {
             let runtime = self.runtime(server);
-            // By the same time as the text of `ended`.
+            // Uses the same time as the text of `ended`.
             let restore = lock(&runtime).history.restoring(&rules, now);
             let event = ServerEvent::Resumed {
                 by,
@@ -190,8 +190,8 @@ impl<A: SnapshotApi> Engine<A> {
         self.wake();
     }
 
-    /// Returns true if the server is held or stopped, or another one shows a snapshot of it. A
-    /// resume reaches it also without a policy.
+    /// Returns true if the server is held or stopped, or if another server shows a snapshot of it.
+    /// A resume then reaches it even without a policy.
     pub fn is_resumable(&self, server: &ServerId) -> bool {
         let runtime = lock(&self.runtimes).get(server).cloned();
         runtime.is_some_and(|runtime| lock(&runtime).history.owes_release())

@@ -1,5 +1,5 @@
 //! Swaps in a new policy set. No mutation starts between recording the set and activating it, so
-//! every record after it is by the new set (I1).
+//! every later record belongs to the new set (I1).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -12,8 +12,8 @@ use crate::api::SnapshotApi;
 use crate::core::policy::{Policy, Rotation, Rules};
 use crate::core::snapshot::ServerId;
 
-/// Blocks mutations while it exists: a new policy set is being recorded, and every record after it
-/// must be by that set.
+/// Blocks mutations while it exists: a new policy set is being recorded, and every later record
+/// must belong to that set.
 pub struct PolicySwap<'e>(&'e watch::Sender<bool>);
 
 impl Drop for PolicySwap<'_> {

@@ -24,7 +24,7 @@ use crate::core::server_start::{is_start_due, next_power_step};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
-/// A state older than this is asked for again before a stop. A person may have stopped the server.
+/// A state older than this is requested again before a stop. A person may have stopped the server.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 impl<A: SnapshotApi> Engine<A> {
@@ -167,8 +167,8 @@ impl<A: SnapshotApi> Engine<A> {
         Some(self.api.admit_owed().await)
     }
 
-    /// Waits for a permit to hold or stop a server until its create is answered. Returns `None` if
-    /// the token is rejected.
+    /// Waits for a permit to hold or stop a server. The caller keeps it until the create is
+    /// answered. Returns `None` if the token is rejected.
     pub(super) async fn standstill(&self) -> Result<Option<OwnedSemaphorePermit>, ShuttingDown> {
         let place = tokio::select! {
             biased;
@@ -293,8 +293,8 @@ impl<A: SnapshotApi> Engine<A> {
         Some((outcome, said, extra))
     }
 
-    /// Starts a server that is not seen active although the trail can't be written. A start does no
-    /// harm; a server that stays down does. This is the exception in I6.
+    /// Starts a server that is not seen active, even though the trail can't be written. A start
+    /// does no harm; a server that stays down does. This is the exception in I6.
     pub(super) async fn start_unrecorded(
         &self,
         server: &ServerId,

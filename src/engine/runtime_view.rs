@@ -24,7 +24,7 @@ pub struct ServerStateView<'a> {
     pub policy: &'a Policy,
     /// The rules for every server.
     pub rules: &'a Rules,
-    /// The server's history, by the trail.
+    /// The server's history, according to the trail.
     pub history: &'a ServerHistory,
     /// Its last accepted listing; `None` before the first one of this process.
     pub seen: Option<&'a AcceptedListing>,
@@ -32,13 +32,13 @@ pub struct ServerStateView<'a> {
     pub asked: Option<SignedDuration>,
     /// Why the last listing failed, if it did.
     pub unlisted: Option<&'a ListingFailure>,
-    /// Until when no create is sent to it, because records were lost or the trail begins.
+    /// Until when no create is sent to it, because records were lost or the trail is new.
     pub creates_held: Option<Timestamp>,
     /// The wall clock and the monotonic clock.
     pub now: ClockReading,
 }
 
-/// Counters since the engine began.
+/// Counters since the engine started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineCounters {
     /// Number of decisions, by kind of step.

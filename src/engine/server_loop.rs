@@ -18,10 +18,10 @@ use crate::core::server_event::ServerEvent;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
-/// Records that one listing may lead to, at most. More is a bug in this program.
+/// Maximum number of records that one listing may lead to. More would be a bug in this program.
 const MOST_RECORDS: usize = 500;
 
-/// Servers that are decided on at once. Each waits for the trail's disk, and all share one disk.
+/// Maximum number of concurrent decisions. Each waits for the trail's disk, and all share one disk.
 pub(super) const MOST_DECIDED: usize = 512;
 
 /// A permit to decide; see [`MOST_DECIDED`].
@@ -72,7 +72,7 @@ impl<A: SnapshotApi> Engine<A> {
         match step {
             // `ready` performs a release at the start of the next turn.
             Step::Record(_) | Step::After { .. } | Step::AskState => None,
-            // Nor does a prune-first free room that no create may fill yet.
+            // No create is sent yet, so a prune-first must not free room for one.
             Step::Create { .. }
             | Step::Stop { .. }
             | Step::Delete {
@@ -100,7 +100,7 @@ impl<A: SnapshotApi> Engine<A> {
                 let mut runtime = lock(runtime);
                 runtime.settled = runtime.history.alerts.is_empty()
                     && all_settled(&policy, &inventory, &runtime.history, &rules, now);
-                // The alert of a trail that begins must be cleared when its hold ends.
+                // The alert about a new trail must be cleared when the hold ends.
                 let cleared = held.filter(|_| !rules.count_all);
                 let cleared = cleared.and_then(|left| now.wall.checked_add(left).ok());
                 Some(Requeue::Until(until.into_iter().chain(cleared).min()))
@@ -108,7 +108,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Returns for how long no create is sent, because records were lost or the trail begins.
+    /// Returns how long no create may be sent, because records were lost or the trail is new.
     pub(super) fn creates_held(&self, begins: Option<SignedDuration>) -> Option<SignedDuration> {
         let lost = self.no_create_before - self.clock.now().mono;
         lost.is_positive().then_some(lost).max(begins)

@@ -84,7 +84,7 @@ pub(super) struct ServerRuntime {
     pub(super) unwritten: u32,
     /// Set if `once` may count this server as a success.
     pub(super) settled: bool,
-    /// Set at the first look while the trail begins: true if the listing showed own snapshots.
+    /// Set at the first look if the trail is new: true if the listing showed own snapshots.
     pub(super) found_own: Option<bool>,
     /// The hold, if the server is held.
     pub(super) held: Option<Box<HoldRuntime>>,
@@ -117,7 +117,7 @@ impl ServerRuntime {
     }
 
     /// Returns true if the last listing shows that the snapshot of a stopped server has ended, and
-    /// the trail can't record it.
+    /// the trail can't record that.
     pub(super) fn is_end_unwritten(&self) -> bool {
         let rows = self.seen.as_ref().map(|seen| &seen.rows[..]);
         let open = self.history.open.as_ref();

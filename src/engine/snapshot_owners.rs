@@ -1,7 +1,7 @@
-//! The server that each snapshot belongs to, by the trail and by the first accepted listing that
-//! shows it (I1). A listing that shows it as another server's is in doubt, since that server's
-//! rotation would count it as its own, or delete it. While the owner's listing shows it too, that
-//! one is also in doubt.
+//! The server that each snapshot belongs to, according to the trail and the first accepted listing
+//! that shows it (I1). A listing that shows it as another server's is in doubt, since that server's
+//! rotation would count it as its own, or delete it. While the owner's listing shows the snapshot
+//! too, that listing is also in doubt.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -20,8 +20,8 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 pub(super) struct SnapshotOwners(Mutex<Owners>);
 
 impl SnapshotOwners {
-    /// Returns the owners by the servers' histories. Where two know a snapshot, the first one has
-    /// it, and the other one claims it.
+    /// Returns the owners according to the servers' histories. If two histories contain a snapshot,
+    /// the first server has it, and the other one claims it.
     pub(super) fn of<'a>(
         histories: impl Iterator<Item = (&'a ServerId, &'a ServerHistory)> + Clone,
     ) -> Self {
@@ -33,7 +33,7 @@ impl SnapshotOwners {
             let ids = history.listed_ids();
             ids.map(move |id| (id, server))
         });
-        // An answer may name any snapshot, so a listing counts more.
+        // An answer may name any snapshot, so a listing takes precedence.
         let answered = histories.clone().flat_map(|(server, history)| {
             let ids = history.answered_ids();
             ids.map(move |id| (id, server))
@@ -44,7 +44,7 @@ impl SnapshotOwners {
         for (id, server) in answered {
             owners.answer(id, server);
         }
-        // A claim lasts until the claimant's next listing, also across a restart.
+        // A claim lasts until the claimant's next listing, even across a restart.
         let contested = histories.filter_map(|(_, history)| history.contested());
         for ContestedSnapshot { id, server } in contested {
             owners.claim(id.clone(), server);
@@ -57,7 +57,7 @@ impl SnapshotOwners {
         let owners = &mut *lock(&self.0);
         owners.strays.apply(server, event);
         match event {
-            // An id that was answered otherwise can't be relied on.
+            // An id from an answer with any other outcome can't be relied on.
             ServerEvent::CreateResult {
                 id: Some(id),
                 outcome: Outcome::Done,
@@ -89,7 +89,7 @@ impl SnapshotOwners {
     }
 
     /// Returns the snapshots of a server that only another server's listing shows. `listed` is its
-    /// last accepted listing. Without a policy none will follow.
+    /// last accepted listing. Without a policy, no further listing will follow.
     pub(super) fn shown_elsewhere(
         &self,
         server: &ServerId,
@@ -114,18 +114,18 @@ impl SnapshotOwners {
         lock(&self.0).claimed(server).next().cloned()
     }
 
-    /// Lets a server claim what it claims by its former id, until its first listing by the new one.
+    /// Copies a server's claims from its former id to its new one; they last until its first
+    /// listing under the new id.
     pub(super) fn copy_claims(&self, from: &ServerId, to: &ServerId) {
         lock(&self.0).copy_claims(from, to);
     }
 
-    /// Returns true if the snapshot belongs to another server.
     pub(super) fn is_of_another(&self, server: &ServerId, id: &SnapshotId) -> bool {
         let owners = lock(&self.0);
         owners.of.get(id).is_some_and(|owner| owner != server)
     }
 
-    /// Gives the server the snapshots of an accepted listing that no other one has.
+    /// Gives the server the snapshots of an accepted listing that no other server has.
     pub(super) fn accept(&self, server: &ServerId, inventory: &Inventory) {
         if inventory.doubt.is_none() {
             let owners = &mut lock(&self.0);
@@ -183,14 +183,14 @@ impl SnapshotOwners {
     }
 }
 
-/// Puts each of these inventories in doubt that shows a snapshot of another server, or whose
-/// snapshots another one shows.
+/// Puts in doubt each of these inventories that shows a snapshot of another server, or whose
+/// snapshots another inventory shows.
 pub fn doubt_contested(
     inventories: &mut BTreeMap<ServerId, Inventory>,
     histories: &BTreeMap<ServerId, ServerHistory>,
     has_policy: impl Fn(&ServerId) -> bool,
 ) {
-    // A server whose id its policy has changed has a history by either id.
+    // If a policy has changed its server's id, the server has a history under each of the ids.
     let with_policy = |wanted: bool| {
         let has_policy = &has_policy;
         let all = histories.iter();

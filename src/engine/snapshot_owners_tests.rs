@@ -1,4 +1,4 @@
-//! Tests of the owners of snapshots, by the histories, the listings and the answers.
+//! Tests of snapshot owners as derived from the histories, the listings and the answers.
 
 use std::collections::BTreeSet;
 
@@ -89,7 +89,7 @@ fn i1_a_snapshot_that_its_server_lacked_and_shows_again_is_given_up_by_no_resume
     assert_eq!(elsewhere(), []);
 }
 
-/// Returns what a listing of one new snapshot, or of none, is in doubt about.
+/// Returns why a listing of one new snapshot, or of none, is in doubt.
 fn doubt(owners: &SnapshotOwners, server: u64, shown: Option<&Snapshot>) -> String {
     let mut inventory = Inventory {
         snapshots: shown.cloned().into_iter().collect(),

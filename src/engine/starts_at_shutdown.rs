@@ -24,8 +24,8 @@ const LAST_TRIES: SignedDuration = SignedDuration::from_secs(10);
 const END_POLL: SignedDuration = SignedDuration::from_secs(1);
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Starts every server that is still down at the end of the service. Only the next process
-    /// could start it otherwise, and nobody can say when that begins.
+    /// Starts every server that is still down at shutdown. Otherwise only the next process could
+    /// start it, and nobody can say when that begins.
     pub(super) async fn start_all(&self) {
         let down: Vec<_> = {
             let runtimes = lock(&self.runtimes);

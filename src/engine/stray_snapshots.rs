@@ -1,5 +1,6 @@
 //! Snapshots under the name of another server's open create (I9, I19). Its call may have made them,
-//! so they count as nobody's until that create has an outcome, and it is not sent again meanwhile.
+//! so they belong to no server until that create has an outcome, and the create is not sent again
+//! meanwhile.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -58,7 +59,7 @@ impl StraySnapshots {
         }
     }
 
-    /// Replaces the strays of this server's last listing by these.
+    /// Replaces the strays of this server's last listing with these.
     pub(super) fn replace(&mut self, server: &ServerId, strays: Vec<(String, SnapshotId)>) {
         if strays.is_empty() {
             self.shown.remove(server);
@@ -68,7 +69,7 @@ impl StraySnapshots {
     }
 
     /// Returns another server whose open create may have made this row of the server. A row that
-    /// bears the name of a create of its own is its own.
+    /// bears the name of one of the server's own creates belongs to the server.
     pub(super) fn maker(&self, server: &ServerId, row: &Snapshot) -> Option<&ServerId> {
         let servers = self.creating.get(&row.name)?;
         let given_up = row.ids().any(|id| self.given_up.contains(id));

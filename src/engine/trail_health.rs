@@ -1,8 +1,8 @@
 //! Tracks whether the trail is writable; without it nothing is mutated (I6).
 //!
-//! A disk that does not answer raises the alert too. After a failure the trail is tried again
-//! regularly, since no record may come for days. Once it is writable, the outage and the alerts
-//! that arose in it are recorded.
+//! A disk that does not answer raises the alert too. After a failure a write is retried regularly,
+//! since days may pass without a record. Once the trail is writable, the outage and the alerts that
+//! were raised during it are recorded.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::sanitize::utc;
 use crate::core::server_event::{RaisedAlert, ServiceAlertKind};
 
-/// Active while the trail can't be written.
+/// The alert that is active while the trail can't be written.
 const TRAIL_DOWN: ServiceAlertKind = ServiceAlertKind::TrailUnwritable;
 
-/// Reason of that alert.
+/// The reason that the alert gives.
 const REASON: &str = "the trail can't be written, and nothing is changed until it can";
 
-/// A disk that takes longer than this for one append counts as not writable.
+/// Longest time for one append; the trail on a slower disk is treated as unwritable.
 const HANGS: Duration = Duration::from_secs(30);
 
-/// Pause between two tries.
+/// Pause between attempts to record an outage.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Whether the trail can be written.
+/// Tracks whether the trail can be written.
 #[derive(Default)]
 pub(super) struct TrailHealth(Mutex<TrailState>);
 
 #[derive(Default)]
 struct TrailState {
-    /// Since when the trail can't be written.
+    /// The time since which the trail hasn't been writable.
     down: Option<Timestamp>,
     /// The last outage, until it is recorded.
     outage: Option<TrailOutage>,
@@ -46,7 +46,7 @@ struct TrailOutage {
 }
 
 impl TrailHealth {
-    /// Returns true if the last record could be written.
+    /// Returns true unless the last attempt to write a record failed.
     pub(super) fn writable(&self) -> bool {
         lock(&self.0).down.is_none()
     }
@@ -95,7 +95,7 @@ impl TrailHealth {
         }
     }
 
-    /// Returns the events that record the outage, if it is time to try.
+    /// Returns the events that record the outage, if the next attempt to record it is due.
     fn to_tell(&self, mono: SignedDuration) -> Option<[GlobalEvent; 2]> {
         let mut state = lock(&self.0);
         let outage = state.outage.as_mut().filter(|o| o.next_try <= mono)?;
@@ -128,7 +128,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Records the outage and the account's active alerts, which may have been raised in it.
+    /// Records the outage and the account's active alerts, which may have been raised during it.
     async fn tell_outage(&self, outage: [GlobalEvent; 2]) {
         let time = self.clock.now().wall;
         let (standing, _) = self.account.alerts();

@@ -1,9 +1,9 @@
-//! How a turn of a server's loop ends: when it is looked at again, or that the service stops.
+//! The outcome of one turn of a server's loop: when the loop runs again, or a shutdown.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Consecutive failed listings or records after which `once` ends a server. Also the consecutive
-/// failed listings after which they count as one server's own failure.
+/// Consecutive failed listings or records after which `once` gives up on a server. Also the
+/// consecutive failed listings after which the failure is treated as the server's own.
 pub(super) const FAILURES: u32 = 3;
 
 /// The service is stopping; no new mutation begins.

@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 const SERVICE: &str = "snaprotate.service";
 const SLICE: &str = "/system.slice/";
 
-/// Accepts the peer if it may have hooks run; the error says why not.
+/// Accepts the peer if it is allowed to run hooks; the error says why not.
 pub fn admit(stream: &UnixStream) -> Result<(), String> {
     let peer = stream.peer_cred().map_err(|error| error.to_string())?;
     if peer.uid() == 0 || peer.uid() == rustix::process::getuid().as_raw() {

@@ -55,8 +55,8 @@ pub struct RunnerLauncher {
 }
 
 impl RunnerLauncher {
-    /// Returns a launcher for this main file. If there is a socket it is the only way used; else
-    /// runners are child processes, which share the folder `locks` and get these `options`.
+    /// Returns a launcher for this main file. If there is a socket, only the socket is used;
+    /// otherwise runners are child processes, which share the folder `locks` and get `options`.
     pub fn new(
         config: PathBuf,
         socket: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! Runs the hooks of a rotation. One process, the runner, holds the server from `before` to
 //! `after`. It runs `after` on request, and by itself when the process that began the hold is gone,
-//! when the runner is asked to end, or when `max_hold` is over. A service that dies therefore still
-//! releases the server.
+//! when the runner is asked to end, or when `max_hold` has elapsed. The server is therefore
+//! released even if the service dies.
 //!
 //! - this module: the engine's interface to hooks.
 //! - `runner`: the runner's process; `protocol`: its messages; `authorize`: who may use it.
@@ -46,9 +46,9 @@ pub struct HookJob {
 pub struct HookReport {
     /// How it ended.
     pub ran: HookOutcome,
-    /// Reason of the outcome, with the hook's output.
+    /// The reason for the outcome, with the hook's output.
     pub reason: String,
-    /// The hook's output, truncated, where `reason` is not its own.
+    /// The truncated output of a hook that succeeded; a failed hook's output is only in `reason`.
     #[serde(default)]
     pub said: String,
     /// True if it was run before it was requested.
@@ -89,7 +89,7 @@ pub struct RunnerLease {
 
 /// The runner's side of a lease.
 pub struct RunnerHandle {
-    /// Receives the reason of the release; an error if the lease was dropped.
+    /// Receives the reason for the release; an error if the lease was dropped.
     pub released: oneshot::Receiver<String>,
     /// Sends the result of `after`.
     pub ended: oneshot::Sender<HookReport>,
@@ -107,7 +107,7 @@ impl RunnerLease {
         (lease, RunnerHandle { released, ended })
     }
 
-    /// Has `after` run and waits for it; `None` if the runner is gone and the outcome is unknown.
+    /// Requests `after` and waits for it; `None` if the runner is gone and the outcome is unknown.
     pub async fn release(self, why: String) -> Option<HookReport> {
         let _ended_already = self.release.send(why);
         self.ended.await.ok()

@@ -36,7 +36,7 @@ pub struct RunnerEnvironment {
 /// Longest wait for a previous runner that has just released the server.
 const PREVIOUS: Duration = Duration::from_secs(5);
 
-/// Interval of the attempts to take its lock.
+/// Interval between attempts to take the server's lock.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Serves one hold to its end; `ended` completes when the runner is asked to end.
@@ -80,7 +80,7 @@ pub async fn serve(
         // after this `after`.
         let report = match only {
             Err(Occupied::ByAnother(why)) => HookReport::bad(HookOutcome::NotStarted, why),
-            // Without a lock too: a server that may be held must be released.
+            // Even without a lock: a server that may be held must be released.
             Ok(_) | Err(Occupied::Unknown(_)) => run.run(HookKind::After, &why).await,
         };
         return say(&mut output, &report).await;
@@ -120,7 +120,7 @@ pub async fn serve(
     run.release(why, true, &mut output).await
 }
 
-/// Why this is not the only runner of a server.
+/// The reason why this is not the only runner of a server.
 enum Occupied {
     /// Another runner holds the server, or is still releasing it.
     ByAnother(String),

@@ -16,14 +16,14 @@ use crate::api::{is_loopback, outgoing, secret};
 use crate::config::notify::{Address, Receiver, SecretFile, Transport, address};
 use crate::core::sanitize::printable;
 
-/// Characters of an error that are kept.
+/// Maximum number of characters kept of an error.
 const ERROR_SHOWN: usize = 300;
 
 /// Delivers to one receiver.
 pub struct Delivery {
     receiver: Receiver,
     means: DeliveryContext,
-    /// The client; true if it is for loopback addresses only.
+    /// The client, with true if it is for loopback addresses only.
     client: Mutex<Option<(bool, Client)>>,
 }
 

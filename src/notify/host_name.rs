@@ -1,4 +1,4 @@
-//! The name of this host, as messages bear it.
+//! The name of this host, as it appears in messages.
 
 /// Returns this host's name.
 pub fn host() -> String {

@@ -1,4 +1,4 @@
-//! Delivers messages over HTTP. An error never holds the address, which may be a secret.
+//! Delivers messages over HTTP. An error never contains the address, which may be a secret.
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, RequestBuilder, Url};
@@ -51,7 +51,7 @@ pub(super) async fn ntfy(
     send(request).await
 }
 
-/// Pings as healthchecks.io expects it: `/start`, nothing or `/fail` after the address's path.
+/// Sends a ping in healthchecks.io's form: `/start`, nothing or `/fail` after the address's path.
 pub(super) async fn ping(client: &Client, url: Url, slot: &SlotNews) -> Result<(), String> {
     let turn = match slot.turn {
         SlotChange::Started => Some("start"),

@@ -1,6 +1,6 @@
-//! Delivers alerts to receivers without blocking the engine: news arrive in a bounded queue, and
+//! Delivers alerts to receivers without blocking the engine: news items enter a bounded queue, and
 //! each receiver has its own task and limits. Deliveries to a receiver that is down are retried for
-//! an hour, then its messages are dropped and counted.
+//! an hour; then its messages are dropped and counted.
 //!
 //! - `receiver`: the loop of one receiver: a short wait for more news, one message, growing pauses;
 //!   `pending`: its queue, and which alerts enter it (`on`, `servers`).
@@ -44,7 +44,7 @@ pub struct ReceiverView {
     pub r#type: String,
     /// Messages that were delivered.
     pub delivered: u64,
-    /// Messages that were given up, and news that were dropped before.
+    /// Messages that were given up, and news items dropped before they became messages.
     pub dropped: u64,
     /// Why the last delivery failed; `null` if it succeeded.
     pub error: Option<String>,

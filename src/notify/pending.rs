@@ -10,9 +10,9 @@ use crate::alerts::{
 };
 use crate::config::notify::{Receiver, Transport};
 
-/// Slot changes that are queued for a receiver, at most.
+/// Maximum number of slot changes queued for a receiver.
 pub(super) const PINGS: usize = 1_000;
-/// Checkpoints that are queued, at most; a newer one covers more than an older one.
+/// Maximum number of queued checkpoints; a newer one covers more than an older one.
 pub(super) const CHECKPOINTS: usize = 100;
 
 /// One item to deliver.
@@ -50,7 +50,8 @@ impl PendingMessages {
         }
     }
 
-    /// Adds the news that the receiver wants; returns how many older ones were dropped for them.
+    /// Adds the news items that the receiver wants; returns how many older ones were dropped to
+    /// make room for them.
     pub(super) fn hear(&mut self, settings: &Receiver, news: &[News], now: Timestamp) -> u64 {
         let mut dropped = 0;
         for one in news {
@@ -91,7 +92,7 @@ impl PendingMessages {
         }
     }
 
-    /// Returns true if news that arrive together are delivered together.
+    /// Returns true if news items that arrive together are delivered together.
     pub(super) fn groups(&self) -> bool {
         matches!(self, Self::Alerts(..))
     }

@@ -17,12 +17,12 @@ use crate::alerts::{self, Alert, News};
 use crate::clock::Clock;
 use crate::config::notify::Receiver;
 
-/// News that arrive within this time go into one message.
+/// News items that arrive within this time go into one message.
 const WINDOW: Duration = Duration::from_secs(2);
-/// At most this many messages within [`PACE`]; later news wait and are sent together.
+/// Maximum number of messages within [`PACE`]; later news items wait and are sent together.
 const MESSAGES: usize = 10;
 const PACE: Duration = alerts::PACE.unsigned_abs();
-/// Longest sleep until a time of the wall clock, which may jump.
+/// Longest sleep until a wall-clock time, since the wall clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// The first pause after a failed delivery, and the longest.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ struct DeliveryCounts {
 /// One receiver: its pending messages and its counters.
 pub(super) struct ReceiverLoop {
     pub(super) settings: Receiver,
-    /// True if it took over the state of the receiver before a reload.
+    /// True if it took over the receiver's state from before a reload.
     pub(super) goes_on: bool,
     clock: Clock,
     inbox: Mutex<PendingMessages>,
@@ -93,7 +93,7 @@ impl ReceiverLoop {
         self.came.notify_one();
     }
 
-    /// Returns the receiver's state; `lost` is the number of news that no receiver got.
+    /// Returns the receiver's state; `lost` is the number of news items that no receiver got.
     pub(super) fn view(&self, lost: u64) -> ReceiverView {
         let refused = lock(&self.inbox).refused();
         let tally = lock(&self.tally).clone();
@@ -106,7 +106,7 @@ impl ReceiverLoop {
         }
     }
 
-    /// Delivers until `stop`, then what is pending, once.
+    /// Delivers until `stop`, then tries once to deliver what is still pending.
     pub(super) async fn run(self: Arc<Self>, post: impl Deliver, stop: CancellationToken) {
         let mut sent: VecDeque<Instant> = VecDeque::new();
         let mut pauses = None;

@@ -1,4 +1,4 @@
-//! The loop of one receiver, with time under the test's control.
+//! Tests of one receiver's loop, with time under the test's control.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

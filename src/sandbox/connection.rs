@@ -54,7 +54,7 @@ impl Listener for CuttableListener {
                     let line = ConnectionHandle::default();
                     return (CuttableStream { stream, line }, peer);
                 }
-                // Most likely out of descriptors, which come back when others close.
+                // Most likely out of descriptors; some become free when other connections close.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }

@@ -54,7 +54,7 @@ pub enum CreateFault {
     Takes(SignedDuration),
     /// It disappears when it should have been completed.
     Vanishes,
-    /// Two of its name are made, if there is room for both.
+    /// Two snapshots of its name are made, if there is room for both.
     Twice,
     /// It is stored under this name, which the answer gives too.
     Named(String),
@@ -81,7 +81,7 @@ pub enum ListingFault {
     OtherServers,
     /// A row names its server but has no usable id.
     Unreadable,
-    /// A row is no object at all, so that its server is unknown.
+    /// A row is not an object at all, so its server is unknown.
     Nameless,
     /// `count` is off by this much.
     Count(i64),
@@ -110,7 +110,7 @@ impl ListingFault {
         }
     }
 
-    /// Returns the fault that the newest row's `created_at` is no date.
+    /// Returns the fault that the newest row's `created_at` is not a date.
     pub fn misdated() -> Self {
         Self::Field {
             snapshot: None,
@@ -148,7 +148,8 @@ pub(super) enum FaultKind {
     Made(CreateFault),
 }
 
-/// An ordered fault: once, on any server and without effect, unless the methods change that.
+/// An ordered fault. Unless the methods change that, it strikes once, on any server, and the
+/// request has no effect.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub(super) call: CallKind,
@@ -156,7 +157,7 @@ pub struct Fault {
     pub(super) what: FaultKind,
     pub(super) outcome: FaultEffect,
     let_pass: usize,
-    /// `None`: for ever.
+    /// The number of times that it still strikes; `None`: without end.
     left: Option<usize>,
 }
 
@@ -237,7 +238,7 @@ impl Fault {
         Self::new(CallKind::List, FaultKind::Listing(how)).done()
     }
 
-    /// Gives the next snapshot that is made this fault, whatever the answer.
+    /// Applies this fault to the next snapshot that is made, whatever the answer.
     pub fn made(fate: CreateFault) -> Self {
         Self::new(CallKind::Create, FaultKind::Made(fate)).done()
     }
@@ -281,7 +282,7 @@ impl Fault {
         self
     }
 
-    /// Lets this many matching calls pass unharmed before.
+    /// Lets this many matching calls pass unharmed first.
     #[must_use]
     pub fn after(mut self, calls: usize) -> Self {
         self.let_pass = calls;
@@ -329,12 +330,12 @@ impl FaultQueue {
         self.0.len()
     }
 
-    /// Takes the fault of this call's answer, if one is ordered.
+    /// Takes the fault that is ordered for this call's answer, if any.
     pub fn answer(&mut self, call: CallKind, server: Option<u64>) -> Option<Fault> {
         self.take(call, server, |what| !matches!(what, FaultKind::Made(_)))
     }
 
-    /// Takes the fault of the snapshot that is being made for this server, if one is ordered.
+    /// Takes the fault that is ordered for the snapshot being made for this server, if any.
     pub fn fate(&mut self, server: u64) -> Option<CreateFault> {
         let fault = self.take(CallKind::Create, Some(server), |what| {
             matches!(what, FaultKind::Made(_))

@@ -13,13 +13,13 @@ pub enum IdShape {
     /// `id`, an integer.
     #[default]
     Integers,
-    /// `uuid`, a text, and `hostname` for a server's name.
+    /// `uuid`, a string, and `hostname` for a server's name.
     Uuids,
     /// Both are shown; either is accepted.
     Both,
 }
 
-/// The kind of object with the id: no UUID is valid for both.
+/// The kind of object that an id names; no UUID is valid for both kinds.
 #[derive(Clone, Copy)]
 pub(super) enum IdKind {
     Server,

@@ -23,7 +23,7 @@ pub(super) struct ListingQuery {
 }
 
 impl ListingQuery {
-    /// Reads the query. The error is the text of an answer of 400.
+    /// Reads the query. The error is the text of a 400 answer.
     pub fn read(config: &SandboxConfig, query: &BTreeMap<String, String>) -> Result<Self, String> {
         let server = query.get("server_id").map(|text| {
             let id = config.ids.parse(IdKind::Server, text);

@@ -1,8 +1,8 @@
-//! The stand-in of the provider's API, over real HTTP: for the demo, tests and benchmarks.
+//! A stand-in for the provider's API, over real HTTP: for the demo, tests and benchmarks.
 //!
 //! It answers as docs/api.md says and shares no rule with the client, so that a mistake on one side
 //! shows on the other. Callers can read its true state, and can order every fault that the API's
-//! silence allows:
+//! documentation doesn't rule out:
 //!
 //! - `state`, `mutations`, `store`: the provider's true state and its changes over time;
 //! - [`faults`]: the faults that can be ordered;
@@ -59,25 +59,25 @@ pub struct SandboxConfig {
     pub clock: Clock,
     /// The only token that it accepts.
     pub token: String,
-    /// The most snapshots of a server; all statuses count.
+    /// Maximum number of snapshots per server, whatever their status.
     pub limit: usize,
     /// Real time from a request to its effect and answer.
     pub latency: Duration,
     /// How long a snapshot is in progress, by the clock.
     pub completes_after: SignedDuration,
-    /// Rows of a page without `page_size`; `None`: listings have no pages.
+    /// Rows per page if the request has no `page_size`; `None`: listings have no pages.
     pub page_size: Option<usize>,
-    /// The most rows that `page_size` may request; 0: it is ignored.
+    /// Maximum number of rows that `page_size` may request; 0: `page_size` is ignored.
     pub max_page_size: usize,
     /// The shape of ids.
     pub ids: IdShape,
-    /// The permissions that the account call reports; no request is refused by them.
+    /// The permissions that the account call reports; no request is refused because of them.
     pub permissions: Vec<String>,
     /// The kind of pagination.
     pub pagination: Pagination,
 }
 
-/// The paginations of Django REST framework.
+/// The pagination styles of Django REST framework.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pagination {
     /// By number: `page=2`.
@@ -157,7 +157,7 @@ impl Sandbox {
         self.shared.change(|state, _| state.orders.add(fault));
     }
 
-    /// Removes all ordered faults; effects that are already late still happen.
+    /// Removes all ordered faults; late effects that are already scheduled still happen.
     pub fn clear_orders(&self) {
         self.shared.change(|state, _| state.orders.clear());
     }
@@ -172,12 +172,12 @@ impl Sandbox {
         self.shared.change(|state, _| state.keep_log = keep);
     }
 
-    /// Sets the rows of a page from now on; `None`: no pages.
+    /// Sets the number of rows per page from now on; `None`: no pages.
     pub fn set_page_size(&self, rows: Option<usize>) {
         self.shared.change(|state, _| state.config.page_size = rows);
     }
 
-    /// Sets the rows of a page from now on, and the most that may be requested.
+    /// Sets the number of rows per page from now on, and the maximum that may be requested.
     pub fn set_page_sizes(&self, usual: usize, most: usize) {
         self.shared.change(|state, _| {
             state.config.page_size = Some(usual);
@@ -185,7 +185,7 @@ impl Sandbox {
         });
     }
 
-    /// Returns the names of all snapshots that creates of the API made on this server, in order.
+    /// Returns the names of all snapshots made on this server through the API, in order.
     pub fn created(&self, server: u64) -> Vec<String> {
         self.look(|state| state.created(server).to_vec())
     }
@@ -315,7 +315,7 @@ impl Sandbox {
         self.look(|state| Some(state.servers.get(&id)?.status.clone()))
     }
 
-    /// Sets the most snapshots of a server from now on.
+    /// Sets the maximum number of snapshots per server from now on.
     pub fn set_limit(&self, limit: usize) {
         self.shared.change(|state, _| state.config.limit = limit);
     }
@@ -368,7 +368,7 @@ impl Sandbox {
     }
 
     /// Returns once this holds. It is checked after each request, order and change; the caller must
-    /// bound the wait by a time-out.
+    /// bound the wait with a time-out.
     pub async fn wait_for(&self, holds: impl Fn(&Self) -> bool) {
         let mut changed = self.shared.changed.subscribe();
         while !holds(self) {
@@ -379,7 +379,7 @@ impl Sandbox {
     }
 }
 
-/// Applies due changes at their time, also without a request.
+/// Applies due changes at their time, even without a request.
 async fn drive(shared: Arc<SandboxState>) {
     let mut changed = shared.changed.subscribe();
     loop {

@@ -1,4 +1,4 @@
-//! HTTP: requests into calls, calls into answers, and the ordered faults of answers.
+//! The HTTP side: turns requests into calls and calls into answers, with the ordered faults.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -130,7 +130,7 @@ async fn read(request: HttpRequest) -> Result<ParsedRequest, String> {
     })
 }
 
-/// Returns the call by docs/api.md, "Calls"; trailing slashes are part of the paths.
+/// Returns the call as defined in docs/api.md, "Calls"; trailing slashes are part of the paths.
 fn call(method: &Method, path: &str) -> (CallKind, Option<String>) {
     let Some(path) = path.strip_prefix("/api/v1/") else {
         return (CallKind::Any, None);

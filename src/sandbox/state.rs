@@ -109,7 +109,7 @@ impl ProviderState {
         &self.log
     }
 
-    /// Returns the names of all snapshots that creates of the API made on this server, in order.
+    /// Returns the names of all snapshots made on this server through the API, in order.
     pub fn created(&self, server: u64) -> &[String] {
         self.created.get(&server).map_or(&[], Vec::as_slice)
     }

@@ -31,7 +31,7 @@ pub(super) struct RenderedRow {
     pub json: String,
 }
 
-/// Newest first, then the higher id.
+/// Sort key of rows: newest first, then the higher id.
 type NewestFirst = (Reverse<Timestamp>, Reverse<u64>);
 
 fn key(row: &StoredSnapshot) -> NewestFirst {

@@ -1,5 +1,5 @@
-//! The JSON of the API, as docs/api.md shows it. It is written apart from the client's, so that
-//! each checks the other.
+//! The JSON of the API, as docs/api.md shows it. It is written independently of the client's code,
+//! so that each checks the other.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

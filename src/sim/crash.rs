@@ -23,7 +23,7 @@ pub(super) enum CrashPhase {
 }
 
 impl CrashPhase {
-    /// Returns the first phase of such a call, in which calls are counted.
+    /// Returns the first phase of a call of this kind; calls are counted in that phase.
     pub(super) fn first(self) -> Self {
         match self {
             Self::BeforeCall | Self::InCall | Self::AfterCall => Self::BeforeCall,

@@ -1,6 +1,6 @@
 //! Every crash point of a few short stories, enumerated. The process dies at each change of the
 //! disk and at each stage of each mutation and of each listing. The next processes must bring the
-//! server to exactly the end that it has without a death.
+//! server to exactly the state that it reaches without a death.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};

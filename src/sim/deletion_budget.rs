@@ -1,4 +1,4 @@
-//! The erosion bound (I19), counted by what the provider truly holds, whatever it says.
+//! The erosion bound (I19), judged by what the provider truly holds, whatever it reports.
 
 use std::collections::BTreeSet;
 
@@ -105,8 +105,8 @@ impl World {
         if promised {
             lies.promised.insert(server, &made | &there);
         }
-        // If none was begun and made since the last prune-first, the one that it promised counts
-        // too.
+        // If no snapshot was begun and made since the last prune-first, the one that the
+        // prune-first promised counts too.
         let open = lies.promised.get(&server);
         let open = open.is_some_and(|before| made.is_subset(before));
         let (deleted, made) = (deleted.len(), made.len() + usize::from(open));
@@ -205,7 +205,7 @@ impl World {
     }
 
     /// Returns true if the trail says that the snapshot of this delete intent was listed under a
-    /// name that no pattern of any policy gives.
+    /// name that no pattern of any policy produces.
     fn was_foreign(&self, server: u64, intent: &str) -> bool {
         let intent: Value = serde_json::from_str(intent).unwrap_or_default();
         let found = self.records_of(server, "\"event\":\"snapshot_found\"");

@@ -40,7 +40,7 @@ pub(super) enum Disturbance {
     Crash(Crash, SignedDuration),
     /// It dies in one of the next mutations or changes of the disk.
     Doomed(PlannedCrash),
-    /// It is stopped and started in good order.
+    /// The process is shut down cleanly and started again after the pause.
     Restart(SignedDuration),
     /// The disk has room for this many more bytes, for a while.
     DiskFull(usize),

@@ -59,7 +59,7 @@ impl FaultyApi {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.advance();
         world.stop_what_never_ends();
-        // A process that died in a change of the disk sends nothing afterwards either.
+        // A process that died during a disk change sends nothing afterwards either.
         let struck = world.disk.set().dead;
         world.dead |= struck;
         world

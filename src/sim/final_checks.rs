@@ -1,5 +1,5 @@
 //! The checks after the faults have stopped for a while: everything due is settled or has an alert
-//! that says why not (I15), nothing is left over, and the trail records all of it.
+//! that says why not (I15), no surplus remains, and the trail records all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use crate::core::server_event::{AlertKind, SlotOutcome};
 use crate::core::server_history::{PendingOp, ServerHistory};
 use crate::core::snapshot::{ServerId, Status};
 
-/// The longest time from a slot to its snapshot or its alert, by I15: three attempts with call,
-/// settle window, an hour until stuck, and an hour's pause each.
+/// The longest time from a slot to its snapshot or its alert, by I15: three attempts, each
+/// with a call, a settle window, an hour until stuck, and an hour's pause.
 const LONGEST: SignedDuration = SignedDuration::from_hours(8);
 
 /// Returns the trail, without the tails that crashes left.
@@ -136,7 +136,7 @@ fn settled(
             .any(|(kind, about)| *kind == AlertKind::SlotFailed && *about == rotation.name);
         if let Some(slot) = slot.filter(|slot| slot.at > quiet_from) {
             let name = rotation.pattern.format(slot.local);
-            // Names of one rotation are in the order of their slots.
+            // Names of one rotation sort in the order of their slots.
             let there = rows.iter().any(|row| {
                 row.status == Status::Completed
                     && view.rotation(&row.name) == Some(index)
@@ -146,7 +146,7 @@ fn settled(
                 .slots(&rotation.name)
                 .any(|note| *note.name >= *name && note.ending == Some(SlotOutcome::Completed));
             // An alert counts for its own slot or a later one. A slot that passed under a clock
-            // that was ahead may have no note any more, but it has a record.
+            // that was ahead may no longer have a note, but it has a record.
             let failed = history.slots(&rotation.name).any(|note| {
                 let failed = matches!(
                     note.ending,

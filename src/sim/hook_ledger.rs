@@ -17,7 +17,7 @@ pub(super) struct HookLedger {
 pub(super) struct HeldServer {
     pub(super) snapshot: String,
     pub(super) since: Timestamp,
-    /// A live runner releases it by itself.
+    /// True if a live runner releases it by itself.
     pub(super) leased: bool,
 }
 

@@ -15,7 +15,7 @@ thread_local! {
     static UUIDS: Cell<bool> = const { Cell::new(false) };
     /// True if edits of policies change the shape of servers' ids.
     static EDITED: Cell<bool> = const { Cell::new(false) };
-    /// The servers of which listings show both ids.
+    /// The servers for which listings show both ids.
     static BOTH: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
     /// The servers whose policies in force use the other shape.
     static OTHER: RefCell<BTreeSet<u64>> = const { RefCell::new(BTreeSet::new()) };
@@ -66,7 +66,7 @@ pub(super) fn other_server(number: u64) -> ServerId {
     }
 }
 
-/// Returns the id of the server that its policy has.
+/// Returns the server's id, as its policy in force has it.
 pub(super) fn server(number: u64) -> ServerId {
     if OTHER.with_borrow(|other| other.contains(&number)) {
         other_server(number)
@@ -112,7 +112,7 @@ pub(super) fn of(value: &Value) -> u64 {
         .map_or_else(|| value.as_u64().unwrap_or_default(), |id| number(&id))
 }
 
-/// Returns a test whether a line of the trail is about this server, by either of its ids.
+/// Returns a predicate that is true for trail lines about this server, under either of its ids.
 pub(super) fn about(server: u64) -> impl Fn(&str) -> bool {
     let field = |id: ServerId| format!("\"server\":{},", id.quoted());
     let (one, other) = (field(id(server)), field(other_server(server)));

@@ -25,7 +25,7 @@ pub(super) struct AnsweredListing {
     /// The instant whose rows it showed; before the request if it was stale.
     pub(super) seen: Timestamp,
     pub(super) requested: Timestamp,
-    /// It was complete, and of the right server under its right name.
+    /// True if it was complete, and showed the right server under its right name.
     pub(super) sound: bool,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct OpenPromise {
 pub(super) struct Judge {
     /// The newest listings of each server; a mutation may rest on any of them.
     pub(super) bases: BTreeMap<u64, VecDeque<AnsweredListing>>,
-    /// The listings at the start of a server's `before`: the create after it was decided by them.
+    /// The listings at the start of a server's `before`; the create after it is based on them.
     pub(super) before: BTreeMap<u64, VecDeque<AnsweredListing>>,
     /// The time at which each server's last mutation was answered in this process.
     pub(super) answered: BTreeMap<u64, Timestamp>,
@@ -48,7 +48,7 @@ pub(super) struct Judge {
     pub(super) guards: BTreeMap<u64, OpenPromise>,
     /// The wall clock at the last mutation of each server.
     pub(super) last_wall: BTreeMap<u64, Timestamp>,
-    /// Only the trail was lost, not the state folder; each later verification reports that.
+    /// True if only the trail was lost, not the state folder; each later verification reports that.
     pub(super) loss_said: bool,
     /// True if the seed is not judged any further.
     pub(super) enough: bool,
@@ -74,7 +74,7 @@ impl Judge {
         self.last_wall.clear();
     }
 
-    /// Records that an operator agreed: the rotation may prune another one to make room.
+    /// Records that an operator agreed: the rotation may prune another snapshot.
     pub(super) fn agreed(&mut self, server: u64) {
         self.guards.remove(&server);
     }

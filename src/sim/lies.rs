@@ -70,7 +70,7 @@ pub(super) struct Lie {
     pub(super) until: Timestamp,
     /// Odds in a thousand.
     pub(super) odds: u64,
-    /// The draw for one snapshot is always the same.
+    /// True if the draw for one snapshot is always the same.
     pub(super) steady: bool,
     /// Times that it may still be told; a steady lie is not counted.
     pub(super) left: u64,
@@ -187,8 +187,8 @@ impl Lies {
         self.claims.clear();
     }
 
-    /// Returns the servers of whose listings one, answered before `requested`, showed this server's
-    /// snapshot too.
+    /// Returns the other servers that showed this server's snapshot too, in their last listing, if
+    /// that was answered before `requested`.
     pub(super) fn claimants(
         &self,
         server: u64,

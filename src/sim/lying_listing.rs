@@ -1,4 +1,4 @@
-//! Listings that lie: rows that are hidden, made up, or shown otherwise than they are.
+//! Listings that lie: rows that are hidden, made up, or shown differently from what they are.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ impl World {
         for (row, known) in &others {
             if self.lie("lie: shows another server's", server, row.id) {
                 seen.push(shown(row));
-                // Until the owner's first listing, nothing says that another one has it.
+                // Until the owner's first listing, nothing says that another server has it.
                 claimed.extend(known.then_some(row.id));
             }
         }

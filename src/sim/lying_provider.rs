@@ -1,8 +1,8 @@
 //! A provider that lies: in names, ids, dates, status words, counts and codes, always, for a while
 //! or once.
 //!
-//! In seeds with lies only those rules are judged that no lie can affect: no more good snapshots
-//! are deleted than were made, and the program keeps its own obligations.
+//! In seeds with lies, only the rules that no lie can affect are judged: no more good snapshots are
+//! deleted than were made, and the program keeps its own obligations.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -57,7 +57,7 @@ impl World {
                 1 => asked.replace('-', "_"),
                 2 => asked.chars().take(asked.len().min(20) - 1).collect(),
                 3 => format!("{asked}-1"),
-                // A name that its rotation might have given another slot.
+                // A name that its rotation might have given to another slot's snapshot.
                 _ => asked.replacen("202", "201", 1),
             }
         } else {
@@ -133,7 +133,7 @@ impl World {
         Ok(made)
     }
 
-    /// Returns the true id of an id that a listing showed.
+    /// Returns the true id of the snapshot that a listing showed under this id.
     pub(super) fn truly(&self, id: u64) -> u64 {
         let lies = self.lies.as_ref();
         lies.and_then(|lies| lies.ids.get(&id))

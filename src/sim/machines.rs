@@ -23,7 +23,7 @@ pub(super) struct Machine {
     pub(super) since: Timestamp,
     /// The time of the last switch, and true if the server ran before it.
     pub(super) before: (Timestamp, bool),
-    /// A switch is under way.
+    /// True while a switch is under way.
     pub(super) switching: bool,
     /// The time at which a person last switched it.
     pub(super) person: Option<Timestamp>,
@@ -38,7 +38,7 @@ pub(super) struct Machine {
 /// The power states of all servers. They draw from a random stream of their own.
 pub(super) struct Machines {
     pub(super) rng: Rng,
-    /// Calls fail, and states lag behind.
+    /// True if calls fail and states lag behind.
     pub(super) wild: bool,
     pub(super) all: BTreeMap<u64, Machine>,
 }
@@ -101,8 +101,8 @@ impl Machine {
         (self.down, self.since) = (down, at);
     }
 
-    /// Notes an answer. A server that is reported as active twice in a row counts as started, so
-    /// nobody can tell any more that the rotation stopped it.
+    /// Notes an answer. A server that is reported as active twice in a row is considered started,
+    /// so nobody can tell any more that the rotation stopped it.
     pub(super) fn reported(&mut self, runs: bool) {
         self.misreported = if runs && self.down.is_some() {
             self.misreported + 1

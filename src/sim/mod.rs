@@ -15,7 +15,7 @@
 //! - `machines`: the servers that truly run; `power_faults`: power calls that fail; `power_judge`:
 //!   I20;
 //! - `lies`, `lying_provider`, `lying_listing`: a provider that lies; `deletion_budget`: the
-//!   erosion bound by what it truly holds;
+//!   erosion bound, judged by what the provider truly holds;
 //! - `operator_orders`, `operator_wishes`: orders and pauses; `crash`, `process_deaths`: the points
 //!   at which a process dies;
 //! - `rule_breaks`: policies, settings and answers under a deliberately broken rule;
@@ -78,9 +78,9 @@ pub struct SimulationOptions {
     /// Days with faults; two quiet ones follow.
     pub days: i64,
     /// True if some rotations have hooks and operators send orders and pauses. Everything else is
-    /// drawn alike with them and without.
+    /// drawn the same way with or without them.
     pub company: bool,
-    /// True if the provider lies; then no operators exist who could agree to anything.
+    /// True if the provider lies; then there are no operators who could agree to anything.
     pub lying: bool,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,

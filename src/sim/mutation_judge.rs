@@ -237,8 +237,8 @@ impl World {
             return Some(server);
         };
         let (now, wall) = (self.now(), self.wall());
-        // A date of more than a day before the create is refused only while the trail records that
-        // create, so the delete may be right by either reading.
+        // A date more than a day before the create is refused only while the trail records that
+        // create, so the delete may be right under either reading.
         let rule = |rows: &[TrueSnapshot]| {
             may_delete(&view, rows, id, now, wall).or_else(|why| {
                 let mut rows = rows.to_vec();
@@ -279,8 +279,8 @@ impl World {
         let rows = &self.servers[&server].rows;
         let there = |id: u64| rows.iter().any(|row| row.id == id);
         let known = rows.iter().map(|row| row.id).collect();
-        // A snapshot that a person deleted unseen by a stale listing was not given up by the
-        // rotation.
+        // If a person deleted the snapshot and a stale listing still showed it, the rotation did
+        // not give it up.
         let taken_before = !there(id);
         let open = self
             .judge

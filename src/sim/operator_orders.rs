@@ -126,7 +126,7 @@ impl Director {
         });
     }
 
-    /// Ends these pauses, or if none is named all that were requested by then. They end one after
+    /// Ends these pauses or, if none is named, all that were requested by then. They end one after
     /// the other, since no single server can be resumed while all are paused.
     fn resume(&self, mut which: BTreeSet<Option<u64>>, engine: &Arc<Engine<FaultyApi>>) {
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
@@ -177,7 +177,7 @@ fn give(server: u64, order: Order, engine: &Arc<Engine<FaultyApi>>) {
 }
 
 impl World {
-    /// Allows changes of the server again, and counts the clock as right.
+    /// Allows changes of the server again, and treats the clock as right.
     fn resumed(&mut self, server: Option<u64>) {
         self.wishes.paused.remove(&server);
         match server {

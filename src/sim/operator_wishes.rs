@@ -27,7 +27,7 @@ pub(super) struct OperatorWishes {
     /// Pauses that were requested and whose end is not recorded.
     pub(super) asked: BTreeSet<Option<u64>>,
     pub(super) orders: u64,
-    /// One pause or resume is over before the next begins, as if one person did them all.
+    /// Serializes pauses and resumes, as if one person did them all.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
 }
 

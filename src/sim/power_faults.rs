@@ -29,7 +29,7 @@ const FAULTS: [(&str, u64); 10] = [
     ("power: slow", 60),
 ];
 
-/// Those that are answered like a success.
+/// The faults that are answered like a success.
 pub(super) const ODD: [&str; 2] = ["power: without effect", "power: slow"];
 
 /// The most that a state lags behind.
@@ -65,7 +65,7 @@ pub(super) fn draw(setting: &mut WorldSetup, seed: u64) -> Machines {
     }
 }
 
-/// A failed write is recent if the disk has had fewer changes since.
+/// A failed write is recent if the disk has had fewer changes than this since.
 pub(super) const RECENT: u64 = 200;
 
 impl World {

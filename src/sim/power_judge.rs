@@ -1,4 +1,4 @@
-//! The invariants of power calls (I20), by which servers truly run.
+//! The invariants of power calls (I20), judged by which servers truly run.
 
 use super::ids;
 use super::machines::StoppedBy;
@@ -9,7 +9,7 @@ use crate::api::PowerAction;
 /// Bytes at the trail's end that are searched for a start that is owed.
 const SEARCHED: usize = 256 * 1024;
 
-/// Events of a downtime; the last one of a server shows if its start is owed.
+/// Events of a downtime; a server's last one shows whether its start is owed.
 const EVENTS: [&str; 5] = [
     "stop_intent",
     "stop_confirmed",

@@ -49,7 +49,7 @@ pub(super) struct World {
     pub(super) next_id: u64,
     pub(super) answers: BTreeMap<u64, Result<CreatedSnapshot, ApiError>>,
     pub(super) token_refused: bool,
-    /// No faults happen any more.
+    /// True once no more faults happen.
     pub(super) quiet: bool,
     pub(super) fired: BTreeMap<&'static str, u64>,
     pub(super) judge: Judge,

@@ -48,7 +48,7 @@ pub struct Scenario {
     retry_after: SignedDuration,
     /// The lag of every listing.
     lag: SignedDuration,
-    /// The server is stopped for the snapshot.
+    /// True if the server is stopped for the snapshot.
     stop: bool,
 }
 
@@ -275,8 +275,8 @@ fn judge(scenario: &Scenario, director: &Director, deaths: usize, late: bool) {
     if director.lives.len() != deaths + 1 {
         world.violated(SERVER, "a death wasn't reached");
     }
-    // A create and a delete, and with `stop` a stop and a start. The death of an earlier process
-    // may cost one more, which is sent again.
+    // The story takes a create and a delete, and with `stop` also a stop and a start. After the
+    // death of an earlier process, one of them may be sent again.
     let earlier = scenario.before.iter().len();
     let sent: u64 = director.lives.iter().map(|life| life.mutations).sum();
     if deaths == earlier && sent > if scenario.stop { 4 } else { 2 } + earlier as u64 {

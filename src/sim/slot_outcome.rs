@@ -1,4 +1,4 @@
-//! The judge's own test, by the text of the trail, that a slot is settled.
+//! The judge's own test of whether a slot is settled, based on the text of the trail.
 
 use jiff::Timestamp;
 

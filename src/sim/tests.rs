@@ -1,4 +1,4 @@
-//! The simulation with few seeds; the proof runs thousands.
+//! Tests that simulate a few seeds; the proof runs thousands.
 
 use std::num::NonZeroUsize;
 

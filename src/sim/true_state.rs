@@ -26,7 +26,7 @@ pub(super) struct TrueServer {
     pub(super) rows: Vec<TrueSnapshot>,
     /// Earlier states, each with the instant at which it ended.
     pub(super) past: VecDeque<(Timestamp, Vec<TrueSnapshot>)>,
-    /// The last listing left a row out, so the next one must not.
+    /// True if the last listing left a row out; the next one must not.
     pub(super) lacked: bool,
     /// The ids that reliable listings showed to this process.
     pub(super) shown: BTreeSet<u64>,

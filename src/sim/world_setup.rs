@@ -39,7 +39,7 @@ pub(super) fn rules() -> Rules {
 /// Name, schedule, and true if the snapshot names contain the time of day.
 const SCHEDULES: [(&str, &str, bool); 6] = [
     ("daily", "0 3 * * *", false),
-    // In the hour that a zone's summer time skips or doubles.
+    // In the hour that a zone skips or repeats when summer time begins or ends.
     ("night", "30 2 * * *", false),
     ("weekly", "0 3 * * Sun", false),
     ("monthly", "0 4 1 * *", false),
@@ -55,8 +55,8 @@ const ZONES: [&str; 5] = [
     "Asia/Kathmandu",
 ];
 
-/// Shortly before summer time begins, before it ends, before a leap day and before a new year; and
-/// an ordinary month.
+/// Start times: shortly before summer time begins, before it ends, before a leap day and before a
+/// new year, and in an ordinary month.
 const STARTS: [&str; 5] = [
     "2026-03-22T00:00:00Z",
     "2026-10-18T00:00:00Z",
@@ -139,7 +139,7 @@ fn is_date(text: &str, timed: bool) -> bool {
 /// A policy as the program gets it, and as the judge sees it.
 pub(super) type SeededPolicy = (Arc<Policy>, JudgedPolicy);
 
-/// The rate of each kind of fault, in a thousand calls.
+/// The rate of each kind of fault, per thousand calls.
 #[derive(Clone, Debug)]
 pub(super) struct FaultRates(pub(super) Vec<(&'static str, u64)>);
 
@@ -221,7 +221,7 @@ pub const DELETE_FAULTS: [&str; 8] = [
     "delete: 500, done late",
 ];
 
-/// The policy of a server that differs from its first one in the id alone.
+/// Index of the policy that differs from a server's first policy in the id alone.
 pub(super) const ONLY_ID: usize = 2;
 
 /// The setup that a seed draws beforehand.

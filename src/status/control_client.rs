@@ -18,7 +18,7 @@ use crate::engine::{OrderOutcome, PauseResult};
 /// Longer than the service takes for any answer, except to an order.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Longer than the wait of an order and its call may take together.
+/// Longer than an order's wait and its call can take together.
 const ORDER_PATIENCE: Duration = Duration::from_mins(30);
 
 /// The reason for a missing answer.

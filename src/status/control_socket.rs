@@ -1,8 +1,8 @@
 //! The control socket of the running service: HTTP over a Unix socket, for root and the service's
 //! own user.
 //!
-//! `GET /api/v1/status` returns a [`FleetView`]; `pause_and_order_routes` has the other routes. Rotation
-//! doesn't depend on the socket: if it can't be opened, the service logs that and goes on.
+//! `GET /api/v1/status` returns a [`FleetView`]; `pause_and_order_routes` has the other routes.
+//! Rotation doesn't depend on the socket: if it can't be opened, the service logs that and goes on.
 
 use std::fs::{DirBuilder, Permissions, set_permissions};
 use std::os::fd::AsRawFd as _;
@@ -106,8 +106,8 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Restricts the socket to its owner, and returns the owner. It works on a descriptor: the folder's
-/// owner could replace the socket by a link, and root would change the link's target.
+/// Restricts the socket to its owner, and returns the owner. Works on a descriptor: otherwise the
+/// folder's owner could replace the socket with a link, and root would change the link's target.
 fn close_to_others(path: &Path) -> io::Result<u32> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let socket = rustix::fs::open(path, flags, Mode::empty())?;
@@ -164,7 +164,7 @@ async fn admit(
     Ok(next.run(request).await)
 }
 
-/// Collects and serializes on another thread, since the rotating loop has only one.
+/// Returns the state as JSON. Another thread builds it, since the rotation loop has only one.
 async fn status(State(look): State<ViewSource>) -> Result<Response, StatusCode> {
     let work = move || serde_json::to_vec(&look());
     let json = tokio::task::spawn_blocking(work).await;

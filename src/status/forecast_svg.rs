@@ -176,7 +176,7 @@ fn text(body: &mut String, class: &str, x: f64, y: f64, words: &str) {
     );
 }
 
-/// Escapes a text for XML: a name may hold any character.
+/// Escapes a text for XML: a name may contain any character.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -59,7 +59,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
     ),
 ];
 
-/// Serves the status page by the settings, and follows their changes.
+/// Serves the status page as configured, and applies changes of the settings.
 pub struct PageServer<A> {
     site: Arc<PageModel<A>>,
     settings: watch::Receiver<Option<Http>>,

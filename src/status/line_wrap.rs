@@ -1,7 +1,7 @@
 //! Wraps text at the terminal's width.
 
-/// Appends words to a line that has `column` columns, and breaks it before a word that would pass
-/// `width`. Further lines are indented by `indent`.
+/// Appends words to a line that has `column` columns, and breaks it before a word that would
+/// exceed `width`. Continuation lines are indented by `indent`.
 pub fn wrap(line: &mut String, text: &str, mut column: usize, width: usize, indent: usize) {
     let mut begins = true;
     // Keeps an id on the line of its word.

@@ -63,7 +63,7 @@ fn next(
         return None;
     }
     let mut inventory = seen.inventory();
-    // An open delete counts as done, since the simulation would wait for it forever.
+    // An open delete is treated as done, since the simulation would wait for it forever.
     if let Some(PendingOp::Delete { id, .. }) = &history.open {
         inventory.snapshots.retain(|row| row.id != *id);
     }

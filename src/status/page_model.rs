@@ -1,5 +1,5 @@
 //! The data of the status page and the metrics: a view that is cached for a moment, details of one
-//! server, and the service's health. It is collected beside the rotating loop.
+//! server, and the service's health. All of it is collected outside the rotation loop.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,13 +28,13 @@ use crate::engine::{Engine, EngineCounters, ServerStateView};
 /// Time for which all requests get the same view.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Pages that are built at the same time, at most.
+/// Maximum number of pages that are built at the same time.
 const AT_ONCE: usize = 2;
 
-/// Longest time without progress. The engine moves every ten seconds at least.
+/// Longest time without progress. The engine makes progress at least every ten seconds.
 const STILL: Duration = Duration::from_secs(30);
 
-/// Records that a server's page shows, at most.
+/// Maximum number of records that a server's page shows.
 const MOST_RECORDS: usize = 50;
 
 /// Bytes at the trail's end that are searched for those records.
@@ -76,8 +76,8 @@ pub(super) struct ServerPageData {
 }
 
 impl<A: SnapshotApi> PageModel<A> {
-    /// Reads from this engine, this source of views, these call counters, and the trail in this
-    /// folder.
+    /// Returns a model that reads from this engine, this source of views, these call counters, and
+    /// the trail in this folder.
     pub fn new(
         engine: Arc<Engine<A>>,
         look: ViewSource,
@@ -115,7 +115,7 @@ impl<A: SnapshotApi> PageModel<A> {
         .await
     }
 
-    /// Runs `work` on another thread, since the rotating loop has only one. Work that has begun
+    /// Runs `work` on another thread, since the rotation loop has only one. Work that has begun
     /// keeps its place until it ends, even if nobody waits for it any more.
     pub(super) async fn run_on_worker<T: Send + 'static>(
         &self,
@@ -175,7 +175,7 @@ impl<A: SnapshotApi> PageModel<A> {
     }
 }
 
-/// Returns a text about the next step, by the last accepted listing.
+/// Describes the next step, based on the last accepted listing.
 fn decision(known: ServerStateView<'_>, zone: &TimeZone) -> String {
     let ServerStateView {
         policy,

@@ -86,7 +86,7 @@ async fn resume<A: SnapshotApi>(
         .await
 }
 
-/// The order is withdrawn if the client leaves before the order begins.
+/// Carries out an order. It is withdrawn if the client leaves before it begins.
 async fn order<A: SnapshotApi>(
     State(asked): State<Arc<ControlState<A>>>,
     Extension(user): Extension<User>,

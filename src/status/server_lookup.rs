@@ -8,10 +8,10 @@ use crate::core::snapshot::ServerId;
 
 use super::view::ServerView;
 
-/// Least similarity of a name that is suggested; 1 means equal.
+/// Minimum similarity of a suggested name; 1 means equal.
 const ALIKE: f64 = 0.8;
 
-/// Names that are suggested, at most.
+/// Maximum number of suggested names.
 const NAMED: usize = 3;
 
 /// The names of a server: its id, its policy file's stem, and its name if it has one.

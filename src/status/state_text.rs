@@ -50,8 +50,8 @@ pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
     Some(format!("{servers} can't be listed now: {oldest}"))
 }
 
-/// Returns the number of servers without a completed snapshot. That is no alert if a person deleted
-/// them all.
+/// Returns the number of servers without a completed snapshot. It isn't an alert if a person
+/// deleted them all.
 pub(super) fn servers_without_snapshot(view: &FleetView) -> Option<String> {
     let bare = |server: &&ServerView| server.listed.is_some() && server.restore_range().is_none();
     let servers = view.servers.iter().filter(bare).count();

@@ -1,4 +1,4 @@
-//! Lines of receivers, listings and last slots.
+//! Tests of the lines about receivers, listings and last slots.
 
 use super::super::view::Activity;
 use super::tests::*;

@@ -25,7 +25,7 @@ const TEXT_SHOWN: usize = 300;
 /// Columns that full rows need.
 const WIDE: u16 = 130;
 
-/// Indent of a text's further lines.
+/// Indent of continuation lines.
 const INDENT: usize = 7;
 
 /// Returns the text for the whole service. Lines have at most `width` columns, if it is known.

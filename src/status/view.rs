@@ -145,7 +145,7 @@ impl ServerView {
 pub struct SnapshotView {
     /// The provider's id.
     pub id: SnapshotId,
-    /// The provider's name.
+    /// The snapshot's name at the provider.
     pub name: String,
     /// The provider's status word.
     pub status: String,

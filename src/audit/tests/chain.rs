@@ -229,7 +229,8 @@ fn a_trail_with_an_event_of_a_newer_version_does_not_open() {
     let body = last[..last.len() - 75].replace("create_result", "create_undone");
     let line = format!("{body},\"hash\":\"{}\"}}", Hash::of(body.as_bytes()));
     disk.put(&november(), &text.replace(last, &line));
-    // Even after the head's record, where a crash could have torn the tail.
+    // It does not open even if the line follows the head's record, where a crash could have torn
+    // the tail.
     disk.put(&state().join("head"), "");
     let error = start(&disk).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("create_undone can't be read"), "{error}");

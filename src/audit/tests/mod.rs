@@ -134,7 +134,7 @@ fn some_nights() -> MemoryDisk {
     let disk = MemoryDisk::default();
     let (mut writer, _) = start(&disk).unwrap();
     writer.append(&night(7)).unwrap();
-    // The other server's id is a text.
+    // The other server's id is a string.
     let other = night(8).into_iter().map(|entry| Entry {
         server: Some("6f1c-8".parse().unwrap()),
         ..entry

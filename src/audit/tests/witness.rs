@@ -1,4 +1,4 @@
-//! The report of a start to the witness, and the last durable record of the handle.
+//! What a start reports for the witness, and the last durable record that the handle reports.
 
 use super::*;
 use crate::audit::Trail;

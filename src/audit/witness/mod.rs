@@ -1,5 +1,5 @@
-//! Signed checkpoints of the trail that are kept elsewhere. They show if a trail, including its
-//! head, was cut or rewritten.
+//! Signed checkpoints of the trail that are kept elsewhere. They show whether a trail, including
+//! its head, was truncated or rewritten.
 //!
 //! # Format
 //!
@@ -12,10 +12,10 @@
 //! time 2026-11-28T03:00:00Z                       an extension line: when it was signed
 //! ```
 //!
-//! **The trail is a hash chain, not a Merkle tree.** In place of the specification's tree size
-//! is the number of the last record, and in place of the root hash that record's hash, which
-//! covers every record before it. Any reader of checkpoints parses and verifies such a note; Merkle
-//! proofs don't exist.
+//! **The trail is a hash chain, not a Merkle tree.** The number of the last record takes the place
+//! of the specification's tree size, and that record's hash, which covers every record before it,
+//! the place of the root hash. Any reader of checkpoints parses and verifies such a note; there are
+//! no Merkle proofs.
 //!
 //! # What it shows
 //!

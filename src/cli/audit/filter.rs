@@ -159,7 +159,7 @@ impl SnapshotQuery {
     }
 }
 
-/// Returns true if a line holds the name as a whole word, not as a part of a longer name.
+/// Returns true if a line contains the name as a whole word, not as part of a longer name.
 fn holds(line: &str, name: &str) -> bool {
     let part = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
     line.split(part).any(|word| word == name)

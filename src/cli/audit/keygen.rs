@@ -12,7 +12,7 @@ use crate::cli::{Exit, printable_path, say};
 use crate::daemon::CommandError;
 use crate::notify::host;
 
-/// The key's name, and where it goes.
+/// The key's name, and the file to write.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The key's name, which is also the origin of its checkpoints, without spaces or plus
@@ -58,7 +58,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         .open(path)?;
     let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
     if written.is_err() {
-        // The file is new and holds no whole key.
+        // The file is new and contains no complete key.
         let _gone = std::fs::remove_file(path);
     }
     written?;

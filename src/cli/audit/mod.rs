@@ -1,7 +1,7 @@
 //! `audit`: reads the trail and verifies its chain.
 //!
 //! `show` selects records and prints them: `filter` selects, `time` parses times, `snapshot_names`
-//! maps ids to the names of earlier records, `record_line` formats a record for people, and
+//! maps ids to the names in earlier records, `record_line` formats a record for people, and
 //! `not_found` reports a server, rotation or snapshot that doesn't exist. `verify` checks the chain
 //! and compares it with checkpoints (`witness`). `keygen` makes the key that signs checkpoints.
 

@@ -1,5 +1,5 @@
-//! Errors for names that exist nowhere. Without them, a mistyped server or rotation would look like
-//! a time without records.
+//! Errors for names that are not found anywhere. Without these errors, a mistyped server or
+//! rotation would look like one without records.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

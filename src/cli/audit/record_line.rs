@@ -17,14 +17,14 @@ use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::ServerId;
 use crate::status::wrap;
 
-/// Longest event word, name and text of the trail that are shown, in characters.
+/// Maximum number of characters that are shown of an event's word or a name, and of a text.
 const WORD_SHOWN: usize = 30;
 const TEXT_SHOWN: usize = 2000;
-/// A longer name shifts the rest of its own line only.
+/// Maximum width of the server column. A longer name shifts only the rest of its own line.
 const WIDEST_SERVER: usize = 24;
-/// The length of `snapshot_completed`.
+/// Width of the event column: the length of `snapshot_completed`.
 const EVENT_WIDTH: usize = 18;
-/// Text is not wrapped into a narrower column.
+/// Minimum width of a column into which text is wrapped.
 const NARROWEST: usize = 30;
 
 /// Keys that every line shows elsewhere, and keys that only the program needs.
@@ -61,7 +61,7 @@ pub(super) struct LineFormat {
     names: BTreeMap<ServerId, String>,
     policies: BTreeMap<ServerId, Arc<Policy>>,
     server_width: usize,
-    /// Columns of the terminal; `None` if the output is no terminal.
+    /// Columns of the terminal; `None` if the output is not a terminal.
     width: Option<usize>,
     colour: bool,
 }

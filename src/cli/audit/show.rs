@@ -35,8 +35,8 @@ pub struct Args {
     /// Which server.
     #[command(flatten)]
     server: ServerArgument,
-    /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, 03:00 (of
-    /// today), today, yesterday, or how long ago: 2d, 12h, 90m; local if it has no time zone
+    /// From this time on: 2026-11-25T03:00:00Z, "2026-11-25 03:00", 2026-11-25, 03:00 (today),
+    /// today, yesterday, or how long ago: 2d, 12h, 90m; local if it has no time zone
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Up to this time, written in the same way; a date includes the whole day

@@ -14,14 +14,14 @@ use crate::config::{self, Environment, Folders};
 use crate::core::sanitize::{counted, utc};
 use crate::daemon::CommandError;
 
-/// How to check it.
+/// The options of `audit verify`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// Compare the trail with the signed checkpoints in these files (- is the standard input);
-    /// other contents are ignored
+    /// Compare the trail with the signed checkpoints in these files (- means standard input); other
+    /// contents are ignored
     #[arg(long, value_name = "FILE", num_args = 1..)]
     witness: Vec<PathBuf>,
     /// The public key that verifies the signatures, or a file that holds it; may be given more
@@ -30,7 +30,7 @@ pub struct Args {
     key: Vec<String>,
 }
 
-/// Returns `Good` if the trail is intact; a torn last line is no damage. Needs neither token nor
+/// Returns `Good` if the trail is intact; a torn last line is not damage. Needs neither token nor
 /// policies, since people run it when something is wrong.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let folders = config::folders(&cli.config, &Environment::from_process())?;
@@ -56,8 +56,8 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     })
 }
 
-/// Checks the trail. Before the first run no trail is right; once something was recorded, a missing
-/// folder is a loss.
+/// Checks the trail. Before the first run a missing trail is correct; once something was recorded,
+/// a missing folder is a loss.
 fn check(folders: &Folders) -> Result<Verified, CommandError> {
     if folders.audit_dir.exists() {
         return Ok(verify(&folders.audit_dir, &folders.state_dir)?);

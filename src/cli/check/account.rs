@@ -116,7 +116,7 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
             remedy,
         ));
     }
-    // An unreadable file counts as no learned shape.
+    // An unreadable file is treated as no learned shape.
     let mut known = learnt(&config.state_dir).unwrap_or_default();
     let changes = known.learn(seen);
     if !changes.is_empty() {

@@ -56,7 +56,7 @@ struct ReportedProblem<'a> {
     severity: Severity,
     /// The file.
     file: String,
-    /// The line, from 1; 0 if the problem is that of the whole file.
+    /// The line, from 1; 0 if the problem concerns the whole file.
     line: usize,
     /// The column, from 1.
     column: usize,

@@ -1,7 +1,7 @@
 //! Findings from comparing the account's listing with the policies.
 //!
 //! A server without snapshots has no row in a listing (docs/api.md "Calls"), so its absence proves
-//! nothing. A doubtful listing proves the absence of nothing.
+//! nothing. A doubtful listing doesn't prove that anything is absent.
 
 use std::collections::BTreeMap;
 
@@ -77,7 +77,7 @@ pub(super) struct PolicyCheck<'a> {
     pub(super) listing: &'a Listing,
     /// All servers of the account; `None` if the provider doesn't list them reliably.
     pub(super) all: Option<&'a [AccountServer]>,
-    /// The server's history by the trail.
+    /// The server's history according to the trail.
     pub(super) history: Option<&'a ServerHistory>,
     pub(super) limit: usize,
     pub(super) now: Timestamp,
@@ -143,7 +143,7 @@ impl PolicyCheck<'_> {
                     ..ServerRows::default()
                 });
             }
-            // The comparison with the list of servers reports a missing one.
+            // The comparison with the list of servers reports a missing server.
             return;
         }
         let name = self.policy.name.as_deref();
@@ -201,7 +201,7 @@ impl PolicyCheck<'_> {
         }
     }
 
-    /// A mistyped id would rotate another server, and a policy without a name can't show that.
+    /// Reports a policy without `server.name`: a mistyped id would rotate another server unnoticed.
     fn unnamed(&mut self, name: &str) {
         let file = &self.policy.file;
         if !server_argument::may_be_another(self.policy, name) {

@@ -1,8 +1,8 @@
 //! `demo`: runs the real engine against a stand-in of the API, with time sped up. With `--serve` it
 //! runs the stand-in alone.
 //!
-//! It reads and writes no file of the user. The trail is in a temporary folder, which is removed at
-//! the end.
+//! It neither reads nor writes any of the user's files. The trail is in a temporary folder, which
+//! is removed at the end.
 
 mod demo_servers;
 mod progress;
@@ -27,13 +27,13 @@ use crate::daemon::CommandError;
 use crate::engine::Engine;
 use crate::sandbox::{IdShape, Sandbox, SandboxConfig};
 
-/// Hours of the demo that pass in a real second.
+/// Hours of demo time that pass per second of real time.
 const HOURS_A_SECOND: u32 = 3;
 
 /// The stand-in's token. It is public and protects nothing.
 const TOKEN: &str = "demo";
 
-/// Rotates made-up servers in front of you.
+/// The options of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Demo {
     /// How long to run, in real time: 20s, 2m

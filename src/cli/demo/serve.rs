@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::core::sanitize::counted;
 use crate::sandbox::{IdShape, Sandbox, SandboxConfig};
 
-/// Long enough to see the snapshot in progress, short enough to wait for it.
+/// Time until a snapshot is completed: long enough to see it in progress, short enough to wait for
+/// it.
 const COMPLETES_AFTER: SignedDuration = SignedDuration::from_secs(10);
 const RESTORES_AFTER: SignedDuration = SignedDuration::from_secs(20);
 

@@ -35,9 +35,9 @@ pub(super) struct ForecastComparison<'a> {
 pub(super) struct ServerComparison {
     /// The server.
     id: ServerId,
-    /// The forecast by the policy in force; `null` without one.
+    /// The forecast for the policy in force; `null` without one.
     now: Option<Forecast>,
-    /// The forecast by the other policy; `null` without one.
+    /// The forecast for the other policy; `null` without one.
     other: Option<Forecast>,
     /// The days that end with different snapshots.
     days: Vec<ChangedDay>,

@@ -22,10 +22,10 @@ use crate::core::steady_state_forecast::{Forecast, forecast};
 use crate::daemon::CommandError;
 use crate::status::picture;
 
-/// With more servers than this, each one has a single line.
+/// Maximum number of servers that are shown in full; if there are more, each gets a single line.
 const MOST_IN_FULL: usize = 20;
 
-/// Servers in one picture, at most.
+/// Maximum number of servers in one picture.
 const MOST_IN_PICTURE: usize = 100;
 
 /// What to forecast.

@@ -95,7 +95,7 @@ fn worst(found: &RecoveryAges, zone: &TimeZone, days: usize) -> String {
     )
 }
 
-/// Returns a line if slots find the server blocked, with the reason.
+/// Returns a line with the reason if the server is blocked when a slot is due.
 fn blocked(forecast: &Forecast) -> Option<String> {
     let mut events = forecast.events.iter();
     let first = events.find(|event| event.do_ == PlannedAction::Blocked)?;

@@ -1,4 +1,5 @@
-//! `init`: writes first files from the account's snapshots. Changes nothing at the provider.
+//! `init`: writes the first configuration files from the account's snapshots. Changes nothing at
+//! the provider.
 //!
 //! `proposal` makes the policies' texts, `files` puts them in place, all or none, and `summary`
 //! reports what was done and what to do next.
@@ -26,7 +27,7 @@ use crate::daemon::{CommandError, api_settings};
 /// Longest reason that is shown, in characters.
 const SHOWN: usize = 300;
 
-/// Where from, and where to.
+/// The options of `init`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Print the files instead of writing them

@@ -1,4 +1,4 @@
-//! Makes the texts of first policies from a server's snapshots.
+//! Generates the text of a server's first policy from its snapshots.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use crate::core::name_pattern_detection::{DetectedPattern, TimeSource, recognise
 use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::{ServerId, Snapshot};
 
-/// Editors find the installed schema by this line.
+/// The line that points editors to the installed schema.
 const CONFIG_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/config.json";
 const POLICY_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/policy.json";
 
@@ -23,12 +23,12 @@ const STOPPED_AFTER: i32 = 3;
 
 /// Longest stem of a file's name, in characters.
 const LONGEST_STEM: usize = 60;
-/// Foreign snapshots that a comment names, at most.
+/// Maximum number of foreign snapshots that a comment names.
 const NAMED: usize = 10;
 
 /// The settings that proposals depend on.
 pub(super) struct ProposalContext {
-    /// Snapshots that a server may hold.
+    /// Maximum number of snapshots that a server may hold.
     pub(super) limit: usize,
     /// The present time in UTC.
     pub(super) now: DateTime,
@@ -37,7 +37,7 @@ pub(super) struct ProposalContext {
 /// A proposed policy file.
 #[derive(Debug)]
 pub(super) struct Proposal {
-    /// `None` for an example that is for no server.
+    /// The server; `None` for an example, which is for no particular server.
     pub(super) server: Option<ServerId>,
     stem: String,
     /// True if the service reads the file; else its name ends in `.example`.
@@ -77,7 +77,8 @@ token_file = {token_file}
     )
 }
 
-/// Returns the policy for a server's snapshots. `stems` are those of other servers so far.
+/// Returns the policy for a server's snapshots. `stems` holds the stems already used for other
+/// servers.
 pub(super) fn proposal(
     server: ServerId,
     rows: &ServerRows,
@@ -132,7 +133,7 @@ pub(super) fn proposal(
     }
 }
 
-/// Returns the example for an account that shows no server.
+/// Returns the example for an account whose listing shows no server.
 pub(super) fn example() -> Proposal {
     let text = format!(
         "{POLICY_SCHEMA}
@@ -343,7 +344,7 @@ fn stem(name: &str, server: &ServerId, taken: &mut BTreeSet<String>) -> String {
     numbered
 }
 
-/// Quotes a text as TOML.
+/// Quotes text as a TOML string.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

@@ -141,7 +141,7 @@ pub(super) fn ask(
     block_on(async { Ok(browse(&api, config, server).await) })
 }
 
-/// Does the same with an existing client.
+/// Like [`ask`], with an existing client.
 pub(super) async fn browse(
     api: &HttpApi,
     config: &Config,

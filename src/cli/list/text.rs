@@ -1,4 +1,4 @@
-//! Formats a listing for a terminal: a line for each snapshot, by server.
+//! Formats a listing for a terminal: one line per snapshot, grouped by server.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::status::{lines, span, table};
 const LONGEST_NAME: usize = 60;
 /// Columns that the table with full times needs.
 const WIDE: u16 = 110;
-/// Longest reason of a doubt that is shown, in characters.
+/// Maximum length at which a doubt is shown, in characters.
 const DOUBT_SHOWN: usize = 300;
 
 /// Returns the whole listing. Lines have at most `width` columns, if the width is known.
@@ -185,7 +185,7 @@ fn size(megabytes: u64) -> String {
     match megabytes {
         0..1024 => format!("{megabytes} MB"),
         1024..1_048_576 => format!("{} GB", tenths(1024)),
-        // Beyond any disk's size tenths don't matter, and computing them could overflow.
+        // Beyond any disk's size, tenths don't matter, and computing them could overflow.
         1_048_576..1_000_000_000_000 => format!("{} TB", tenths(1_048_576)),
         _ => format!("{} TB", megabytes / 1_048_576),
     }

@@ -6,7 +6,7 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 /// 2026-11-25 12:00 UTC.
 const NOW: Timestamp = Timestamp::constant(1_795_608_000, 0);
 
-/// A snapshot that is a day and two hours old, protected and in progress.
+/// Returns a snapshot that is a day and two hours old, protected and in progress.
 fn row(id: u64, name: &str, whose: Owner) -> SnapshotRow {
     SnapshotRow {
         id: SnapshotId::from(id),

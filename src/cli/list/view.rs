@@ -1,4 +1,4 @@
-//! A listing with its policies as a value: the output of `list --json`.
+//! The account's snapshots combined with the policies: the output of `list --json`.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub(super) struct ServerListing {
     pub(super) name: Option<String>,
     /// The stem of the policy's file; `null` if the server has no policy.
     pub(super) policy: Option<String>,
-    /// Snapshots that the server may hold.
+    /// Number of snapshots that the server may hold.
     pub(super) limit: usize,
     /// Why the server's rows are doubtful.
     pub(super) doubt: Option<String>,
@@ -97,7 +97,8 @@ pub(super) struct SnapshotRow {
     pub(super) protected: bool,
 }
 
-/// Combines the servers of the listing with those of the policies; only `asked` if it is given.
+/// Combines the servers of the listing with those of the policies. If `asked` is given, returns
+/// only that server.
 pub(super) fn view(
     config: &Config,
     listing: &Listing,

@@ -9,7 +9,7 @@ pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks for the server's name, unless `yes` is given. Returns false if another one was typed.
+/// Asks for the server's name, unless `yes` is given. Returns false if a different name was typed.
 pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, CommandError> {
     if yes {
         return Ok(true);

@@ -15,7 +15,7 @@ use crate::daemon::CommandError;
 /// much shorter.
 const LONGEST_NAME: usize = 255;
 
-/// What to create.
+/// Arguments of `create`.
 #[derive(Debug, clap::Args)]
 pub struct Create {
     /// The server: its id, its name, or its policy file without .toml
@@ -52,7 +52,7 @@ pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
     make(&mut target, order, args.wait.then_some(wait))
 }
 
-/// Creates a snapshot. Waits until it is completed if `wait` has a text to print meanwhile.
+/// Creates a snapshot. If `wait` is given, prints it and waits until the snapshot is completed.
 pub(super) fn make(
     target: &mut Target,
     order: Order,

@@ -8,7 +8,7 @@ use crate::core::server_event::Outcome;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::daemon::CommandError;
 
-/// What to delete.
+/// Arguments of `delete`.
 #[derive(Debug, clap::Args)]
 pub struct Delete {
     /// The server: its id, its name, or its policy file without .toml

@@ -1,4 +1,4 @@
-//! Resolves a server and a snapshot by the provider's present listing.
+//! Resolves a server and a snapshot from the provider's current listing.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::engine::{OrderOutcome, observe_once};
 use crate::status::pause_and_order_routes::OrderRequest;
 use crate::status::{self, NoAnswer};
 
-/// One server with a policy, and its present snapshots.
+/// One server with a policy, and its current snapshots.
 pub(super) struct Target {
     pub(super) config: Config,
     pub(super) policy: Arc<Policy>,
@@ -174,7 +174,7 @@ impl Target {
     }
 }
 
-/// Returns a line for people about an order that wasn't done.
+/// Returns a line that reports an order that wasn't carried out.
 pub(super) fn undone(answer: &OrderOutcome, what: &str, look: &str) -> String {
     let why = answer.reason.as_deref().unwrap_or("no reason was given");
     match answer.outcome {

@@ -11,7 +11,7 @@ use crate::core::server_event::Outcome;
 use crate::core::snapshot::SnapshotId;
 use crate::daemon::CommandError;
 
-/// What to restore.
+/// Arguments of `restore`.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each field is a command-line switch"
@@ -62,7 +62,7 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, CommandError> {
     send(&target, args, &name, &row.id)
 }
 
-/// Returns true if a snapshot of the present state is to be taken first.
+/// Returns true if a snapshot of the current state is to be taken first.
 fn safety(target: &Target, args: &Restore) -> Result<bool, CommandError> {
     if args.safety || args.no_safety {
         return Ok(args.safety);
@@ -80,8 +80,8 @@ fn safety(target: &Target, args: &Restore) -> Result<bool, CommandError> {
     confirm::yes_unless("First take a snapshot of the server as it is now?")
 }
 
-/// Takes a snapshot of the present state, then restores. The order protects the snapshot to restore
-/// from the rotation meanwhile.
+/// Takes a snapshot of the current state, then restores. Meanwhile the order keeps the rotation
+/// from deleting the snapshot that is to be restored.
 fn safely(
     target: &mut Target,
     args: &Restore,

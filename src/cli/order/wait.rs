@@ -15,7 +15,7 @@ const BORNE: u32 = 5;
 /// Consecutive listings that may lag behind a change.
 const LAGS: u32 = 3;
 
-/// After this time a restore counts as begun, even if no poll showed it.
+/// After this time a restore is assumed to have begun, even if no poll showed it.
 const BEGINS: Duration = Duration::from_mins(2);
 
 /// The state of a restore at the end of the wait.
@@ -141,8 +141,9 @@ impl Target {
         Ok(false)
     }
 
-    /// Waits until the provider no longer reports the server as being restored. Only its list of
-    /// servers shows that. Rotation doesn't use this list, so the provider may not offer it.
+    /// Waits until the provider no longer reports the server as being restored. Only the provider's
+    /// list of servers shows that. Since rotation doesn't need this list, the provider may not
+    /// offer it.
     pub(super) fn restored(&self) -> Result<RestoreEnding, CommandError> {
         let progress = ProgressLine::new(format!("{} is being restored", self.called()));
         let (mut looked, mut seen, mut failed) = (false, false, 0);
@@ -165,7 +166,8 @@ impl Target {
             };
             match status.as_deref() {
                 Some("restoring") => seen = true,
-                // The provider stops the server first, so only a running server is restored.
+                // The provider stops the server first, so one that is active again has been
+                // restored.
                 Some("active") if seen || progress.began.elapsed() > BEGINS => {
                     return Ok(RestoreEnding::Over("active".to_owned()));
                 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-/// How long a write may take; one that takes longer counts as failed.
+/// How long a write may take; one that takes longer is treated as failed.
 const FILE_LIMIT: Duration = Duration::from_secs(20);
 
 /// Readable by others: nothing in it is secret.
@@ -17,8 +17,8 @@ const FILE_MODE: u32 = 0o644;
 /// A note, and the task that writes it.
 pub(super) type PendingWrite = Option<(String, JoinHandle<io::Result<()>>)>;
 
-/// Appends a note to its file. Only one write runs at a time, so that a mount that hangs does not
-/// pile them up.
+/// Appends a note to its file. Only one write runs at a time, so that writes do not pile up on a
+/// mount that hangs.
 pub(super) async fn write(
     writing: &mut PendingWrite,
     file: &Path,
@@ -50,7 +50,7 @@ pub(super) async fn write(
     }
 }
 
-/// Appends a note after an empty line and syncs it. A failed write is cut off again.
+/// Appends a note after an empty line and syncs it. A failed write is truncated away.
 fn append(path: &Path, note: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);

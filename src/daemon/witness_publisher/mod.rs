@@ -1,9 +1,9 @@
 //! Signs checkpoints of the trail and publishes them: to the log, to receivers, to a file.
 //!
-//! Rotation never waits for it. A checkpoint is due when the interval has passed and something was
-//! recorded since the last one, and whenever a new file of the trail begins. Failures are retried
-//! with growing pauses, and an alert is active meanwhile. `checkpoint_appender` appends to the
-//! file.
+//! Rotation never waits for the publisher. A checkpoint is due when the interval has passed and
+//! something was recorded since the last one, and whenever a new file of the trail begins. Failures
+//! are retried with growing pauses, and an alert is active meanwhile. `checkpoint_appender` appends
+//! to the file.
 
 mod checkpoint_appender;
 
@@ -28,10 +28,10 @@ use crate::core::server_event::ServiceAlertKind;
 use crate::engine::Engine;
 use checkpoint_appender::{PendingWrite, write};
 
-/// Active while a checkpoint can't be signed or written to its file.
+/// The alert that is active while a checkpoint can't be signed or written to its file.
 pub(super) const FAILED: ServiceAlertKind = ServiceAlertKind::WitnessFailed;
 
-/// First and longest pause before a failure is retried.
+/// First pause before a failure is retried; it doubles each time, up to [`LONGEST_BACKOFF`].
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Longest sleep, since the wall clock may jump and a month may end.
@@ -77,14 +77,12 @@ struct WitnessState {
     again: bool,
     /// The checkpoint that the file still lacks, and its note.
     owed: Option<(Checkpoint, String)>,
-    /// The write in progress.
     writing: PendingWrite,
     /// Consecutive failures, and the earliest time of the next try.
     failures: u32,
     next_try: SignedDuration,
 }
 
-/// The last checkpoint.
 struct LastCheckpoint {
     wall: Timestamp,
     mono: SignedDuration,

@@ -1,4 +1,4 @@
-//! Tests of the news that the engine queues for the notifiers, and that it never waits for them.
+//! Tests of the news that the engine queues for the notifiers, without ever waiting for them.
 
 use std::sync::Arc;
 

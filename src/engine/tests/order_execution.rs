@@ -151,7 +151,7 @@ async fn a_refused_delete_order_is_not_repeated_and_does_not_count_against_the_r
         scene.pass(MINUTE).await;
     }
     scene.provider.works();
-    // Two more days: the rotation prunes at once what is beyond `keep`.
+    // Two more days: the rotation immediately prunes what exceeds `keep`.
     scene.pass(48 * HOUR + MINUTE).await;
     let names = ["by-hand", "daily-2026-11-26", "daily-2026-11-27"];
     assert_eq!(scene.provider.names(1), names);
@@ -278,7 +278,7 @@ async fn a_pause_prevents_new_work_survives_a_restart_and_ends_with_resume() {
     scene.pass(HOUR).await;
     assert_eq!(scene.provider.creates(1), 0);
     // Status still needs the servers' snapshots, so each is listed until two listings agree, and
-    // then no more.
+    // then not again.
     assert_eq!(scene.provider.asked().len() - before, 4);
     for server in [1, 2] {
         let seen = |known: ServerStateView<'_>| known.seen.is_some();

@@ -11,7 +11,7 @@ async fn i20_a_state_from_before_a_person_stopped_the_server_causes_no_stop_and_
     let scene = Scene::new([1]);
     scene.reload_stopping();
     // The create is refused for now, and listings fail from the start call on. The state is
-    // requested twice before the server counts as started.
+    // requested twice before the server is considered started.
     let mut started = false;
     scene.provider.script(move |what| match what {
         What::Create(_) => Reply::Says(409),

@@ -1,4 +1,4 @@
-//! A provider in memory that answers by a test's script.
+//! An in-memory provider that answers as a test's script directs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -27,7 +27,7 @@ pub(super) enum What {
     Renew,
 }
 
-/// A request, when it arrived and when it was answered.
+/// A request, with the times at which it arrived and was answered.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub what: What,
@@ -43,7 +43,7 @@ pub(super) enum Reply {
     Says(u16),
     /// This status after a delay; a listing shows the state at that time.
     Slowly(SignedDuration, u16),
-    /// A listing that lacks this snapshot and gives no sign of it.
+    /// A listing that silently omits this snapshot.
     Lacks(u64),
     /// A listing that still shows this snapshot, which is gone.
     Shows(u64),
@@ -96,12 +96,12 @@ impl Provider {
         }
     }
 
-    /// Answers requests by this script from now on.
+    /// Answers requests according to this script from now on.
     pub(super) fn script(&self, script: impl FnMut(&What) -> Reply + Send + 'static) {
         lock(&self.state).script = Box::new(script);
     }
 
-    /// Sends no request for this time, as after an answer with `Retry-After`.
+    /// Sends no request for this long, as after an answer with `Retry-After`.
     pub(super) fn hold(&self, time: SignedDuration) {
         self.limiter.hold(time.unsigned_abs(), 429);
     }
@@ -195,7 +195,7 @@ impl Provider {
         state.snapshots.entry(server).or_default().extend(copy);
     }
 
-    /// Shows a snapshot no longer under this server.
+    /// Stops showing a snapshot under this server.
     pub(super) fn hide(&self, server: u64, id: u64) {
         let id = SnapshotId::from(id);
         if let Some(rows) = lock(&self.state).snapshots.get_mut(&server) {
@@ -239,20 +239,12 @@ impl Provider {
         if status == 200 {
             return Ok(reply);
         }
-        Err(refused(
-            call,
-            status,
-            &format!("{what:?} was answered by {status}"),
-        ))
-    }
-}
-
-fn refused(call: Call, status: u16, message: &str) -> ApiError {
-    ApiError {
-        said: None,
-        kind: kind_of(call, status),
-        status: Some(status),
-        message: message.to_owned(),
+        Err(ApiError {
+            said: None,
+            kind: kind_of(call, status),
+            status: Some(status),
+            message: format!("{what:?} was answered by {status}"),
+        })
     }
 }
 
@@ -292,8 +284,7 @@ impl State {
 
 impl SnapshotApi for Provider {
     async fn admit(&self) -> Result<Permit, ApiError> {
-        let pass = self.limiter.admit().await;
-        pass.map_err(|hold| refused(Call::Create, hold.status, "no request is sent"))
+        Ok(self.limiter.admit().await.expect("no long hold"))
     }
 
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {

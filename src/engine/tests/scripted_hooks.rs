@@ -133,7 +133,7 @@ impl Stage {
         stage
     }
 
-    /// Puts the policies in force with hooks, and sets a runner for them.
+    /// Adds hooks to the policies in force, and sets the runner that runs these hooks.
     pub(super) fn begin(&self) {
         let engine = &self.scene.engine;
         engine.run_hooks_by(Arc::new(Hands(Arc::clone(&self.hands))));

@@ -33,7 +33,7 @@ async fn i1_a_snapshot_that_moves_to_another_server_blocks_both_until_a_resume_g
     };
     says("which is a snapshot of server 2");
     says("it lacks the snapshot with id");
-    // Nothing is made again for a slot whose snapshot another server shows.
+    // No second snapshot is made for a slot whose snapshot another server shows.
     assert_eq!(
         scene.provider.creates(1) + scene.provider.creates(2),
         created

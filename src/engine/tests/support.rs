@@ -1,4 +1,4 @@
-//! An engine over a scripted provider, with a trail on a disk in memory. Time is tokio's, paused.
+//! An engine over a scripted provider, with a trail on an in-memory disk. Tokio's time is paused.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -83,7 +83,7 @@ impl Scene {
         self.engine.reload(self.rules.clone(), policies);
     }
 
-    /// Reloads server 1, and the policy of server 2 for a server with this id.
+    /// Reloads the policy of server 1, and that of server 2 under this server id.
     pub(super) fn reload_second_as(&self, id: u64) {
         let mut second = Policy::clone(&policy(2));
         second.server = id.into();
@@ -91,7 +91,7 @@ impl Scene {
             .reload(self.rules.clone(), vec![policy(1), Arc::new(second)]);
     }
 
-    /// Reloads server 1 with this schedule, and names that show the time.
+    /// Reloads server 1 with this schedule and with names that contain the time of day.
     pub(super) fn reload_timed(&self, schedule: &str) {
         let mut policy = Policy::clone(&policy(1));
         let mut rotation = test_provider::rotation("daily", schedule, 2);

@@ -1,4 +1,4 @@
-//! A server's places, drawn: own snapshots by rotation, foreign, in progress, failed, empty. Each
+//! Draws a server's places: own snapshots by rotation, foreign, in progress, failed, empty. Each
 //! has a letter or sign besides its colour, and the bar has a text alternative for screen readers.
 
 use std::fmt::Write as _;

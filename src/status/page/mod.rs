@@ -4,7 +4,7 @@
 //! - `overview_page`: all servers; `search_and_sort`: their filter and order.
 //! - `server_page`: one server; `recent_records`: its records.
 //! - `alerts`: the active alerts.
-//! - `capacity_bar`: a server's snapshots and free places, drawn.
+//! - `capacity_bar`: draws a server's snapshots and free places.
 //!
 //! Every foreign text passes through [`shown`], and maud escapes its HTML.
 
@@ -30,7 +30,7 @@ use crate::core::sanitize::{NAME_SHOWN, local, printable};
 
 const REASON_SHOWN: usize = 600;
 
-/// Renders the frame of a page; `every` is the interval in which a script renews it, if any.
+/// Renders the frame of a page; `every` is the interval at which a script renews it, if any.
 fn frame(title: &str, every: Option<Duration>, main: &Markup, foot: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
@@ -144,8 +144,8 @@ fn badge(state: Activity) -> Markup {
     }
 }
 
-/// Makes a foreign text safe: truncated, without characters that steer a terminal or turn the
-/// reading direction.
+/// Makes a foreign text safe: truncated, without characters that control a terminal or reverse
+/// the reading direction.
 fn shown(text: &str, most: usize) -> String {
     printable(text, most)
 }

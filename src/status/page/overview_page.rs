@@ -18,7 +18,7 @@ use crate::status::view::{Activity, FleetView, RotationView, ServerView};
 /// Rows per page.
 const ROWS: usize = 200;
 
-/// Interval in which the page's script renews it.
+/// Interval at which the page's script renews the page.
 const EVERY: Duration = Duration::from_secs(5);
 
 pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &TimeZone) -> String {

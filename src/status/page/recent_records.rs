@@ -43,7 +43,7 @@ pub(super) fn trail(
     }
 }
 
-/// Returns the time of a record, without the date if it is the day of the view.
+/// Returns the time of a record, without the date if that is the date of the view.
 fn when(record: &Record, view: &FleetView, zone: &TimeZone) -> String {
     let (at, now) = (
         record.time.to_zoned(zone.clone()),
@@ -81,7 +81,7 @@ pub(super) fn about(record: &Record, names: &BTreeMap<SnapshotId, String>) -> St
         Some(shown(text, REASON_SHOWN))
     };
     let ordered_by = said.ordered_by(&record.event);
-    // For an order the person who gave it is the reason.
+    // For an order, the person who gave it stands in place of the reason.
     let reason = said.reason.as_deref().filter(|_| ordered_by.is_none());
     let by = match ordered_by {
         Some(by) => text(Some(by)).map(|by| format!("by order of {by}")),

@@ -9,7 +9,7 @@ use super::alerts::AlertKinds;
 use crate::core::snapshot::ServerId;
 use crate::status::view::{Activity, ServerView};
 
-/// The columns that can be sorted by: the word in the address, and the heading.
+/// The sortable columns: the word in the address, and the heading.
 pub(super) const COLUMNS: [(&str, &str); 5] = [
     ("name", "Server"),
     ("room", "Snapshots"),
@@ -30,7 +30,7 @@ pub(in crate::status) struct SearchQuery {
 }
 
 impl From<Vec<(String, String)>> for SearchQuery {
-    /// Reads the fields of a query; of a repeated field the last one counts.
+    /// Reads the fields of a query; if a field is repeated, the last value applies.
     fn from(fields: Vec<(String, String)>) -> Self {
         let mut asked = Self::default();
         for (field, value) in fields {

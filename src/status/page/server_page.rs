@@ -20,7 +20,7 @@ use crate::status::page_model::ServerPageData;
 use crate::status::state_text::{goes_next, not_listed};
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 
-/// Interval in which the page's script renews it; each time the service reads the trail.
+/// Interval at which the page's script renews the page; the service reads the trail each time.
 const EVERY: Duration = Duration::from_secs(15);
 
 pub(in crate::status) fn server(
