@@ -189,7 +189,9 @@ pub fn main() -> ExitCode {
         Ok(to_journal) => to_journal,
         Err(why) => return fail(&CommandError::System(why), false),
     };
-    code(cli.run(), to_journal)
+    let outcome = cli.run();
+    logging::flush();
+    code(outcome, to_journal)
 }
 
 /// Returns the process's exit code.

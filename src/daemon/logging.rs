@@ -1,6 +1,6 @@
 //! Log output: journal fields under systemd, text for people, JSON for collectors.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::OnceLock;
 
@@ -12,8 +12,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry, fmt};
 
-/// Prefix of the program's journal fields: `SNAPROTATE_SERVER=12345`.
-const PREFIX: &str = "SNAPROTATE";
+use super::journal::JournalLayer;
+use super::log_queue::LogQueue;
 
 /// The format of log events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,6 +42,8 @@ pub enum Level {
 /// The format and level in use, to pass on to child processes.
 static CHOSEN: OnceLock<(Format, Level)> = OnceLock::new();
 
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
 /// Returns the options that make another process of this program log as this one does.
 pub fn options() -> Vec<String> {
     let Some((format, level)) = CHOSEN.get() else {
@@ -63,34 +65,39 @@ pub fn init(format: Format, level: Level) -> Result<bool, String> {
         Format::Auto => stderr_is_journal(),
         Format::Text | Format::Json => false,
     };
-    let layer: Box<dyn Layer<Registry> + Send + Sync> = match (format, to_journal) {
-        (Format::Json, _) => fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_writer(std::io::stderr)
-            .boxed(),
-        (_, true) => match tracing_journald::layer() {
-            Ok(layer) => layer.with_field_prefix(Some(PREFIX.to_owned())).boxed(),
-            // Lines on stderr reach the journal too, without fields.
-            Err(_) if format == Format::Auto => text(),
-            Err(why) => return Err(format!("the journal can't be reached: {why}")),
-        },
-        _ => text(),
+    let journal = to_journal.then(JournalLayer::connect).transpose();
+    let (layer, queue): (Box<dyn Layer<Registry> + Send + Sync>, _) = match journal {
+        Ok(Some((layer, queue))) => (layer.boxed(), queue),
+        Err(why) if format == Format::Journal => {
+            return Err(format!("the journal can't be reached: {why}"));
+        }
+        // Lines on stderr reach the journal too, without fields.
+        Ok(None) | Err(_) => {
+            let queue = LogQueue::start(|line| std::io::stderr().write_all(line));
+            let queue = queue.map_err(|why| format!("logging can't be started: {why}"))?;
+            let lines = fmt::layer().with_writer(queue.clone());
+            let layer = if format == Format::Json {
+                lines.json().flatten_event(true).boxed()
+            } else {
+                let ansi = std::io::stderr().is_terminal();
+                lines.with_target(false).with_ansi(ansi).boxed()
+            };
+            (layer, queue)
+        }
     };
     tracing_subscriber::registry()
         .with(layer.with_filter(filter(level)))
         .try_init()
         .map_err(|why| format!("logging can't be started: {why}"))?;
-    let _first = CHOSEN.set((format, level));
+    let _first = (CHOSEN.set((format, level)), QUEUE.set(queue));
     Ok(to_journal)
 }
 
-fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
-    fmt::layer()
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .boxed()
+/// Waits until everything that was logged has been written, for at most a second.
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush();
+    }
 }
 
 /// Returns the filter for this level, which applies to this program's events only. A library that

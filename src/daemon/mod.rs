@@ -9,11 +9,13 @@
 //!   systemd.
 //! - `response_drift`: the daily comparison of the provider's answers with their learned shape.
 //! - `witness_publisher`: signed checkpoints of the trail, kept elsewhere.
-//! - `lock`: the single writer; `locked_disk`: the trail's disk behind the lock; `logging`: log
-//!   output.
+//! - `lock`: the single writer; `locked_disk`: the trail's disk behind the lock.
+//! - `logging`: log output; `log_queue`: the thread that writes it; `journal`: the journal's format.
 
+mod journal;
 pub mod lock;
 mod locked_disk;
+mod log_queue;
 pub mod logging;
 mod main_loop;
 mod once;

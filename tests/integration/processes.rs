@@ -1,10 +1,14 @@
 //! The real binary: its messages, its exit codes, and its reaction to signals.
 
 use std::fs;
+use std::io::{self, Write as _};
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::support::notify::Service;
-use crate::support::{Home, Provider, QUICK, TOKEN, daily_name, days_ago, stderr, stdout, until};
+use crate::support::{
+    Daemon, Home, Provider, QUICK, TOKEN, daily_name, days_ago, stderr, stdout, until,
+};
 use jiff::SignedDuration;
 
 /// A port of this host that refuses connections.
@@ -339,4 +343,24 @@ fn a_trail_that_was_cut_raises_an_alert_until_a_start_finds_the_trail_whole() {
         events.retain(|record| record["alert"] == "trail_lost");
         assert_eq!(events.len(), 1, "{event}");
     }
+}
+
+#[test]
+fn a_log_that_nobody_reads_delays_neither_the_rotation_nor_the_end() {
+    let provider = Provider::quick();
+    provider.sandbox.add_server(12345, "web-server-01");
+    let home = Home::new(&provider.sandbox.base_url(), "", QUICK);
+    home.daily(12345, 2, "");
+    let (_unread, mut log) = io::pipe().expect("a pipe");
+    // A pipe holds 64 KiB; the next line would wait for a reader.
+    for _ in 0..16 {
+        log.write_all(&[b' '; 4096]).expect("room");
+    }
+    let mut command = home.command(&["run"]);
+    command.stdout(Stdio::null()).stderr(log);
+    let daemon = Daemon(command.spawn().expect("it starts"));
+    until("the snapshot is completed", || {
+        !home.events("snapshot_completed").is_empty()
+    });
+    assert_eq!(daemon.stop(), Some(0));
 }
