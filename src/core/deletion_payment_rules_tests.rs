@@ -275,3 +275,37 @@ fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_comp
     );
     assert!(prunes, "{step:?}");
 }
+
+#[test]
+fn i19_a_promise_that_one_false_listing_kept_is_kept_by_the_next_snapshot_which_pays_for_no_other() {
+    let mut world = full_of_own();
+    world.recorded();
+    world.history.found = None;
+    let Step::Delete { id, name, .. } = world.recorded() else {
+        panic!("{:?}", world.recorded());
+    };
+    let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
+    world.intend_delete(id.clone(), &name, Some(known));
+    world.snapshots.retain(|s| s.id != id);
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("{:?}", world.recorded());
+    };
+    // One listing shows the new snapshot as completed, and no later one shows it.
+    let gone = world.create(&name, Status::Completed);
+    world.recorded();
+    assert!(world.history.open_promise().is_none());
+    world.snapshots.retain(|s| s.id != gone);
+    world.record(&ServerEvent::SnapshotGone {
+        snapshot: name,
+        id: gone,
+        reason: "it is no longer listed".to_owned(),
+    });
+    world.pass(WEEK);
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("{:?}", world.recorded());
+    };
+    let made = world.create(&name, Status::Completed);
+    world.recorded();
+    let keeper = world.history.promise_keeper();
+    assert_eq!(keeper.map(|payer| &payer.id), Some(&made));
+}

@@ -78,6 +78,7 @@ impl ServerHistory {
 
     /// Records that a completed snapshot vanished without a delete by the program.
     pub(super) fn saw_vanished(&mut self, id: &SnapshotId) {
+        self.reopen_promise(id);
         let Some(name) = self.name_of(id) else { return };
         self.vanished.retain(|(known, _)| *known != *id);
         keep_last(&mut self.vanished, MOST_VANISHED, (id.clone(), name));

@@ -35,7 +35,7 @@ pub(super) struct Payment {
 pub struct PruneFirstPromise {
     /// The snapshot that was deleted. Until the promise is kept, only its delete may be sent again.
     pub victim: SnapshotId,
-    /// Every id that was listed then; empty once the promise is kept.
+    /// Every id that was listed then; empty once two listings show that the promise is kept.
     pub known: BTreeSet<SnapshotId>,
     /// The snapshot that keeps the promise, as long as it is not listed as anything but completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,12 +14,11 @@ impl ServerHistory {
     /// Applies the completion of a snapshot that the rotation made as requested (I19). It keeps the
     /// open promise, or may pay for a snapshot beyond `keep`.
     pub(super) fn record_payer(&mut self, name: &str, payer: Payer) {
-        if let Some(promise) = self.open_promise_mut()
-            // A snapshot that was listed before the promise does not keep it.
-            && !promise.known.contains(&payer.id)
-        {
+        let promise = self.prune_first.as_deref_mut();
+        let open = promise.filter(|promise| promise.kept_by.is_none());
+        // A snapshot that was listed before the promise does not keep it.
+        if let Some(promise) = open.filter(|promise| !promise.known.contains(&payer.id)) {
             promise.kept_by = Some(payer);
-            promise.known = BTreeSet::new();
             return;
         }
         let of_slot = |notes: &&mut RotationRecord| notes.slots.iter().any(|n| n.name == name);
@@ -28,9 +27,13 @@ impl ServerHistory {
         }
     }
 
-    fn open_promise_mut(&mut self) -> Option<&mut PruneFirstPromise> {
-        let promise = self.prune_first.as_deref_mut();
-        promise.filter(|promise| promise.kept_by.is_none())
+    /// Opens the promise again if this snapshot, which is gone, keeps it, and only one listing has
+    /// shown it as completed.
+    pub(super) fn reopen_promise(&mut self, gone: &SnapshotId) {
+        if let Some(promise) = self.prune_first.as_deref_mut() {
+            let unconfirmed = |payer: &mut Payer| payer.id == *gone && payer.completed.is_some();
+            promise.kept_by.take_if(unconfirmed);
+        }
     }
 
     /// Returns the promise of the last prune-first while nothing that was made since keeps it.
@@ -46,14 +49,17 @@ impl ServerHistory {
 
     /// Stores that a second listing shows as completed the snapshot that keeps the promise.
     pub(super) fn confirm_promise(&mut self, inventory: &Inventory) {
-        let promise = self.prune_first.as_deref_mut();
-        let Some(payer) = promise.and_then(|promise| promise.kept_by.as_mut()) else {
+        let Some(promise) = self.prune_first.as_deref_mut() else {
+            return;
+        };
+        let Some(payer) = promise.kept_by.as_mut() else {
             return;
         };
         let later = payer.completed.is_some_and(|at| inventory.requested > at);
         let mut rows = inventory.snapshots.iter();
         if later && rows.any(|row| row.id == payer.id && row.status == Status::Completed) {
             payer.completed = None;
+            promise.known = BTreeSet::new();
         }
     }
 
