@@ -277,7 +277,8 @@ fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_comp
 }
 
 #[test]
-fn i19_a_promise_that_one_false_listing_kept_is_kept_by_the_next_snapshot_which_pays_for_no_other() {
+fn i19_a_promise_that_one_false_listing_kept_is_kept_by_the_next_snapshot_which_pays_for_no_other()
+{
     let mut world = full_of_own();
     world.recorded();
     world.history.found = None;

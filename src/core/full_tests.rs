@@ -74,6 +74,41 @@ fn the_fuller_rotation_makes_room_for_the_other_only_if_the_other_holds_fewer_th
 }
 
 #[test]
+fn a_rotation_beyond_its_keep_makes_room_before_one_within_it() {
+    // The numbers of snapshots to keep of a and of b, which hold two each, and the rotation whose
+    // oldest is deleted for b's slot.
+    for (others, own, gives) in [(1, 2, "a"), (2, 2, "b"), (1, 1, "b")] {
+        let mut world = TestProvider::new(vec![
+            rotation("a", "0 3 1 1 *", others),
+            rotation("b", "0 3 * * *", own),
+        ]);
+        world.policy.rotations[0].catch_up = Some(MINUTE);
+        for name in ["a", "b"] {
+            for day in 1..=2 {
+                world.make(&format!("{name}-2026-11-0{day}"), DONE);
+            }
+        }
+        world.rules.limit = world.snapshots.len();
+        world.rules.shrink_grace = WEEK;
+        world.settle_down();
+        let step = world.recorded();
+        let Step::Delete {
+            name,
+            prune_first: true,
+            ..
+        } = &step
+        else {
+            panic!("{step:?}");
+        };
+        assert_eq!(
+            name.as_str(),
+            format!("{gives}-2026-11-01"),
+            "{others}, {own}"
+        );
+    }
+}
+
+#[test]
 fn i3_a_snapshot_without_a_reliable_date_does_not_count_towards_min_completed() {
     let mut rows = full_of_own().snapshots;
     rows[0].created_at = None;

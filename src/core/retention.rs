@@ -194,8 +194,14 @@ pub fn prune_first<'a>(
         let of = counted.iter();
         of.filter(move |own| own.place.rotation == rotation).count()
     };
-    let most = (0..policy.rotations.len()).max_by_key(|r| (of(*r), std::cmp::Reverse(*r)))?;
-    let from = if of(rotation) < 2 && of(most) >= 2 {
+    let beyond = |rotation: usize| of(rotation).saturating_sub(policy.rotations[rotation].keep);
+    let rotations = || 0..policy.rotations.len();
+    // The first in file order if several are equal.
+    let most_beyond = rotations().max_by_key(|r| (beyond(*r), std::cmp::Reverse(*r)))?;
+    let most = rotations().max_by_key(|r| (of(*r), std::cmp::Reverse(*r)))?;
+    let from = if beyond(rotation) == 0 && beyond(most_beyond) > 0 {
+        most_beyond
+    } else if of(rotation) < 2 && of(most) >= 2 {
         most
     } else {
         rotation
