@@ -359,10 +359,22 @@ fn stuck_for(rotation: &Rotation) -> String {
     format!("it is stuck, and a slot of {name} needs its place")
 }
 
-/// Returns the message for a rotation whose dates and slots name different oldest snapshots.
+/// Returns the message for a rotation whose dates and slots name different oldest snapshots. One
+/// that was made before its slot was made while the clock was ahead, so its name is the wrong one.
 pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> String {
+    let early = |own: &&OwnSnapshot<'_>| {
+        let ahead = own.dated.map(|date| own.slot.duration_since(date));
+        ahead.is_some_and(|ahead| ahead > CLOCK_TOLERANCE)
+    };
+    let advice = match [by_date, by_slot].into_iter().find(early) {
+        Some(own) => format!(
+            "{} was made before the time in its name: delete or protect it",
+            own.snapshot.name
+        ),
+        None => "delete or protect one".to_owned(),
+    };
     format!(
-        "{} is the oldest by its date, {} by its name: neither is deleted while both exist; delete or protect one",
+        "{} is the oldest by its date, {} by its name: neither is deleted while both exist; {advice}",
         by_date.snapshot.name, by_slot.snapshot.name
     )
 }

@@ -44,6 +44,19 @@ fn i19_if_dates_and_slots_disagree_on_the_oldest_snapshot_none_is_deleted_and_an
 }
 
 #[test]
+fn the_alert_names_the_snapshot_that_was_made_before_the_time_in_its_name() {
+    let mut rows = old_weeklies();
+    rows[2].3 = "2026-10-25T03:00:00Z";
+    let early = rows[2].1;
+    let mut world = TestProvider::weekly(3).holding(&rows);
+    world.settle(&DONE);
+    let key = (AlertKind::OddDate, "weekly".to_owned());
+    let said = &world.history.alerts[&key].reason;
+    let advice = format!("{early} was made before the time in its name: delete or protect it");
+    assert!(said.ends_with(&advice), "{said}");
+}
+
+#[test]
 fn i11_a_snapshot_with_a_future_or_unreadable_date_is_neither_deleted_nor_counted() {
     for date in ["2026-12-24T00:00:00Z", "yesterday"] {
         let mut rows = old_weeklies();
