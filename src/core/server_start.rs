@@ -189,7 +189,7 @@ impl OwedStart<'_> {
             });
         }
         let Some(stop) = self.stop() else {
-            return Some("no policy in force stops the server for its snapshots".to_owned());
+            return Some("no rotation in force stops the server for this snapshot".to_owned());
         };
         if self.lasts() >= stop.longest {
             return Some(format!(
