@@ -186,8 +186,13 @@ impl AccountHealth {
                 if state.failures < FAILURES && !long {
                     return Vec::new();
                 }
+                let advice = match error.status {
+                    // The provider can be reached.
+                    Some(429 | 503) => "",
+                    _ => "; to test the connection, run snaprotate check --online",
+                };
                 let reason = format!(
-                    "listings fail, and until one succeeds nothing is created or deleted: {error}; to test the connection, run snaprotate check --online"
+                    "listings fail, and until one succeeds nothing is created or deleted: {error}{advice}"
                 );
                 let raised = state.raise(ApiUnreachable, reason, now.wall);
                 raised.into_iter().collect()
