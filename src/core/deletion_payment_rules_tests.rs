@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::decide::Step;
+use crate::core::rotation_and_snapshot_name::SnapshotName;
 use crate::core::server_event::{Outcome, ServerEvent, SlotOutcome};
 use crate::core::test_provider::*;
 
@@ -228,8 +229,8 @@ fn i19_a_single_listing_of_a_new_completed_snapshot_deletes_no_older_one() {
     assert_eq!(world.log[1..], ["delete weekly-2026-11-22"]);
 }
 
-#[test]
-fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_completed() {
+/// Returns a server after a prune-first, and the name of the snapshot that is to be created now.
+fn after_prune_first() -> (TestProvider, SnapshotName) {
     let mut world = full_of_own();
     world.recorded();
     world.history.found = None;
@@ -248,6 +249,12 @@ fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_comp
     let Step::Create { name, .. } = world.recorded() else {
         panic!("{:?}", world.recorded());
     };
+    (world, name)
+}
+
+#[test]
+fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_completed() {
+    let (mut world, name) = after_prune_first();
     let made = world.create(&name, Status::Completed);
     world.recorded();
     world.pass(WEEK);
@@ -279,18 +286,7 @@ fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_comp
 #[test]
 fn i19_a_promise_that_one_false_listing_kept_is_kept_by_the_next_snapshot_which_pays_for_no_other()
 {
-    let mut world = full_of_own();
-    world.recorded();
-    world.history.found = None;
-    let Step::Delete { id, name, .. } = world.recorded() else {
-        panic!("{:?}", world.recorded());
-    };
-    let known = world.snapshots.iter().map(|s| s.id.clone()).collect();
-    world.intend_delete(id.clone(), &name, Some(known));
-    world.snapshots.retain(|s| s.id != id);
-    let Step::Create { name, .. } = world.recorded() else {
-        panic!("{:?}", world.recorded());
-    };
+    let (mut world, name) = after_prune_first();
     // One listing shows the new snapshot as completed, and no later one shows it.
     let gone = world.create(&name, Status::Completed);
     world.recorded();
