@@ -62,7 +62,10 @@ impl OwedStart<'_> {
         let watched = self.downtime.active.is_some() || self.downtime.is_doubtful();
         // Without a policy, nothing else shows that a server is down.
         let orphaned = self.policy.is_none();
-        let alerts = (!watched && (late || unable || orphaned)) || self.is_blind();
+        // The process before may have raised the alert at its end.
+        let key = (AlertKind::ServerStopped, rotation.clone().into());
+        let active = self.history.alerts.contains_key(&key);
+        let alerts = (!watched && (late || unable || orphaned || active)) || self.is_blind();
         if !alerts {
             return None;
         }
@@ -97,6 +100,6 @@ impl OwedStart<'_> {
         let reason = format!(
             "{what}, and has not been seen active since: {tried}; if that takes too long, start it at the provider{gone}{resume}"
         );
-        Some(((AlertKind::ServerStopped, rotation.clone().into()), reason))
+        Some((key, reason))
     }
 }

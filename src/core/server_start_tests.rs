@@ -339,3 +339,39 @@ fn i20_an_edit_does_not_shorten_the_watch_for_a_stop_that_may_still_take_effect(
         );
     }
 }
+
+#[test]
+fn i20_at_shutdown_a_stop_that_may_still_take_effect_is_watched_after_its_start() {
+    let mut world = world();
+    assert!(is_stop(&world.recorded()));
+    intend_stop(&mut world);
+    stop_answered(&mut world, Outcome::Done);
+    world.pass(60 * MINUTE);
+    world.state = Some(PowerState::Active);
+    let end = |world: &TestProvider| {
+        let policy = Some(&world.policy);
+        at_end(policy, &world.history, &PowerState::Active, world.now)
+    };
+    assert!(matches!(end(&world), ShutdownStep::Start(_)));
+    start(&mut world, Outcome::Done);
+    assert_eq!(end(&world), ShutdownStep::Wait);
+}
+
+#[test]
+fn i20_an_alert_of_the_process_before_stays_until_the_server_is_seen_active() {
+    let mut world = world();
+    stop(&mut world);
+    world.record(&ServerEvent::AlertRaised {
+        alert: AlertKind::ServerStopped,
+        about: "weekly".to_owned(),
+        reason: "the service is stopping".to_owned(),
+    });
+    world.recorded();
+    let said = alert(&world, AlertKind::ServerStopped).expect("the server is down");
+    assert!(said.contains("has not been seen active since"), "{said}");
+    let id = create(&mut world, Status::InProgress);
+    complete(&mut world, &id);
+    start(&mut world, Outcome::Done);
+    runs(&mut world);
+    assert_eq!(alert(&world, AlertKind::ServerStopped), None);
+}

@@ -62,7 +62,7 @@ pub fn at_end(
                 })
             }
             // The stop may still take effect.
-            (false, _) if pending => ShutdownStep::Wait,
+            (false, sent) if pending || sent => ShutdownStep::Wait,
             // The next process waits until no call can take effect any more.
             (_, true) => ShutdownStep::Over,
             (_, false) => start_at_end(history, downtime),

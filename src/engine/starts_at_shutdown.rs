@@ -17,11 +17,11 @@ use crate::logged;
 /// How long shutdown waits for servers that are owed a start.
 pub(super) const LAST_STARTS: Duration = Duration::from_mins(1);
 
-/// How long shutdown retries starts that the provider refuses.
-const LAST_TRIES: SignedDuration = SignedDuration::from_secs(10);
-
 /// Longest pause between two looks at such a server during shutdown.
 const END_POLL: SignedDuration = SignedDuration::from_secs(1);
+
+/// Longest pause between two starts that the provider refuses.
+const END_BACKOFF: SignedDuration = SignedDuration::from_secs(8);
 
 impl<A: SnapshotApi> Engine<A> {
     /// Starts every server that is still down at shutdown. Otherwise only the next process could
@@ -51,7 +51,7 @@ impl<A: SnapshotApi> Engine<A> {
         let wanted = self.wanted();
         let policy = wanted.policies.get(server).map(Arc::as_ref);
         let pause = wanted.rules.poll_interval.min(END_POLL);
-        let began = self.clock.now().mono;
+        let mut backoff = pause;
         loop {
             let ServerInfo { state, .. } = self.state_of(server, runtime).await;
             let now = self.clock.now();
@@ -68,8 +68,6 @@ impl<A: SnapshotApi> Engine<A> {
                         self.clock.sleep(pause).await;
                     }
                 }
-                // Refused for this long: the next process has to start the server.
-                ShutdownStep::Start(_) if now.mono - began >= LAST_TRIES => return,
                 ShutdownStep::Start(start) => {
                     let way = (
                         self.api.admit_owed().await,
@@ -78,7 +76,8 @@ impl<A: SnapshotApi> Engine<A> {
                     if !matches!(self.send_start(server, runtime, way, start).await, Ok(true)) {
                         self.start_unrecorded(server, runtime, &state).await;
                     }
-                    self.clock.sleep(pause).await;
+                    self.clock.sleep(backoff).await;
+                    backoff = (backoff * 2).min(END_BACKOFF);
                 }
                 ShutdownStep::Wait => self.clock.sleep(pause).await,
                 ShutdownStep::Over => return,

@@ -84,3 +84,23 @@ async fn i20_a_server_is_started_though_the_result_of_its_stop_or_create_cannot_
         running.ends().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn i20_at_shutdown_a_start_that_is_refused_for_half_a_minute_is_repeated() {
+    let scene = Scene::new([1]);
+    scene.reload_stopping();
+    let (clock, ends) = (scene.clock.clone(), scene.clock.now().mono + 5 * MINUTE);
+    scene.provider.script(move |what| match what {
+        What::Power(1, PowerAction::Start) if clock.now().mono < ends + MINUTE / 2 => {
+            Reply::Says(503)
+        }
+        _ => Reply::Works,
+    });
+    let running = scene.run();
+    scene.pass(5 * MINUTE).await;
+    assert!(!scene.events("start_intent").is_empty());
+    running.ends().await;
+    let results = scene.events("start_result");
+    let last = results.last().map(|result| result["outcome"].clone());
+    assert_eq!(last, Some("done".into()));
+}
