@@ -109,7 +109,7 @@ impl Limiter {
     /// Waits for the rate, a place and any `Retry-After` of up to a minute, in order of arrival.
     ///
     /// The queue does not advance while its first request waits. A permit is therefore fresh when
-    /// it is granted, and no burst of saved-up permits follows a `Retry-After` of an hour. A future
+    /// it is granted, and no burst of saved-up permits follows a `Retry-After`. A future
     /// that is dropped leaves the queue and uses up at most one token.
     pub async fn admit(&self) -> Result<Permit, LongHold> {
         self.grant(false).await

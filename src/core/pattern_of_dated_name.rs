@@ -1,6 +1,6 @@
 //! Finds the pattern that a name with a date may come from.
 //!
-//! Of all patterns that fit, the one with the widest date and time is chosen. The rest of the name
+//! The pattern with the widest date and time is chosen of all that fit. The rest of the name
 //! must have no digits next to the date: they would be a counter, or a part of a time that no
 //! supported pattern produces.
 

@@ -1,4 +1,5 @@
-//! What a start reports for the witness, and the last durable record that the handle reports.
+//! Tests of the witness's facts that a start reports, and of the last durable record that the
+//! handle reports.
 
 use super::*;
 use crate::audit::Trail;
