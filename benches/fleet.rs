@@ -1,8 +1,9 @@
-//! The costs of a fleet, in counts and ratios; exits 1 if a limit is missed.
+//! The costs of a fleet, in counts and ratios; exits with 1 if a limit is exceeded.
 //!
-//! `cargo bench --locked --bench fleet`; name the parts to run after `--`. The stand-in answers in
-//! 50 ms and completes a snapshot after 20 s; 16 requests in flight, a poll interval of a second,
-//! no rate limit, no pages.
+//! `cargo bench --locked --bench fleet`; to run only some parts, name them after `--`. In
+//! `together` and `paged`, the stand-in answers in 50 ms and completes a snapshot after 20 s; at
+//! most 16 requests are in flight, and the poll interval is a second. Only `paged` and `whole` have
+//! pages, and nothing has a rate limit.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -48,8 +49,8 @@ const PARTS: [(&str, Part); 5] = [
     ("small", small),
 ];
 
-/// Builds the binary that a user installs. Cargo built one for the benchmark with the simulation
-/// and the tests' features in it.
+/// Builds the binary that a user installs. The one that Cargo built for the benchmark contains the
+/// simulation and the tests' features.
 fn shipped() {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--release", "--locked", "--quiet"]);
@@ -78,7 +79,7 @@ impl Limits {
     }
 }
 
-/// A thousand servers rotate together: each one create, one delete.
+/// A thousand servers rotate together, each with one create and one delete.
 fn together(limits: &mut Limits) {
     let (count, wall) = rotated(TOGETHER, None);
     let n = f64::from(TOGETHER);
@@ -93,7 +94,7 @@ fn together(limits: &mut Limits) {
     limits.at_most("wall time, 1,000 servers together", "s", wall, bound);
 }
 
-/// The same with pages of listings; for pages of 20 rows the figure has no limit.
+/// The same for 200 servers with paged listings; for pages of 20 rows the number has no limit.
 fn paged(limits: &mut Limits) {
     for (servers, rows, most) in [(200, 100, 2.6), (200, 20, f64::INFINITY)] {
         let (count, _) = rotated(servers, Some(rows));
@@ -135,7 +136,7 @@ fn whole(limits: &mut Limits) {
 }
 
 /// Rotates `servers` servers together, each with one create and one delete. Returns the number of
-/// requests, and the seconds.
+/// requests and the elapsed seconds.
 fn rotated(servers: u32, page: Option<usize>) -> (f64, f64) {
     let provider = Provider::start(SignedDuration::try_from(COMPLETES).expect("20 s"), LATENCY);
     if let Some(rows) = page {
@@ -155,7 +156,8 @@ fn rotated(servers: u32, page: Option<usize>) -> (f64, f64) {
         }
         home.daily(id, 3, "");
     }
-    // Makes a trail: one that begins beside own snapshots would hold creates back for a while.
+    // Begins the trail first: a trail that begins when own snapshots already exist delays creates
+    // for a while.
     for order in ["pause", "resume"] {
         assert!(home.run(&[order, "--server", "1"]).status.success());
     }
@@ -228,7 +230,7 @@ fn idle(limits: &mut Limits) {
     );
 }
 
-/// A handful of policies, and the size of the binary and its dependencies.
+/// A handful of policies, the size of the binary, and the number of its dependencies.
 fn small(limits: &mut Limits) {
     let provider = Provider::start(SignedDuration::from_secs(20), Duration::ZERO);
     let home = Home::new(&provider.sandbox.base_url(), "", "");

@@ -1,5 +1,5 @@
-//! Tries every crash point of a few short stories: a death at any change of the disk, mutation or
-//! listing, after which snaprotate must recover on its own.
+//! Tries every crash point of a few short stories: a death at any disk change, mutation or listing,
+//! after which snaprotate must recover on its own.
 //!
 //! `cargo run --release --example crash_points`
 
@@ -11,12 +11,13 @@ use clap::Parser;
 use snaprotate::sim::crash_points::{PointShare, SCENARIOS, sweep};
 
 #[derive(Parser)]
-#[command(about = "Proves that a death at any point leaves the end of the story as it is")]
+#[command(about = "Proves that a crash at any point does not change how a story ends")]
 struct Args {
-    /// Try one of so many deaths
+    /// Try only every Nth single death
     #[arg(long, default_value = "1")]
     one_of: NonZeroUsize,
-    /// After one of so many deaths try each second one while the next process begins; 0: none
+    /// After every Nth of these deaths, try a second one at each disk change while the next process
+    /// starts; 0: none
     #[arg(long, default_value_t = 10)]
     double_one_of: usize,
 }
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
         let swept = sweep(scenario, part);
         let [changes, mutations, listings] = swept.steps;
         let result = match swept.failures.len() {
-            0 => "all end as the undisturbed one".to_owned(),
+            0 => "all end like the undisturbed one".to_owned(),
             bad => format!("{bad} FAILED"),
         };
         println!(

@@ -1,5 +1,5 @@
-//! The proof by simulation: thousands of seeds that must break no invariant, and the same seeds
-//! with each rule broken on purpose, which must be caught.
+//! The proof by simulation: thousands of seeds that must break no invariant, and seeds in which one
+//! rule is broken on purpose, which must be caught.
 //!
 //! `cargo run --release --example prove` is the short run; `-- --seeds 50000` a long one.
 
@@ -13,27 +13,29 @@ use snaprotate::core::deliberate_breaks::Break;
 use snaprotate::sim::{SimulationOptions, SimulationReport, simulate};
 
 #[derive(Parser)]
-#[command(about = "Proves by simulation that no fault makes snaprotate lose or double a snapshot")]
+#[command(
+    about = "Proves by simulation that no fault makes snaprotate lose or duplicate a snapshot"
+)]
 struct Args {
-    /// Seeds that must pass
+    /// Number of seeds, which must all pass
     #[arg(long, default_value_t = 2000)]
     seeds: u64,
-    /// The first of them
+    /// The first seed
     #[arg(long, default_value_t = 0)]
     from: u64,
     /// Days with faults in each; two quiet ones follow
     #[arg(long, default_value_t = 14)]
     days: i64,
-    /// Seeds with a provider that lies, which must pass too
+    /// Number of seeds with a provider that lies, which must all pass too
     #[arg(long, default_value_t = 2000)]
     lying: u64,
     /// Days with lies in each; two quiet ones follow
     #[arg(long, default_value_t = 6)]
     lying_days: i64,
-    /// Seeds in which each deliberately broken rule is tried
+    /// Maximum number of seeds in which each deliberately broken rule is tried
     #[arg(long, default_value_t = 40)]
     broken_seeds: u64,
-    /// A broken rule that so many seeds have caught is tried no further
+    /// Stop trying a broken rule once this many seeds have caught it
     #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
     enough: u64,
 }
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Simulates all, on every core, and passes each report on in the order of arrival.
+/// Simulates all of them, on every core, and passes on each report as it arrives.
 fn each(options: &[SimulationOptions], mut take: impl FnMut(SimulationOptions, SimulationReport)) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicU64::new(0);

@@ -8,7 +8,7 @@ use snaprotate::sim::{SimulationOptions, simulate};
 
 #[derive(Parser)]
 struct Args {
-    /// Everything follows from it
+    /// The seed, from which everything follows
     #[arg(long)]
     seed: u64,
     /// Days with faults; two quiet ones follow
@@ -17,7 +17,7 @@ struct Args {
     /// A rule to break on purpose, such as `NoFloor`
     #[arg(long)]
     broken: Option<String>,
-    /// No rotation has hooks, and no operator is there
+    /// Simulate without hooks, power calls and operators
     #[arg(long)]
     alone: bool,
     /// The provider lies

@@ -1,4 +1,4 @@
-//! Plays every small case of the decision, on all cores: `cargo run --release --locked --example
+//! Runs every small case of the decision, on all cores: `cargo run --release --locked --example
 //! small_cases -- [--part I/N]`.
 //!
 //! The whole is more than a billion plans of some fourteen decisions each, and takes a day or two

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::core::sanitize::printable;
 
-/// Maximum number of bytes read from each output stream, and of characters that the log repeats.
+/// Maximum number of bytes kept of each output stream, and of characters that the log repeats.
 const OUTPUT: u64 = 4096;
 const SHOWN: usize = 500;
 

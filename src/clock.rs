@@ -1,4 +1,4 @@
-//! The only clock: all other code takes the time as an argument.
+//! The only clock: all other code takes the time, or this clock, as an argument.
 //!
 //! The engine also uses this clock to wait. The demo can thus run fast, tests can pause time, and a
 //! step of the wall clock can be distinguished from elapsed time. The duration of a call or a
@@ -17,7 +17,8 @@ use crate::core::server_event::ClockReading;
 #[derive(Clone, Debug)]
 pub struct Clock {
     began: Instant,
-    /// `None`: the system's wall clock. Else the wall clock at `began`, advanced by `speed`.
+    /// `None`: the system's wall clock. Otherwise the wall time at `began`, from which it advances
+    /// `speed` times as fast.
     base: Option<Timestamp>,
     speed: u32,
     stepper: Stepper,
@@ -45,7 +46,7 @@ impl Stepper {
 }
 
 impl Clock {
-    /// Returns the system's clocks.
+    /// Returns a clock that reads the system's clocks.
     pub fn system() -> Self {
         Self {
             began: Instant::now(),

@@ -27,7 +27,7 @@
 //! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
 //! - [`notify`]: delivers alerts to receivers without delaying the engine; `pending`: which of them
 //!   a receiver wants.
-//! - [`config`]: TOML files into validated settings, with all problems in one report.
+//! - [`config`]: turns TOML files into validated settings, and reports all problems at once.
 //! - [`api`]: the provider's calls, their failures classified by remedy, and the rate limits;
 //!   `client`: no redirect is followed, no request repeated.
 //! - [`audit`]: the trail: its format, and what holds after a failure; `witness`: its checkpoints.
@@ -42,18 +42,19 @@
 //!     progress); `due_slot_rules`: rules 4 to 6 (due slots, and those that are given up, or
 //!     skipped once it is too late; surplus; rest); `create_or_prune`: whether a due slot has
 //!     room, and what is deleted if not; `retry_backoff`: when a slot is retried.
-//!   - Slots: `schedule` and `cron_parse`: their times; `name_pattern`: their names; `policy`:
-//!     which names are own; `slots_after_edit`: which slots continue after an edit;
-//!     `taken_late_text`: how late a snapshot was taken. The records of slots: `rotation_history`,
-//!     `slot_record`, `slot_record_access`, `ended_slot_ranges`, and the `newest_slot_completed`.
+//!   - Slots: `schedule`, `cron_parse` and `slot_intervals`: their times; `name_pattern`: their
+//!     names; `policy`: which names are own; `slots_after_edit`: which slots continue after an
+//!     edit; `taken_late_text`: how late a snapshot was taken. The records of slots:
+//!     `rotation_history`, `slot_record`, `slot_record_access`, `ended_slot_ranges`, and the
+//!     `newest_slot_completed`.
 //!   - Deletions: `retention`: which, and in what order; `deletion_payment_rules`: whether one is
 //!     paid for (I19); `payment_and_promise`: what pays; `payment_and_promise_rules`: what becomes
 //!     a payment, and when a promise is kept (I7). After an edit: `recorded_settings`: what was
 //!     edited; `announced_deletes`: what the edit deletes; `shrink_grace`: when deletes may begin.
 //!   - Around a create: `hook_release`: what holds the server, and its release (I18). With a
-//!     stopped server (I20): `stop_before_create`, `server_start` and `start_at_shutdown`: when;
-//!     `downtime_record`: what the trail says; `downtime_alerts`; `server_info`: its state at the
-//!     provider.
+//!     stopped server (I20): `stop_before_create`, `server_start` and `start_at_shutdown`: when it
+//!     is stopped and started; `downtime_record`: the downtime as the trail records it;
+//!     `downtime_alerts`; `server_info`: its state at the provider.
 //!   - A provider that errs: `listing_discrepancies`: snapshots that differ from the trail;
 //!     `second_ids_in_history` and `second_server_id`: the second ids of snapshots and servers;
 //!     `policy_id_change`: a policy that names the server by its other id; `engine::call_outcome`:
@@ -62,9 +63,11 @@
 //!   - A refused call: `engine::mutation`, `api::error` (its kind), `engine::account_health` (a
 //!     rejected token), `api::retry_after` and `api::rate_limit` (the pace),
 //!     `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff` (when
-//!     again).
+//!     the call is repeated).
 //!   - People: `operator_order`: objections to an order; `operator_resume`: what a resume ends and
-//!     agrees to; `alert_rules` and `alert_kind`: which alerts of a server are active.
+//!     agrees to; `health`, `newest_copy` and `copy_age_limit`: whether a server has a fresh copy; `alert_rules`
+//!     and `alert_kind`: which alerts of a server are active; `alert_text`: their parts;
+//!     `alert_rows`: their form in the trail.
 //!   - State: `server_event` is what the trail records, with its `outcomes` and its time
 //!     (`wall_and_monotonic_time`); `apply`, `apply_create_outcome` and `apply_power` turn it into
 //!     a `server_history`, with its `known_snapshots` and, for snapshots that another server shows,
@@ -77,7 +80,7 @@
 //!   - For the proof: `deliberate_breaks`, `broken_rule_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!
-//! The feature `proof`, which no release has, adds `sim` (seeded weeks of faults),
+//! The feature `proof`, which no release enables, adds `sim` (seeded weeks of faults),
 //! `core::deliberate_breaks` (deliberate violations that `sim` must detect) and `api::fuzz_entry`
 //! (answers without a network).
 

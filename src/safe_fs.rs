@@ -35,8 +35,8 @@ pub struct OpenFolder {
 }
 
 impl OpenFolder {
-    /// Opens a folder. Its path may lead through root's links, such as systemd's link to
-    /// `/var/lib/private`.
+    /// Opens a folder. If root opens it and the path itself is a link, root or the folder's owner
+    /// must have made that link, as with systemd's link to `/var/lib/private`.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, path, flags, Mode::empty())?;
@@ -87,8 +87,8 @@ impl OpenFolder {
         accept(found.st_mode, found.st_nlink).err().unwrap_or(why)
     }
 
-    /// Creates an empty file. An existing file of this name is removed first, and never written
-    /// through.
+    /// Creates an empty file. An existing file with this name is removed first, and never written
+    /// to.
     pub fn create(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let file = match self.remove(name) {
             Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
@@ -196,7 +196,7 @@ fn refused(what: &str) -> io::Error {
     ))
 }
 
-/// The user and groups as which a thread accesses files.
+/// The user and the groups with which a thread accesses files.
 #[derive(Debug)]
 struct FsIdentity {
     user: Uid,

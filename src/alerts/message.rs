@@ -9,10 +9,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Alert, SignedCheckpoint};
-use crate::core::sanitize::{printable, utc};
-use crate::core::server_event::AlertKind;
+use crate::core::alert_text::AlertText;
+use crate::core::sanitize::{printable, span, utc};
+use crate::core::server_event::{AlertKind, ServiceAlertKind, harm, headlines};
 
-/// Maximum number of alerts that a text lists.
+/// Maximum number of characters of a title, and of the first line of a text.
+const TITLE: usize = 60;
+const FIRST_LINE: usize = 178;
+/// Maximum number of groups of alerts that a text lists.
 const LINES: usize = 20;
 /// Maximum number of servers that a subject names.
 const NAMED: usize = 3;
@@ -27,7 +31,8 @@ const REASON: usize = 300;
 pub enum AlertChange {
     /// It was raised.
     Raised,
-    /// It is still active, after the repeat interval or for another reason.
+    /// It is still active: the repeat interval has passed, its text has changed, or the previous
+    /// process may not have delivered it.
     Repeated,
     /// It is no longer active.
     Recovered,
@@ -48,14 +53,32 @@ impl AlertChange {
             Self::Witnessed => "witnessed",
         }
     }
+}
 
-    fn cry(self) -> &'static str {
+/// How urgent a message is; the words are ntfy's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// A checkpoint.
+    Min,
+    /// A test.
+    Low,
+    /// The newest copy of each server is fresh, or an alert is over.
+    Default,
+    /// A server has no fresh copy, or snapshots will be deleted.
+    High,
+    /// All rotation stops, or a server is down.
+    Urgent,
+}
+
+impl Priority {
+    /// Returns the word.
+    pub fn word(self) -> &'static str {
         match self {
-            Self::Raised => "ALERT",
-            Self::Repeated => "STILL",
-            Self::Recovered => "RECOVERED",
-            Self::Test => "TEST",
-            Self::Witnessed => "WITNESS",
+            Self::Min => "min",
+            Self::Low => "low",
+            Self::Default => "default",
+            Self::High => "high",
+            Self::Urgent => "urgent",
         }
     }
 }
@@ -69,86 +92,217 @@ pub struct Message {
     pub time: Timestamp,
     /// The host that sends it.
     pub host: String,
-    /// The alerts; empty in a test.
+    /// The alerts; empty in a test and with a checkpoint.
     pub alerts: Vec<Alert>,
     /// A checkpoint of the trail, in place of alerts.
     pub signed: Option<SignedCheckpoint>,
+    /// The address of the status page, without a trailing slash, if people can reach it.
+    pub page: Option<String>,
 }
 
 impl Message {
-    /// Returns the subject, one line for people.
+    /// Returns the title, one line of at most [`TITLE`] characters for people.
     pub fn subject(&self) -> String {
-        let what = match self.alerts.as_slice() {
+        let title = match self.alerts.as_slice() {
             [] if let Some(signed) = &self.signed => {
-                format!("of the audit trail, record {}", signed.record)
+                format!("Audit trail checkpoint, record {}", signed.record)
             }
-            [] => "of snaprotate's alerts".to_owned(),
-            [alert] => format!("{} {}", called(alert), kind(alert)),
-            alerts => {
-                let of_server = |alert: &&Alert| alert.server.is_some();
-                let (servers, service): (Vec<_>, Vec<_>) = alerts.iter().partition(of_server);
-                let parts = [
-                    format!("{}{}", counts(&servers), places(&servers)),
-                    counts(&service),
-                ];
-                let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-                format!("{} alerts: {}", alerts.len(), parts.join("; "))
-            }
+            [] => "Test of snaprotate's alerts".to_owned(),
+            [alert] => self.headline(alert),
+            alerts => format!("{} alerts: {}", alerts.len(), self.counts()),
         };
-        let host = printable(&self.host, NAME);
-        format!("{} {what} (snaprotate on {host})", self.event.cry())
+        let prefix = match self.event {
+            AlertChange::Repeated => "STILL ",
+            AlertChange::Recovered => "OK ",
+            AlertChange::Raised | AlertChange::Test | AlertChange::Witnessed => "",
+        };
+        printable(&format!("{prefix}{title}"), TITLE - 1)
     }
 
-    /// Returns true if the message needs immediate attention: a server that should be running is
-    /// down.
-    pub fn is_urgent(&self) -> bool {
-        let down = AlertKind::ServerStopped.word();
-        self.event == AlertChange::Raised && self.alerts.iter().any(|alert| alert.kind == down)
+    /// Returns the headline of an alert, after the server's name.
+    fn headline(&self, alert: &Alert) -> String {
+        let headlines = headlines(&alert.kind);
+        let headline = match (headlines, self.event) {
+            (Some((_, over)), AlertChange::Recovered) => over.to_owned(),
+            (Some((active, _)), _) => active.to_owned(),
+            (None, _) => alert.kind.replace('_', " "),
+        };
+        let Some(server) = &alert.server else {
+            return headline;
+        };
+        // A cut adds an ellipsis, here and in the whole title.
+        let room = TITLE.saturating_sub(headline.chars().count() + ": STILL ".len() + 2);
+        format!("{}: {headline}", printable(&server.name, room.max(8)))
     }
 
-    /// Returns the text for people: a line per alert, and the number of alerts that are left out.
+    /// Returns how urgent the message is.
+    pub fn priority(&self) -> Priority {
+        match self.event {
+            AlertChange::Test => Priority::Low,
+            AlertChange::Witnessed => Priority::Min,
+            AlertChange::Recovered => Priority::Default,
+            AlertChange::Raised | AlertChange::Repeated => {
+                let priorities = self.alerts.iter().map(priority);
+                priorities.max().unwrap_or(Priority::Default)
+            }
+        }
+    }
+
+    /// Returns the text for people. The first line has at most [`FIRST_LINE`] characters and
+    /// contains the most important parts, since a lock screen shows no more.
     pub fn text(&self) -> String {
         if let Some(SignedCheckpoint { note, .. }) = &self.signed {
             return format!(
                 "Keep this message. snaprotate audit verify --witness FILE compares the trail with the\ncheckpoint below; FILE is any file that contains it.\n\n{note}"
             );
         }
-        if self.alerts.is_empty() {
-            return "This is a test: alerts reach this receiver. Nothing is wrong.\n".to_owned();
-        }
-        let mut text = String::new();
-        for alert in self.alerts.iter().take(LINES) {
-            let since = utc(alert.since);
-            let reason = printable(&alert.reason, REASON);
-            let name = called(alert);
-            let _ = writeln!(text, "{name} {} since {since}: {reason}", kind(alert));
-        }
-        let more = self.alerts.len().saturating_sub(LINES);
-        if more > 0 {
-            let _ = writeln!(text, "and {more} more: see snaprotate status");
+        let mut text = match self.alerts.as_slice() {
+            [] => "This is a test: alerts reach this receiver. Nothing is wrong.\n".to_owned(),
+            [alert] => self.one(alert),
+            alerts => self.several(alerts),
+        };
+        let _ = writeln!(text, "\nsnaprotate on {}", printable(&self.host, NAME));
+        if let Some(link) = self.link() {
+            let _ = writeln!(text, "{link}");
         }
         text
     }
 
-    /// Returns the subject, with the reason if there is only one alert; programs show it to people.
+    /// Returns the address of the page to look at: the server's if all alerts concern one server.
+    pub fn link(&self) -> Option<String> {
+        let page = self.page.as_ref()?;
+        let servers = self.alerts.iter().map(|alert| alert.server.as_ref());
+        let servers: BTreeSet<_> = servers.collect();
+        let only = match (servers.first(), servers.len()) {
+            (Some(Some(server)), 1) => format!("server/{}", server.id.component()),
+            _ => String::new(),
+        };
+        Some(format!("{page}/{only}"))
+    }
+
+    /// Returns the text about a single alert.
+    fn one(&self, alert: &Alert) -> String {
+        let since = utc(alert.since);
+        let lasted = span(self.time.duration_since(alert.since));
+        let what = printable(&alert.text.what, REASON);
+        if self.event == AlertChange::Recovered {
+            return format!("After {lasted}. {}\n", sentence(&what));
+        }
+        let mut text = format!("{}\n\n{}\n", self.first_line(alert), sentence(&what));
+        if let Some(remedy) = &alert.text.remedy {
+            let _ = writeln!(text, "{}", sentence(&printable(remedy, REASON)));
+        }
+        let _ = writeln!(text, "Since {since}, {lasted} ago.");
+        text
+    }
+
+    /// Returns the cause, the harm and the remedy of an alert in one short line. If the cause is
+    /// unknown, what happened takes its place.
+    fn first_line(&self, alert: &Alert) -> String {
+        let mut rest = String::new();
+        if let Some(harm) = harm(&alert.kind, alert.copy, self.time) {
+            let _ = write!(rest, " {}", sentence(&harm));
+        }
+        let remedy = alert.text.command.as_ref().or(alert.text.remedy.as_ref());
+        if let Some(remedy) = remedy {
+            let _ = write!(rest, " → {remedy}");
+        }
+        let rest = printable(&rest, FIRST_LINE / 2);
+        // A cut adds an ellipsis.
+        let room = FIRST_LINE - rest.chars().count() - 1;
+        let why = match &alert.text.cause {
+            Some(cause) => format!("\"{}\".", printable(cause, room - 3)),
+            None => printable(&sentence(&alert.text.what), room),
+        };
+        format!("{why}{rest}")
+    }
+
+    /// Returns a line for each group of alerts that are alike, and the number of those left out.
+    fn several(&self, alerts: &[Alert]) -> String {
+        let mut places = BTreeMap::new();
+        let mut groups: Vec<Vec<&Alert>> = Vec::new();
+        for alert in alerts {
+            let alike = (&alert.kind, &alert.text.what, &alert.text.cause);
+            let place = *places.entry(alike).or_insert(groups.len());
+            if place == groups.len() {
+                groups.push(Vec::new());
+            }
+            groups[place].push(alert);
+        }
+        let mut text = String::new();
+        for group in groups.iter().take(LINES) {
+            let first = group[0];
+            let line = match group.len() {
+                1 => self.headline(first),
+                n => format!("{}: {}", first_servers(group, n), kind(first)),
+            };
+            let mut reason = first.text.reason();
+            if group.len() > 1 {
+                reason = AlertText {
+                    remedy: None,
+                    ..first.text.clone()
+                }
+                .reason();
+            }
+            let _ = writeln!(text, "{line}. {}", sentence(&printable(&reason, REASON)));
+        }
+        let more = groups.len().saturating_sub(LINES);
+        if more > 0 {
+            let _ = writeln!(text, "And {more} more: snaprotate status");
+        }
+        text
+    }
+
+    /// Returns how many alerts of each kind there are, and the first servers.
+    fn counts(&self) -> String {
+        let mut kinds = BTreeMap::<_, u32>::new();
+        for alert in &self.alerts {
+            *kinds.entry(kind(alert)).or_default() += 1;
+        }
+        let kinds = kinds.iter().map(|(kind, n)| format!("{n} {kind}"));
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        let servers: BTreeSet<_> = self
+            .alerts
+            .iter()
+            .filter_map(|a| a.server.as_ref())
+            .collect();
+        match servers.len() {
+            0 => kinds,
+            n => {
+                let named: Vec<_> = self.alerts.iter().collect();
+                format!("{kinds} on {}", first_servers(&named, n))
+            }
+        }
+    }
+
+    /// Returns the title and the first line, which programs show to people.
     fn summary(&self) -> String {
         match self.alerts.as_slice() {
-            [alert] => format!("{}: {}", self.subject(), printable(&alert.reason, REASON)),
+            [alert] if self.event != AlertChange::Recovered => {
+                format!("{} | {}", self.subject(), self.first_line(alert))
+            }
             _ => self.subject(),
         }
     }
 
-    /// Returns the message for programs: `event`, `time`, `host`, `text`, `count`, and `alerts`
-    /// with the first hundred. The fields of a single alert are at the top level too.
+    /// Returns the message for programs: `event`, `time`, `host`, `title`, `text`, `priority`,
+    /// `count`, `link`, and `alerts` with the first hundred. The fields of a single alert are at
+    /// the top level too. A checkpoint adds `record`, `origin` and `checkpoint`.
     pub fn json(&self) -> Value {
-        let rows: Vec<_> = self.alerts.iter().take(ROWS).map(row).collect();
+        let rows = self.alerts.iter().take(ROWS);
+        let rows: Vec<_> = rows.map(|alert| row(alert, self.time)).collect();
         let mut json = json!({
             "event": self.event.word(),
             "time": self.time,
             "host": self.host,
+            "title": self.subject(),
             "text": self.summary(),
+            "priority": self.priority().word(),
             "count": self.alerts.len(),
         });
+        if let Some(link) = self.link() {
+            json["link"] = json!(link);
+        }
         if let ([alert], Some(top)) = (rows.as_slice(), json.as_object_mut())
             && let Some(fields) = alert.as_object()
         {
@@ -169,7 +323,7 @@ impl Message {
     }
 }
 
-fn row(alert: &Alert) -> Value {
+fn row(alert: &Alert, now: Timestamp) -> Value {
     let server = alert.server.as_ref();
     json!({
         "alert": alert.kind,
@@ -177,7 +331,12 @@ fn row(alert: &Alert) -> Value {
         "server_name": server.map(|place| &place.name),
         "policy": server.map(|place| &place.policy),
         "about": alert.about,
-        "reason": alert.reason,
+        "reason": alert.text.reason(),
+        "what": alert.text.what,
+        "cause": alert.text.cause,
+        "harm": harm(&alert.kind, alert.copy, now),
+        "remedy": alert.text.remedy,
+        "command": alert.text.command,
         "since": alert.since,
     })
 }
@@ -186,44 +345,55 @@ fn kind(alert: &Alert) -> String {
     alert.kind.replace('_', " ")
 }
 
-fn called(alert: &Alert) -> String {
-    let name = alert
-        .server
-        .as_ref()
-        .map_or(&alert.about, |place| &place.name);
-    printable(name, NAME)
-}
-
-/// Returns how many alerts of each kind there are.
-fn counts(alerts: &[&Alert]) -> String {
-    let mut kinds = BTreeMap::<_, u32>::new();
-    for alert in alerts {
-        *kinds.entry(kind(alert)).or_default() += 1;
+/// Returns the priority of an alert: the highest if all rotation stops or a server is down,
+/// otherwise by the health of its server.
+fn priority(alert: &Alert) -> Priority {
+    let is = |kind: AlertKind| alert.kind == kind.word();
+    let stops = ServiceAlertKind::ALL.into_iter();
+    let mut stops = stops.filter(|kind| kind.stops_rotation());
+    if is(AlertKind::ServerStopped) || stops.any(|kind| kind.word() == alert.kind) {
+        Priority::Urgent
+    } else if is(AlertKind::NoCopy) || is(AlertKind::Stale) || is(AlertKind::Shrink) {
+        Priority::High
+    } else {
+        Priority::Default
     }
-    let kinds = kinds.iter().map(|(kind, n)| format!("{n} {kind}"));
-    kinds.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns the names of the first few servers that the alerts concern.
-fn places(alerts: &[&Alert]) -> String {
+/// Returns the names of the first few servers of `count`.
+fn first_servers(alerts: &[&Alert], count: usize) -> String {
     let mut seen = BTreeSet::new();
-    let places = alerts.iter().filter(|alert| {
-        let place = alert.server.as_ref();
-        place.is_some_and(|place| seen.insert(place.id.clone()))
-    });
-    let names: Vec<_> = places.collect();
-    if names.is_empty() {
-        return String::new();
-    }
-    let first: Vec<_> = names.iter().take(NAMED).map(|one| called(one)).collect();
-    let more = match names.len().saturating_sub(NAMED) {
+    let servers = alerts.iter().filter_map(|alert| alert.server.as_ref());
+    let servers = servers.filter(|server| seen.insert(server.id.clone()));
+    let first: Vec<_> = servers
+        .take(NAMED)
+        .map(|server| printable(&server.name, NAME))
+        .collect();
+    let more = match count.saturating_sub(first.len()) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!(" on {}{more}", first.join(", "))
+    format!("{}{more}", first.join(", "))
 }
 
-/// Encodes text as an ASCII header value (RFC 2047). Plain ASCII text is returned unchanged.
+/// Returns a clause as a sentence.
+fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    let end = if clause.ends_with(['.', '…']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// Encodes text as an ASCII header value (RFC 2047). Printable ASCII text without `=?` is returned
+/// unchanged.
 pub fn encoded_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_graphic() || c == ' ';
     if text.chars().all(plain) && !text.contains("=?") {

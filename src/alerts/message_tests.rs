@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::alerts::ServerLabel;
+use crate::core::health::NewestCopy;
+use crate::core::server_event::alert_words;
 
 fn alert(id: u64, kind: &str) -> Alert {
     Alert {
@@ -12,7 +14,8 @@ fn alert(id: u64, kind: &str) -> Alert {
             policy: format!("server-{id}"),
         }),
         about: id.to_string(),
-        reason: "the server is full".to_owned(),
+        text: AlertText::new("the server is full").run("snaprotate delete web 7"),
+        copy: NewestCopy::At("2026-11-24T00:00:02Z".parse().expect("a time")),
         since: "2026-11-25T03:00:00Z".parse().expect("a time"),
     }
 }
@@ -24,6 +27,7 @@ fn message(event: AlertChange, alerts: Vec<Alert>) -> Message {
         time: "2026-11-25T03:00:02Z".parse().expect("a time"),
         host: "admin-01".to_owned(),
         alerts,
+        page: None,
     }
 }
 
@@ -36,14 +40,21 @@ fn the_json_of_a_single_alert_has_its_fields_at_the_top_level_and_in_the_list() 
         "server_name": "web-07",
         "policy": "server-7",
         "about": "7",
-        "reason": "the server is full",
+        "reason": "the server is full; run snaprotate delete web 7",
+        "what": "the server is full",
+        "cause": null,
+        "harm": "newest copy: 1 d 3 h old",
+        "remedy": "run snaprotate delete web 7",
+        "command": "snaprotate delete web 7",
         "since": "2026-11-25T03:00:00Z",
     });
     let mut wanted = json!({
         "event": "raised",
         "time": "2026-11-25T03:00:02Z",
         "host": "admin-01",
-        "text": "ALERT web-07 blocked (snaprotate on admin-01): the server is full",
+        "title": "web-07: blocked",
+        "text": "web-07: blocked | The server is full. Newest copy: 1 d 3 h old. → snaprotate delete web 7",
+        "priority": "default",
         "count": 1,
         "alerts": [row],
     });
@@ -52,19 +63,107 @@ fn the_json_of_a_single_alert_has_its_fields_at_the_top_level_and_in_the_list() 
     assert_eq!(json, wanted);
 }
 
+/// Returns title and text of a message, as a receiver gets them.
+fn told(message: &Message) -> String {
+    format!("{}\n{}", message.subject(), message.text())
+}
+
 #[test]
-fn ten_thousand_alerts_make_one_message_that_names_the_first_servers_and_the_total() {
+fn a_message_about_one_alert_says_cause_harm_and_remedy_in_its_first_line() {
+    let mut failed = alert(1, "slot_failed");
+    failed.text = AlertText::new(
+        "the slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3 attempts",
+    )
+    .cause(Some(
+        "Server is not in a valid state for snapshotting (400)",
+    ))
+    .run("snaprotate audit show build-01 --failed");
+    let mut message = message(AlertChange::Raised, vec![failed]);
+    message.time = "2026-11-25T03:20:00Z".parse().expect("a time");
+    message.page = Some("https://admin.example.org/rotation".to_owned());
+    assert_eq!(
+        told(&message),
+        "web-01: a scheduled snapshot was not made\n\
+         \"Server is not in a valid state for snapshotting (400)\". Newest copy: 1 d 3 h old. → snaprotate audit show build-01 --failed\n\
+         \n\
+         The slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3 attempts.\n\
+         Run snaprotate audit show build-01 --failed.\n\
+         Since 2026-11-25 03:00 UTC, 20 min ago.\n\
+         \n\
+         snaprotate on admin-01\n\
+         https://admin.example.org/rotation/server/1\n"
+    );
+    message.event = AlertChange::Repeated;
+    assert_eq!(
+        message.subject(),
+        "STILL web-01: a scheduled snapshot was not made"
+    );
+    message.event = AlertChange::Recovered;
+    message.alerts[0].text = AlertText::new("over; the reason was: the server is full");
+    assert_eq!(
+        told(&message),
+        "OK web-01: scheduled snapshots are made again\n\
+         After 20 min. Over; the reason was: the server is full.\n\
+         \n\
+         snaprotate on admin-01\n\
+         https://admin.example.org/rotation/server/1\n"
+    );
+}
+
+#[test]
+fn titles_have_at_most_60_characters_and_first_lines_at_most_178_for_every_kind() {
+    let long = "a".repeat(80);
+    for kind in alert_words() {
+        let mut one = alert(1, kind);
+        one.text = AlertText::new("what ".repeat(80))
+            .cause(Some(&"why ".repeat(80)))
+            .run("snaprotate resume ".to_owned() + &long);
+        let of_service = ServiceAlertKind::ALL
+            .iter()
+            .any(|known| known.word() == kind);
+        match &mut one.server {
+            server if of_service => *server = None,
+            Some(server) => server.name.clone_from(&long),
+            None => {}
+        }
+        for event in [
+            AlertChange::Raised,
+            AlertChange::Repeated,
+            AlertChange::Recovered,
+        ] {
+            let message = message(event, vec![one.clone()]);
+            let title = message.subject();
+            assert!(title.chars().count() <= TITLE, "{title}");
+            let words = if event == AlertChange::Recovered {
+                headlines(kind).expect("a known kind").1
+            } else {
+                headlines(kind).expect("a known kind").0
+            };
+            assert!(title.ends_with(words), "{title}");
+            let text = message.text();
+            let first = text.lines().next().expect("a line");
+            let cut = event == AlertChange::Recovered || first.chars().count() <= FIRST_LINE;
+            assert!(cut, "{first}");
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_alerts_make_one_message_that_groups_those_that_are_alike() {
     let mut alerts: Vec<_> = (1..10_000).map(|id| alert(id, "blocked")).collect();
     alerts.push(alert(7, "slot_failed"));
     let message = message(AlertChange::Raised, alerts);
     assert_eq!(
         message.subject(),
-        "ALERT 10000 alerts: 9999 blocked, 1 slot failed on web-01, web-02, web-03 and 9996 more (snaprotate on admin-01)"
+        "10000 alerts: 9999 blocked, 1 slot failed on web-01, web-02…"
     );
-    let text = message.text();
-    assert_eq!(text.lines().count(), LINES + 1);
-    assert!(text.starts_with("web-01 blocked since 2026-11-25 03:00 UTC: the server is full\n"));
-    assert!(text.contains("and 9980 more"), "{text}");
+    assert_eq!(
+        message.text(),
+        "web-01, web-02, web-03 and 9996 more: blocked. The server is full.\n\
+         web-07: a scheduled snapshot was not made. The server is full; run snaprotate delete web 7.\n\
+         \n\
+         snaprotate on admin-01\n"
+    );
     let json = message.json();
     assert_eq!(json["count"], 10_000);
     assert_eq!(json["alerts"].as_array().map(Vec::len), Some(ROWS));
@@ -75,7 +174,20 @@ fn ten_thousand_alerts_make_one_message_that_names_the_first_servers_and_the_tot
 }
 
 #[test]
-fn the_subject_names_each_server_once_and_no_server_for_global_alerts() {
+fn a_long_list_of_different_alerts_says_how_many_are_left_out() {
+    let alerts = (1..=30).map(|id| Alert {
+        text: AlertText::new(format!("reason {id}")),
+        ..alert(id, "blocked")
+    });
+    let text = message(AlertChange::Raised, alerts.collect()).text();
+    assert!(
+        text.contains("web-20: blocked. Reason 20.\nAnd 10 more: snaprotate status\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_title_names_each_server_once_and_no_server_for_alerts_of_the_service() {
     let subject = |alerts| message(AlertChange::Raised, alerts).subject();
     assert_eq!(
         subject(vec![
@@ -83,7 +195,7 @@ fn the_subject_names_each_server_once_and_no_server_for_global_alerts() {
             alert(2, "blocked"),
             alert(2, "stuck")
         ]),
-        "ALERT 3 alerts: 2 blocked, 1 stuck on web-01, web-02 (snaprotate on admin-01)"
+        "3 alerts: 2 blocked, 1 stuck on web-01, web-02"
     );
     let wide = |kind: &str| Alert {
         server: None,
@@ -91,20 +203,43 @@ fn the_subject_names_each_server_once_and_no_server_for_global_alerts() {
     };
     assert_eq!(
         subject(vec![wide("api_unreachable"), wide("trail_unwritable")]),
-        "ALERT 2 alerts: 1 api unreachable, 1 trail unwritable (snaprotate on admin-01)"
+        "2 alerts: 1 api unreachable, 1 trail unwritable"
+    );
+    let refused = wide("account_refused");
+    assert_eq!(
+        subject(vec![refused.clone()]),
+        "All rotation stopped: API token rejected"
+    );
+    let mut linked = message(AlertChange::Raised, vec![refused]);
+    linked.page = Some("https://a.example".to_owned());
+    assert_eq!(linked.link().as_deref(), Some("https://a.example/"));
+}
+
+#[test]
+fn the_priority_follows_the_harm() {
+    let of = |kind: &str| message(AlertChange::Raised, vec![alert(1, kind)]).priority();
+    assert_eq!(of("hook_failed"), Priority::Default);
+    assert_eq!(of("stale"), Priority::High);
+    assert_eq!(of("server_stopped"), Priority::Urgent);
+    assert_eq!(of("account_refused"), Priority::Urgent);
+    let over = message(AlertChange::Recovered, vec![alert(1, "account_refused")]);
+    assert_eq!(over.priority(), Priority::Default);
+    assert_eq!(
+        message(AlertChange::Test, Vec::new()).priority(),
+        Priority::Low
     );
 }
 
 #[test]
 fn untrusted_text_can_neither_break_a_line_nor_control_a_terminal() {
     let mut alert = alert(7, "stuck");
-    alert.reason = "a\r\nBcc: x\u{1b}[31m".to_owned();
+    alert.text = AlertText::new("a\r\nBcc: x\u{1b}[31m");
     if let Some(place) = &mut alert.server {
         place.name = "web\n01".to_owned();
     }
     let message = message(AlertChange::Recovered, vec![alert]);
     assert!(!message.subject().contains(char::is_control));
-    assert_eq!(message.text().lines().count(), 1);
+    assert_eq!(message.text().lines().count(), 3);
 }
 
 #[test]
@@ -137,7 +272,7 @@ fn text_and_json_messages_contain_the_whole_checkpoint() {
         }),
         ..message(AlertChange::Witnessed, Vec::new())
     };
-    let subject = "WITNESS of the audit trail, record 12 (snaprotate on admin-01)";
+    let subject = "Audit trail checkpoint, record 12";
     assert_eq!(message.subject(), subject);
     assert!(message.text().ends_with(&format!("\n\n{note}")));
     let json = message.json();

@@ -5,7 +5,8 @@
 //! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
 //! `core` decides whether an alert is active, and the trail records it. `notify::pending` decides
-//! which receivers want it. This folder only tracks whether the alert was delivered.
+//! which receivers want it. This folder composes the messages, and tracks which alerts were
+//! delivered.
 
 mod message;
 mod queue;
@@ -15,6 +16,8 @@ pub use message::{AlertChange, Message, encoded_word};
 pub use queue::NewsQueue;
 pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 
+use crate::core::alert_text::AlertText;
+use crate::core::health::NewestCopy;
 use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
@@ -51,7 +54,9 @@ pub struct Alert {
     /// The subject: a rotation, a snapshot's name, the account…
     pub about: String,
     /// Why it is active, and what to do.
-    pub reason: String,
+    pub text: AlertText,
+    /// The server's newest copy.
+    pub copy: NewestCopy,
     /// When it became active.
     pub since: Timestamp,
 }
@@ -107,12 +112,14 @@ pub struct SignedCheckpoint {
 /// News from the engine and the daemon to receivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// An alert was raised, or its reason changed.
+    /// An alert was raised, or its text changed.
     Raised(Alert),
     /// An alert was cleared.
     Cleared(AlertKey),
     /// An alert ended because its server's policy was removed; its cause may persist.
     Unwatched(AlertKey),
+    /// The newest copy of a server with an active alert changed.
+    Copy(ServerId, NewestCopy),
     /// A slot began or ended.
     Slot(SlotNews),
     /// A checkpoint of the trail, for receivers with `witness`.

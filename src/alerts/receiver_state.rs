@@ -21,7 +21,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::message::AlertChange;
 use super::{Alert, AlertKey};
+use crate::core::alert_text::AlertText;
+use crate::core::health::NewestCopy;
 use crate::core::server_event::AlertKind;
+use crate::core::snapshot::ServerId;
 
 /// Maximum number of messages about one alert within [`CALM`].
 pub(super) const BURST: usize = 4;
@@ -50,8 +53,8 @@ enum DeliveredState {
     Nothing,
     /// Perhaps the raise: an earlier process may have ended before delivering it.
     Perhaps,
-    /// A raise or repeat, with this reason.
-    Stands(String),
+    /// A raise or repeat, with this text.
+    Stands(AlertText),
     /// The recovery.
     Gone,
 }
@@ -100,8 +103,9 @@ impl ReceiverState {
         self.repeat = repeat;
     }
 
-    /// Adds an alert of a previous process, which was alive until `last`. The alert is assumed to
-    /// have been delivered when it was raised, and at each repeat up to `last`.
+    /// Adds an alert of a previous process, which was alive until `last`. Unless it was raised
+    /// within `FRESH` of `last`, the alert is assumed to have been delivered when it was raised,
+    /// and at each repeat up to `last`.
     pub fn stood(&mut self, alert: Alert, last: Timestamp) {
         let mut told = alert.since;
         if let Some(repeat) = self.repeat.filter(SignedDuration::is_positive) {
@@ -116,7 +120,7 @@ impl ReceiverState {
             (DeliveredState::Perhaps, VecDeque::new())
         } else {
             (
-                DeliveredState::Stands(alert.reason.clone()),
+                DeliveredState::Stands(alert.text.clone()),
                 VecDeque::from([told]),
             )
         };
@@ -139,7 +143,7 @@ impl ReceiverState {
             } else {
                 alert.since
             };
-            if !entry.stands || entry.alert.reason != alert.reason {
+            if !entry.stands || entry.alert.text != alert.text {
                 entry.changed = at;
             }
             entry.alert = Alert { since, ..alert };
@@ -162,7 +166,9 @@ impl ReceiverState {
 
     /// Records that an alert was cleared; its last reason is marked as past.
     pub fn cleared(&mut self, key: &AlertKey, at: Timestamp) {
-        self.ended(key, at, |reason| format!("over; the reason was: {reason}"));
+        self.ended(key, at, |text| {
+            format!("over; the reason was: {}", text.reason())
+        });
     }
 
     /// Records that an alert ended because its server is no longer watched.
@@ -170,7 +176,7 @@ impl ReceiverState {
         self.ended(key, at, |_| UNWATCHED.to_owned());
     }
 
-    fn ended(&mut self, key: &AlertKey, at: Timestamp, reason: impl Fn(&str) -> String) {
+    fn ended(&mut self, key: &AlertKey, at: Timestamp, what: impl Fn(&AlertText) -> String) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
@@ -179,7 +185,16 @@ impl ReceiverState {
         } else if entry.stands {
             entry.stands = false;
             entry.changed = at;
-            entry.alert.reason = reason(&entry.alert.reason);
+            entry.alert.text = what(&entry.alert.text).into();
+        }
+    }
+
+    /// Stores the newest copy of a server for the messages about its alerts.
+    pub fn copy(&mut self, server: &ServerId, copy: NewestCopy) {
+        for (key, entry) in &mut self.entries {
+            if key.server.as_ref() == Some(server) {
+                entry.alert.copy = copy;
+            }
         }
     }
 
@@ -207,7 +222,7 @@ impl ReceiverState {
             };
             entry.known = match notice.event {
                 AlertChange::Recovered => DeliveredState::Gone,
-                _ => DeliveredState::Stands(notice.alert.reason.clone()),
+                _ => DeliveredState::Stands(notice.alert.text.clone()),
             };
             entry.told.push_back(now);
             if entry.told.len() > BURST {
@@ -232,10 +247,11 @@ impl ReceiverState {
             time.saturating_add(pause).unwrap_or(Timestamp::MAX)
         };
         let (event, at) = match (&entry.known, entry.stands) {
-            (DeliveredState::Nothing | DeliveredState::Perhaps | DeliveredState::Gone, true) => {
+            (DeliveredState::Nothing | DeliveredState::Gone, true) => {
                 (AlertChange::Raised, entry.changed)
             }
-            (DeliveredState::Stands(reason), true) if *reason != entry.alert.reason => {
+            (DeliveredState::Perhaps, true) => (AlertChange::Repeated, entry.changed),
+            (DeliveredState::Stands(text), true) if *text != entry.alert.text => {
                 let calm = if urgent { SignedDuration::ZERO } else { CALM };
                 (AlertChange::Repeated, entry.changed.max(after(last, calm)))
             }

@@ -19,7 +19,8 @@ fn blocked(reason: &str, since: Timestamp) -> Alert {
             policy: "web".to_owned(),
         }),
         about: "7".to_owned(),
-        reason: reason.to_owned(),
+        text: reason.to_owned().into(),
+        copy: NewestCopy::Unknown,
         since,
     }
 }
@@ -33,7 +34,7 @@ fn hears(desk: &mut ReceiverState, now: Timestamp) -> Vec<(&'static str, String)
     let due = desk.due(now);
     desk.told(&due, now);
     due.into_iter()
-        .map(|notice| (notice.event.word(), notice.alert.reason))
+        .map(|notice| (notice.event.word(), notice.alert.text.reason()))
         .collect()
 }
 
@@ -127,7 +128,7 @@ fn a_new_reason_is_sent_as_a_repeat_at_least_an_hour_after_the_last_message() {
     desk.raised(blocked("another name", at(10)), at(10));
     assert_eq!(hears(&mut desk, at(59)), []);
     assert_eq!(hears(&mut desk, at(60)), one("repeated", "another name"));
-    // A reason that returns before its replacement is delivered sends nothing.
+    // If the old reason returns before the new one is delivered, nothing is sent.
     desk.raised(blocked("full", at(70)), at(70));
     desk.raised(blocked("another name", at(80)), at(80));
     assert_eq!(hears(&mut desk, at(200)), []);
@@ -190,7 +191,7 @@ fn a_flapping_alert_does_not_delay_another_alert() {
 #[test]
 fn an_active_alert_is_not_sent_again_after_a_restart_until_its_repeat_is_due() {
     let mut desk = desk();
-    // Raised two days and an hour earlier; the old process was alive for most of that.
+    // Raised two days and an hour before the old process ended.
     desk.stood(blocked("full", at(0)), at(49 * 60));
     assert_eq!(hears(&mut desk, at(50 * 60)), []);
     assert_eq!(desk.next(), Some(at(72 * 60)));
@@ -214,7 +215,7 @@ fn an_alert_raised_just_before_a_process_ended_is_sent_by_the_next_process() {
     let mut desk = desk();
     let raised = at(10) - SignedDuration::from_secs(29);
     desk.stood(blocked("full", raised), at(10));
-    assert_eq!(hears(&mut desk, at(11)), one("raised", "full"));
+    assert_eq!(hears(&mut desk, at(11)), one("repeated", "full"));
     // If it is cleared before that, only its recovery is sent: the old process may have sent the
     // alert.
     let mut desk = ReceiverState::new(Some(DAY));
@@ -234,7 +235,7 @@ fn an_alert_raised_just_before_a_process_ended_is_sent_by_the_next_process() {
 fn alerts_and_recoveries_are_sent_even_after_the_clock_was_set_back() {
     let mut desk = desk();
     desk.stood(blocked("full", at(1000)), at(0));
-    assert_eq!(hears(&mut desk, at(1000)), one("raised", "full"));
+    assert_eq!(hears(&mut desk, at(1000)), one("repeated", "full"));
     desk.raised(blocked("full", at(0)), at(0));
     desk.cleared(&blocked("", at(0)).key(), at(0));
     assert_eq!(
@@ -264,6 +265,6 @@ fn an_alert_whose_policy_was_removed_is_sent_as_unwatched_and_keeps_its_server_l
     assert_eq!(hears(&mut desk, at(0)), one("raised", "full"));
     desk.unwatched(&alert.key(), at(5));
     let told = desk.due(at(5)).remove(0).alert;
-    assert_eq!(told.reason, "no longer watched: its policy was removed");
+    assert_eq!(told.text.what, "no longer watched: its policy was removed");
     assert_eq!(told.server, alert.server);
 }

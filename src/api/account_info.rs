@@ -83,11 +83,11 @@ fn offered<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
 }
 
 impl HttpApi {
-    /// Asks for the token's owner and permissions. `None` if this provider does not offer the call.
+    /// Requests the token's owner and permissions. `None` if this provider does not offer the call.
     pub async fn token_info(&self) -> Result<Option<TokenInfo>, ApiError> {
         let url = self.url("/account/me/");
         let read = |body: &[u8]| serde_json::from_slice::<MeBody>(body);
-        let answer = self.get("ask whose token it is", &url, self.max_body, |answer| {
+        let answer = self.get("get the token's owner", &url, self.max_body, |answer| {
             read(&answer.body).map_err(|error| error.to_string())
         });
         Ok(offered(answer.await)?.map(|(_, me)| TokenInfo {

@@ -19,7 +19,7 @@ const URL_SHOWN: usize = 100;
 /// Settings of the client. They are validated with the configuration, and again by the client.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
-    /// The API's address: `https://admin.vps.org/api/v1`. Plain `http` on loopback only.
+    /// The API's address, such as `https://admin.vps.org/api/v1`. Plain `http` on loopback only.
     pub base_url: String,
     /// Where the token comes from.
     pub token: TokenSource,
@@ -153,7 +153,7 @@ pub fn outgoing(loopback: bool, ca_file: Option<&Path>, proxy: &Proxy) -> Result
 /// Returns a builder for clients that follow no redirect, repeat no request, and use no proxy
 /// unless one is configured.
 fn plain() -> ClientBuilder {
-    // The only possible error is that a provider is already installed, which is fine.
+    // The only possible error is that a cryptography provider is already installed, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .user_agent(USER_AGENT)

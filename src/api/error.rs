@@ -12,10 +12,11 @@ const MESSAGE_SHOWN: usize = 800;
 /// The class of a failed call: what can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Certainly had no effect, and may work later: not reached, 409, 423, 429, a redirect.
+    /// The call certainly had no effect and may succeed later: no connection, 409, 423, 429, a
+    /// redirect.
     Later,
-    /// May have taken effect, or may still do so: a time-out, a cut connection, 408, 5xx, an answer
-    /// that can't be read.
+    /// The call may have taken effect, or may still do so: a timeout, a cut connection, 408, 5xx,
+    /// an answer that can't be read.
     Unknown,
     /// The token is rejected: 401, or 403 on a GET. Affects the whole account.
     Account,

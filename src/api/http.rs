@@ -28,7 +28,7 @@ pub struct HttpApi {
     /// The client for mutations. It opens a connection for each, since the provider may close a
     /// kept one just as a mutation is sent, which would leave the outcome unknown for no reason.
     pub(super) changing: Client,
-    /// The base URL, without a trailing slash.
+    /// The base URL, with a trailing slash.
     pub(super) base: Url,
     pub(super) source: TokenSource,
     pub(super) token: RwLock<Arc<Token>>,
@@ -87,8 +87,8 @@ impl HttpApi {
         url
     }
 
-    /// Sends a mutation exactly once (I9, I12); `check` reads the answer's body. The permit is held
-    /// until then, and stores the status of a success.
+    /// Sends a mutation exactly once (I9, I12). `check` reads the answer's body; the permit is held
+    /// until it returns. The permit's cell stores the status of a success.
     pub(super) async fn change<T>(
         &self,
         pass: Permit,

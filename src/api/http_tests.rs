@@ -329,7 +329,7 @@ async fn i13_the_token_appears_in_no_error_and_no_debug_output() {
 }
 
 #[tokio::test]
-async fn a_new_token_is_used_after_renew_and_an_empty_token_file_keeps_the_former_token() {
+async fn a_new_token_is_used_after_renew_and_stays_in_use_if_the_file_becomes_empty() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "first").unwrap();
     let server = ScriptedServer::answers(&[ok(&json!({"count": 0, "results": []}))]).await;

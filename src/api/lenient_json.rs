@@ -52,7 +52,7 @@ impl Scalar<'_> {
 }
 
 /// Returns the ids of a row: its `id`, or its `uuid` if it has no `id`; and its `uuid` if it has
-/// both. `None` if they can't be read.
+/// both. `None` if the first of the two can't be read; an unreadable second one is left out.
 fn known_by<I: From<u64> + FromStr + PartialEq>(
     id: &Scalar,
     uuid: &Scalar,

@@ -59,7 +59,7 @@ async fn pages_are_followed_to_the_end() {
 }
 
 #[tokio::test]
-async fn i11_pages_that_shift_lead_to_listings_by_server() {
+async fn i11_pages_that_shift_put_the_listing_in_doubt_and_mark_it_as_shifted() {
     let page = |count, next: Option<&str>, id| {
         ok(&json!({"count": count, "next": next, "results": [row(id, 1)]}))
     };
@@ -246,7 +246,8 @@ async fn i11_numbered_pages_that_contradict_the_first_one_are_doubted() {
     }
 }
 
-/// Returns a stand-in whose 95 snapshots of one server are on pages of ten, and a client for it.
+/// Starts a stand-in that lists 95 snapshots of one server on pages of ten. Returns it with a
+/// client for it.
 async fn paged(style: Pagination) -> (Sandbox, HttpApi) {
     let config = SandboxConfig {
         page_size: Some(10),

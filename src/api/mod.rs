@@ -68,8 +68,8 @@ pub trait SnapshotApi: Send + Sync + 'static {
     /// asked for a pause of more than a minute.
     fn admit(&self) -> impl Future<Output = Result<Permit, ApiError>> + Send;
 
-    /// Waits only for a place in flight. An owed start is sent even if many requests are waiting or
-    /// the provider has asked for a pause.
+    /// Waits only for a place in flight. A server that the rotation stopped is started even if many
+    /// requests are waiting or the provider has asked for a pause.
     fn admit_owed(&self) -> impl Future<Output = Permit> + Send;
 
     /// Lists all snapshots of the account, or of one server. Takes a permit of its own for each
@@ -100,7 +100,7 @@ pub trait SnapshotApi: Send + Sync + 'static {
         id: SnapshotId,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Asks once for the server's state, for rotations that stop the server.
+    /// Requests the server's state once, for rotations that stop the server.
     fn state(&self, pass: Permit, server: &ServerId) -> impl Future<Output = ServerInfo> + Send;
 
     /// Like [`state`](Self::state), after waiting for a permit. A pause of more than a minute is
@@ -122,7 +122,7 @@ pub trait SnapshotApi: Send + Sync + 'static {
         action: PowerAction,
     ) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Reads the token anew. After an error the former token stays in use.
+    /// Rereads the token. After an error the former token stays in use.
     fn renew(&self) -> Result<(), String>;
 
     /// Returns the generation of the token in use; it changes with the token.
@@ -135,7 +135,7 @@ pub trait SnapshotApi: Send + Sync + 'static {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Rows by server: by its id, or by its UUID if it has no id. A server without snapshots has no
-    /// row.
+    /// entry.
     pub servers: BTreeMap<ServerId, ServerRows>,
     /// For each server that has a UUID too: its id, by that UUID.
     pub uuids: BTreeMap<ServerId, ServerId>,
@@ -143,8 +143,8 @@ pub struct Listing {
     pub doubt: Option<String>,
     /// Number of pages.
     pub pages: usize,
-    /// Set if the pages disagreed on `count` or repeated an id. The servers must then be listed one
-    /// by one.
+    /// Set if the pages contradicted each other or the `count`, or repeated an id, as they do if
+    /// they change while they are read. The servers must then be listed one by one.
     pub shifted: bool,
     /// Sizes in MB, where the provider gives them; only [`HttpApi::browse`] collects them.
     pub sizes: BTreeMap<SnapshotId, u64>,

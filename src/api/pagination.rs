@@ -1,4 +1,4 @@
-//! The pages of a listing, followed one after the other, or fetched side by side if the first one
+//! The pages of a listing: followed one after the other, or fetched in parallel if the first one
 //! shows how many there are.
 //!
 //! Supports the three paginations of Django REST framework: page number, limit and offset, and
@@ -116,8 +116,7 @@ impl HttpApi {
         Ok(())
     }
 
-    /// Fetches the other pages side by side and passes them on in order. Each must link to the
-    /// next.
+    /// Fetches the other pages in parallel and passes them on in order. Each must link to the next.
     async fn side_by_side(
         &self,
         what: &str,
@@ -211,7 +210,8 @@ impl HttpApi {
                 Err(failure) => failure,
             };
             let passing = matches!(error.kind, ErrorKind::Later | ErrorKind::Unknown);
-            // If the provider asks for a longer pause than this, the caller must receive the error.
+            // If the provider asks for a pause longer than one request may take, the caller must
+            // receive the error.
             let soon = self.limiter.held() <= self.request_timeout;
             match pauses.next() {
                 Some(pause) if again && passing && soon => tokio::time::sleep(pause).await,
@@ -222,8 +222,8 @@ impl HttpApi {
 }
 
 /// Returns the addresses of all pages from `second` on, for a listing of `count` rows with `rows`
-/// per page. `None` if `second` does not identify its page by number, or if the count contradicts
-/// the link: the links must then be followed.
+/// per page. `None` if `second` does not identify its page by number or offset, or if the count
+/// contradicts the link: the links must then be followed.
 fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
     let pages = count.div_ceil(rows.max(1));
     // A next page beyond the count contradicts it, so the links must be followed.

@@ -59,7 +59,7 @@ pub struct RateSettings {
 /// A hold of more than a minute that an answer with this status caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LongHold {
-    /// How long they are still held back.
+    /// How long requests are still held back.
     pub left: Duration,
     /// The status of the answer that asked for the pause.
     pub status: u16,
@@ -83,7 +83,8 @@ pub struct Limiter {
     places: Arc<Semaphore>,
     /// Maximum number of requests in flight.
     most: usize,
-    /// The provider's `Retry-After`.
+    /// The hold that ends last: for a pause that the provider asked for, or after a refusal
+    /// without one.
     hold: Mutex<Option<Hold>>,
     strain: Mutex<Backoff>,
 }

@@ -104,7 +104,7 @@ impl ResponseShape {
                 known.extend(types);
                 continue;
             }
-            // A row that is not completed yet may lack any value.
+            // While a snapshot is not completed, any field of its row may be `null`.
             let of_row = field.starts_with(ROW);
             let told = |one: &&JsonType| !(of_row && **one == JsonType::Null);
             let new = types.difference(known).filter(told);
@@ -304,12 +304,12 @@ impl ShapeSampler {
         self.lock().wanted = true;
     }
 
-    /// Samples a listing's first page, if a sample was requested.
+    /// Samples a page of a listing, usually the first one, if a sample is wanted.
     pub(super) fn look(&self, body: &[u8]) {
         let mut sampled = self.lock();
         if sampled.wanted {
             let seen = ResponseShape::of(body);
-            // While a needed field is missing, each listing is sampled.
+            // While a needed field is missing, each page is sampled.
             sampled.wanted = seen.as_ref().is_some_and(|seen| seen.lacks().is_some());
             sampled.seen = seen;
         }

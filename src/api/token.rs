@@ -129,7 +129,7 @@ pub fn secret(path: &Path, credentials: Option<&Path>, what: &str) -> Result<Sec
     Ok(SecretString::from(text))
 }
 
-/// Returns true if a secret's file with this mode lets other users read it. systemd gives a
+/// Returns true if a secret's file with this mode gives other users any access. systemd gives a
 /// credential mode 0440 if the service's user reaches it through an access control list.
 pub fn is_open(mode: u32, is_credential: bool) -> bool {
     let spared = if is_credential { 0o040 } else { 0 };

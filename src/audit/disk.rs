@@ -18,13 +18,13 @@ pub trait Disk: Send {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Returns a file's length in bytes.
     fn len(&self, path: &Path) -> io::Result<u64>;
-    /// Returns a reader of a file's bytes from an offset on.
+    /// Returns a reader for a file's contents, starting at an offset.
     fn read(&self, path: &Path, from: u64) -> io::Result<Box<dyn Read>>;
-    /// Creates an empty file, in place of an existing one.
+    /// Creates an empty file, replacing an existing one.
     fn create(&mut self, path: &Path) -> io::Result<()>;
-    /// Appends bytes to an existing file; after an error, a part of them may have been appended.
+    /// Appends bytes to an existing file. After an error, some of them may have been appended.
     fn append(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()>;
-    /// Overwrites bytes of an existing file in place, from an offset on.
+    /// Overwrites bytes of an existing file in place, starting at an offset.
     fn overwrite(&mut self, path: &Path, from: u64, bytes: &[u8]) -> io::Result<()>;
     /// Makes a file's contents durable.
     fn sync(&mut self, path: &Path) -> io::Result<()>;
@@ -38,7 +38,7 @@ pub trait Disk: Send {
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
 
-/// The group may read the trail, others may not.
+/// Mode of new files: the group may read the trail, but others may not.
 const FILE_MODE: u32 = 0o640;
 const DIR_MODE: u32 = 0o750;
 

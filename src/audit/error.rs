@@ -22,7 +22,7 @@ pub enum TrailError {
         /// True if the disk is full.
         full: bool,
     },
-    /// A damaged line that no crash explains.
+    /// A line that is not a valid record. When the trail is opened: only if no crash explains it.
     #[error(
         "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to continue without it: the pauses and unfinished calls that it records are then forgotten"
     )]
@@ -49,7 +49,7 @@ pub enum TrailError {
     /// The disk does not answer; the time is in seconds.
     #[error("the disk hasn't answered for {0} s")]
     Hangs(u64),
-    /// The file is not as this process left it.
+    /// The file is not as this process wrote or read it.
     #[error(
         "{file}: has {found} bytes, but {expected} were written; something else writes to the file: stop it, then start the service or run the command again"
     )]
@@ -58,7 +58,7 @@ pub enum TrailError {
         file: String,
         /// Bytes that this process wrote or read.
         expected: u64,
-        /// Bytes that were found.
+        /// The file's length, or the length of its part before the first changed line.
         found: u64,
     },
     /// An entry that could not be read back.
@@ -72,13 +72,13 @@ pub enum TrailError {
 }
 
 impl TrailError {
-    /// Returns true if the error is due to a full disk only.
+    /// Returns true if the disk is full or a quota is used up.
     pub fn is_full_disk(&self) -> bool {
         matches!(self, Self::Disk { full: true, .. })
     }
 
-    /// Returns the error for a state folder, which holds the lock and the head, that was removed or
-    /// replaced.
+    /// Returns the error for a state folder that was removed or replaced. It holds the lock and the
+    /// head.
     pub fn state(state_dir: &Path, why: io::Error) -> Self {
         Self::disk("rely on the state folder", state_dir)(why)
     }

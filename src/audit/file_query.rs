@@ -16,8 +16,8 @@ use crate::core::snapshot::ServerId;
 /// A record's event ends within this many bytes of the start of its line.
 const EVENT_WITHIN: usize = 128;
 
-/// Returns the trail's files, oldest first, without those that hold nothing from `since` on. A
-/// folder that does not exist holds none.
+/// Returns the trail's files, oldest first, without the files of months before `since`. A folder
+/// that does not exist holds none.
 ///
 /// No record is from a later month than its file's name states. A record from an earlier month is
 /// possible after the clock was set back, so only older files can be left out.
@@ -82,7 +82,7 @@ fn pair(line: &[u8]) -> Option<(ServerId, ServerId)> {
         &b"\"event\":\"server_identified\""[..],
         b"\"event\":\"server_id_changed\"",
     ];
-    // An event is near its line's beginning.
+    // Only the beginning of the line is searched: some lines are long.
     let head = &line[..line.len().min(EVENT_WITHIN)];
     let named = |start: &[u8]| head.windows(start.len()).any(|part| part == start);
     if !starts.into_iter().any(named) {
@@ -92,8 +92,8 @@ fn pair(line: &[u8]) -> Option<(ServerId, ServerId)> {
     Some((ids.server, ids.from))
 }
 
-/// Returns at most `most` records of a server, oldest first, from the last `bytes` bytes of the
-/// newest file. Checkpoint records are left out. Older records are not searched for.
+/// Returns the newest records of a server, at most `most` and oldest first, from the last `bytes`
+/// bytes of the newest file. Checkpoint records are left out. Older records are not searched for.
 pub fn tail(
     audit: &Path,
     servers: &BTreeSet<ServerId>,
@@ -109,7 +109,8 @@ pub fn tail(
     let opened = disk.read(&file, from);
     let mut lines = LineReader::new(opened.map_err(TrailError::disk("read", &file))?);
     let mut found = VecDeque::new();
-    // A line whose beginning was cut off, or that has no newline yet, is not a record.
+    // Skips the first line unless the file was read from its start: its beginning may be missing.
+    // Also skips a line without a newline, which is not finished.
     let mut whole = from == 0;
     while lines.advance().map_err(TrailError::disk("read", &file))? {
         if !std::mem::replace(&mut whole, true) || !lines.ended {
@@ -129,7 +130,7 @@ pub fn tail(
     Ok(found.into())
 }
 
-/// Returns true if the head shows that anything was ever recorded.
+/// Returns true if the head shows that anything was ever recorded, or can't be read.
 pub fn was_begun(state: &Path) -> Result<bool, TrailError> {
     let head = HeadState::read(&RealDisk::default(), state)?;
     Ok(match head {

@@ -34,7 +34,7 @@ pub enum Crash {
 pub struct DiskState {
     /// Bytes that still fit; `None`: unlimited.
     pub room: Option<usize>,
-    /// Number of syncs that fail, and drop what they should have written, as on Linux.
+    /// Number of syncs that still fail. As on Linux, each drops what it should have written.
     pub failing_syncs: u32,
     /// True: syncs report success and write nothing.
     pub no_sync: bool,
@@ -42,7 +42,8 @@ pub struct DiskState {
     pub no_truncate: bool,
     /// True: overwrites fail.
     pub no_overwrite: bool,
-    /// Changes until the process is dead: later ones fail.
+    /// Number of changes that still succeed. The next one kills the process and fails, as do all
+    /// later ones.
     pub changes_left: Option<u64>,
     /// True after the process died.
     pub dead: bool,
@@ -50,7 +51,7 @@ pub struct DiskState {
     pub died: Option<Arc<Notify>>,
     /// Changes so far.
     pub changes: u64,
-    /// Value of `changes` at the last failed write or sync.
+    /// Value of `changes` when the disk was last too full for an append, or a sync last failed.
     pub failed: Option<u64>,
     /// Syncs of files so far.
     pub syncs: u64,

@@ -1,5 +1,5 @@
-//! The audit trail: every intent, its outcome and its reason. Besides the provider's inventory it
-//! is the only state.
+//! The audit trail: every intent, its outcome and its reason. Apart from the provider's inventory,
+//! it is the only state that decisions depend on.
 //!
 //! # Format
 //!
@@ -11,12 +11,12 @@
 //! hexadecimal digits, of the line's bytes before `,"hash":"`; `prev` is the hash of the previous
 //! record, or 64 zeros for record 1. The last 76 bytes of a line are thus always `,"hash":"…"}\n`.
 //!
-//! A file begins with `checkpoint` records: one without `server` (the active alerts of the account
-//! and the host and when each was raised, the newest loss of records, and when the pause of every
-//! server began), then one for each server with its `history`. A start therefore reads the newest
-//! file only, and older ones may be archived. A file is built under another name, synced and
-//! renamed: it exists wholly or not at all. A new file begins when a record's month is later than
-//! the newest file's, never when it is earlier.
+//! A file begins with `checkpoint` records. The first has no `server`. It holds the active alerts
+//! of the account and the host, the time when a loss of records was last noticed, and the time when
+//! the pause of every server began. One for each server follows, with its `history`. A start
+//! therefore reads the newest file only, and older ones may be archived. A file is built under
+//! another name, synced and renamed: it exists completely or not at all. A new file begins when a
+//! record's month is later than the newest file's, never when it is earlier.
 //!
 //! `head` in the state folder holds `seq` in 20 digits, a space, `hash` and a newline. It names a
 //! durable record and is overwritten in place after each sync of the file. Its 86 bytes lie within
@@ -31,14 +31,14 @@
 //!   that names a missing record, means that records were lost.
 //! - A kill or a power loss damages only what no sync has covered. The first damaged line therefore
 //!   comes after the head's record, and nothing relied on what follows it. Such a tail is set aside
-//!   as `audit-YYYY-MM.jsonl.torn-N`. A crash does not explain a damaged line before the head's
-//!   record: the trail is not opened.
+//!   as `audit-YYYY-MM.jsonl.torn-N`. If a damaged line comes before the head's record or in its
+//!   place, and a newline ends it or follows it, no crash explains it: the trail is not opened.
 //! - Records that a start reads beyond the head's record may not be on the disk yet, and a failed
 //!   sync of them may have been reported to a process that is gone. They are overwritten with
 //!   themselves and synced before anything follows them.
 //! - Bytes that a failed write or sync may have left are cut off before anything is appended, and
-//!   the caller sends them again: after a failed sync the next one may succeed without having
-//!   written anything.
+//!   the caller has to append the records again: after a failed sync the next one may succeed
+//!   without having written anything.
 //!
 //! # Files
 //!
@@ -52,7 +52,7 @@
 //! # What the chain shows and doesn't
 //!
 //! It shows accidents: a line that was changed, dropped or moved, a torn or cut tail. It does not
-//! show intent: whoever may write to both folders can compute the chain and the head anew, or
+//! show tampering: anyone who may write to both folders can recompute the chain and the head, or
 //! remove both. Signed checkpoints (`witness`) show that.
 
 mod chain;

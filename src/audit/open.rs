@@ -26,7 +26,7 @@ pub struct OpenedTrail {
     pub paused: Option<Timestamp>,
     /// Active alerts of the account or the host, by alert and subject, with reason and start.
     pub global_alerts: BTreeMap<(String, String), RaisedAlert>,
-    /// Damage that was found. The trail records it by itself, before the first append.
+    /// Damage that was found. The first append records it, before its own entries.
     pub notices: Vec<GlobalEvent>,
     /// True if this start found that records may have been lost. Nothing is then created for one
     /// settle window.
@@ -34,9 +34,10 @@ pub struct OpenedTrail {
     /// When a loss was last found, by this process or by an earlier one whose window may still be
     /// running. Nothing is created until a settle window after this time.
     pub hold_since: Option<Timestamp>,
-    /// True if nothing was ever recorded: there is no trail, and no head that names a record.
+    /// True if nothing was ever recorded: there are no files, and the head is missing or names no
+    /// record.
     pub begins: bool,
-    /// The last checkpoint that the newest file records.
+    /// The last signed checkpoint that the newest file records.
     pub sealed: Option<WitnessedPoint>,
     /// Time of the last record; the previous process was alive until then.
     pub last: Option<Timestamp>,
@@ -88,7 +89,7 @@ pub(super) fn open(
     match newest {
         Some(name) => read_newest(&mut writer, &mut said, &head, name)?,
         None => match &head {
-            // Nothing was ever recorded: a first start, or one that was killed.
+            // Nothing was ever recorded: this is the first start, or earlier ones were killed.
             HeadState::Missing | HeadState::Is(ChainLink { seq: 0, .. }) => {}
             head => {
                 let head = head.link().map_or(0, |link| link.seq);
@@ -188,8 +189,8 @@ fn read_newest(
     Ok(())
 }
 
-/// Returns true if the head names an existing record. A head that lags behind the newest file can't
-/// be checked and is accepted.
+/// Returns true if the record that the head names exists. A record before the newest file, except
+/// the last one before it, can't be checked; a head that names it is accepted.
 pub(super) fn leads_to(head: ChainLink, scan: &FileScan, last: ChainLink) -> bool {
     match (scan.first, scan.at_head) {
         _ if head.seq > last.seq => false,

@@ -16,8 +16,9 @@ use crate::core::server_event::{RaisedAlert, RecordedAt, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
-/// Maximum number of characters of an unreadable line that a message repeats.
+/// Maximum number of characters of an unreadable event's name that a message repeats.
 const EVENT_SHOWN: usize = 40;
+/// Maximum number of characters of the reason that a message repeats.
 const WHY_SHOWN: usize = 300;
 
 /// Returns the name of the file for the month of a time.
@@ -95,7 +96,8 @@ pub(super) struct ChainChecker {
 }
 
 impl ChainChecker {
-    /// Checks one line. After an error the chain goes on from the line's own number and hash.
+    /// Checks one line. If it is valid in itself but does not continue the chain, checking
+    /// continues from its own number and hash.
     pub(super) fn follow<'l>(
         &mut self,
         text: &'l [u8],
@@ -140,7 +142,7 @@ pub(super) struct FoldedState {
     pub paused: Option<Timestamp>,
     /// Hash of the head that was last recorded as ahead of the records.
     pub noted_head: Option<Hash>,
-    /// When the last checkpoint was delivered, and the last record that it covers.
+    /// When the last signed checkpoint was recorded, and the last record that it covers.
     pub sealed: Option<(Timestamp, u64)>,
     /// When the last record was written.
     pub newest: Option<Timestamp>,
@@ -207,13 +209,9 @@ impl FoldedState {
             self.lost = Some(time);
         }
         match event {
-            GlobalEvent::AlertRaised {
-                alert,
-                about,
-                reason,
-            } => {
+            GlobalEvent::AlertRaised { alert, about, text } => {
                 let key = (alert, about);
-                let standing = RaisedAlert::raised(&reason, time, self.alerts.get(&key));
+                let standing = RaisedAlert::raised(&text, time, self.alerts.get(&key));
                 self.alerts.insert(key, standing);
             }
             GlobalEvent::AlertCleared { alert, about } => {

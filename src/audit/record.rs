@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TrailError;
 use super::chain::{ChainLink, Hash, TOO_MANY};
-use crate::core::server_event::{RaisedAlert, ServerEvent, ServiceAlertKind};
+use crate::core::server_event::{AlertText, RaisedAlert, ServerEvent, ServiceAlertKind};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
@@ -27,8 +27,8 @@ pub struct Entry {
 /// Fields of a record besides its event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
-    /// Stem of the policy's file: in every intent and pause, and when a rotation is added or
-    /// changed, or a policy renamed.
+    /// Stem of the policy's file. Set in every intent and every pause of a server, and when a
+    /// rotation is added or changed or a policy is renamed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// The HTTP status.
@@ -83,7 +83,8 @@ pub enum GlobalEvent {
     AlertRaised {
         alert: String,
         about: String,
-        reason: String,
+        #[serde(flatten)]
+        text: AlertText,
     },
     /// The alert was cleared.
     AlertCleared { alert: String, about: String },
@@ -104,7 +105,8 @@ pub enum GlobalEvent {
         bytes: u64,
         whole: bool,
     },
-    /// The records after `last` are missing, though the head names `head`.
+    /// The files end with record `last`, but the head names record `head`, which they lack or hold
+    /// with another hash.
     TailCut {
         last: u64,
         head: u64,
@@ -114,7 +116,8 @@ pub enum GlobalEvent {
     TrailLost { head: u64 },
     /// The head is missing or can't be read, so it is unknown whether `last` was the last record.
     HeadLost { last: u64 },
-    /// A checkpoint of the trail up to `record` was signed by `key` and delivered to `to`.
+    /// A checkpoint of the trail up to `record` was signed with `key` and passed on to `to`. For a
+    /// receiver it was only queued.
     Witnessed {
         record: u64,
         key: String,
@@ -156,13 +159,9 @@ impl GlobalEvent {
     }
 
     /// Returns the event that raises this alert.
-    pub fn raised(kind: ServiceAlertKind, reason: String) -> Self {
+    pub fn raised(kind: ServiceAlertKind, text: AlertText) -> Self {
         let (alert, about) = kind.key();
-        Self::AlertRaised {
-            alert,
-            about,
-            reason,
-        }
+        Self::AlertRaised { alert, about, text }
     }
 
     /// Returns the event that clears this alert.
@@ -183,7 +182,8 @@ impl Entry {
         }
     }
 
-    /// Refuses an entry that could not be read back: with it, no later start could open the trail.
+    /// Refuses an entry that could not be read back: it would keep later starts from opening the
+    /// trail.
     pub(super) fn placed(&self) -> Result<(), TrailError> {
         let alert = matches!(
             self.event,
@@ -202,7 +202,7 @@ impl Entry {
     }
 }
 
-/// Fields of every line; some are empty.
+/// The fields that do not depend on the event. Some lines lack some of them.
 #[derive(Deserialize)]
 pub(super) struct RecordHeader<'a> {
     pub seq: u64,
@@ -307,10 +307,10 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("plain data becomes JSON")
 }
 
-/// A checkpoint that was signed and delivered.
+/// A checkpoint that was signed and passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WitnessedPoint {
-    /// When the delivery was recorded.
+    /// When this was recorded.
     pub at: Timestamp,
     /// The last record that needs no further checkpoint.
     pub covers: u64,

@@ -102,7 +102,7 @@ impl RecordFields {
         })
     }
 
-    /// Returns every snapshot that the record names.
+    /// Returns the names of the record's snapshot and of the snapshots of a checkpoint's slots.
     pub fn snapshots(&self) -> impl Iterator<Item = &str> {
         let own = self.snapshot.as_deref().into_iter();
         own.chain(self.earlier_slots().map(|(_, snapshot)| snapshot))

@@ -21,7 +21,7 @@ pub struct Trail {
     way: Backend,
     /// Number of records that were written through this handle and its clones.
     written: Arc<AtomicU64>,
-    /// The last record of the last append; `None` before the first one.
+    /// The last record of the last successful append; `None` before the first one.
     last: LastRecord,
     busy: BusySince,
 }
@@ -110,9 +110,9 @@ impl Trail {
         Ok((trail, opened))
     }
 
-    /// Records all entries, in order and with no other record between them, or none. If it returns
-    /// without error they are durable (I6); one sync serves all waiting callers. After an error the
-    /// append may be retried: it succeeds as soon as the disk works again.
+    /// Records all entries or none, in order and with no other record between them. If it returns
+    /// without error they are durable (I6); one sync serves all waiting callers. After a disk error
+    /// the append may be retried: it succeeds as soon as the disk works again.
     pub async fn append(&self, entries: Vec<Entry>) -> Result<(), TrailError> {
         entries.iter().try_for_each(Entry::placed)?;
         let records = entries.len() as u64;

@@ -152,7 +152,7 @@ pub(super) fn verify_seeing(
     Ok((found, seen))
 }
 
-/// Valid records that don't continue the chain, in a tail that looks torn.
+/// Valid records from the first line on that does not continue the chain.
 #[derive(Default)]
 struct StrayRecords {
     seq: Option<u64>,

@@ -102,8 +102,8 @@ impl Writer {
             .map_err(TrailError::disk("append", &path))
             .and_then(|()| self.sync(&path));
         if let Err(error) = done {
-            // A second sync might succeed without having written anything. What this one left is
-            // therefore cut off, at once if possible, and the caller sends it again.
+            // A second sync might succeed without having written anything. What this append left is
+            // therefore cut off, at once if possible, and the caller has to append it again.
             self.tail = FileTail::Dirty;
             let _ = self.mend();
             return Err(error);
@@ -130,7 +130,7 @@ impl Writer {
         }
     }
 
-    /// Repairs the disk so that the next record can follow the last valid one.
+    /// Repairs the files so that the next record can follow the last valid one.
     pub(super) fn mend(&mut self) -> Result<(), TrailError> {
         // After a kill the head's name may not be durable, and a power loss would remove it.
         // Without a head a torn tail can't be distinguished from a changed record.
@@ -139,8 +139,8 @@ impl Writer {
             self.head = HeadFile::Named;
         }
         if self.file.is_none() {
-            // The head is created before the first file, since files without a head mean a lost
-            // head. If something else was lost, it is created only after that is recorded.
+            // The head is created before the first file, since files without a head mean that the
+            // head was lost. If records were lost, it is created only after that is recorded.
             if self.head == HeadFile::None && self.notices.is_empty() {
                 self.create_head()
                     .map_err(TrailError::disk("write", &self.state.join(HEAD)))?;
@@ -149,8 +149,8 @@ impl Writer {
         }
         let path = self.path();
         if !self.names_synced {
-            // The next records rely on what a killed process wrote last. If an earlier sync failed,
-            // the next one makes it durable only if the bytes are written again.
+            // The next records rely on those that a killed process wrote last. If an earlier sync
+            // failed, the next one makes them durable only if they are written again.
             if let Some((from, after)) = self.unproven {
                 self.write_again(&path, from, after)?;
             }
@@ -182,8 +182,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Overwrites the records from an offset on with themselves, so that the next sync writes them:
-    /// after a failed sync the kernel may no longer hold them as unwritten.
+    /// Overwrites the records after an offset with themselves, so that the next sync writes them:
+    /// after a failed sync the kernel may treat them as already written.
     fn write_again(
         &mut self,
         path: &Path,
@@ -263,7 +263,8 @@ impl Writer {
                     lines.bytes.clear();
                 }
             }
-            // Part of the new file and not appended later: the file alone would hide the loss.
+            // Part of the new file: if they were appended later, a crash in between would hide the
+            // loss.
             for notice in notices {
                 lines.global(time, notice);
             }
@@ -277,7 +278,7 @@ impl Writer {
         if let Err(why) = built {
             // Frees the space; if that fails, the next attempt overwrites the file.
             let _ = self.disk.remove(&temporary);
-            return Err(TrailError::disk("begin", &path)(why));
+            return Err(TrailError::disk("begin the file", &path)(why));
         }
         // From now on every reader treats the new file as the newest one, so the writer must too.
         self.file = Some(name.to_owned());

@@ -1,8 +1,9 @@
 //! Texts below the options in `--help` and in the manual pages: exit codes, examples, files,
 //! environment, signals.
 //!
-//! `manual` parses this form. A line without indent is a heading. A line with an indent of two
-//! begins an entry, with its text after two or more spaces. A deeper line continues the text.
+//! `manual` parses this form. A line without indent that ends with a colon is a heading. Below it,
+//! a line with an indent of two begins an entry, with its text after two or more spaces. A deeper
+//! line continues the text.
 
 pub(super) const TOP: &str = "\
 Exit codes:
@@ -170,24 +171,35 @@ Examples:
       what would a draft of one policy change?";
 
 pub(super) const STATUS: &str = "\
-The last slot is the newest one that was due. \"due\" refers to the slot's own
-time, which the snapshot is named after.
+Without a server, it prints a verdict on all servers, then what needs somebody,
+worst first, with the newest copy's age and what to do. --all adds a table of all
+servers. The age of the listing is shown if no newer one is available. An idle
+server is listed again only at its next slot.
 
-The state includes its reason, and the age of the listing if no newer one is
-available. The service lists an idle server again only at its next slot. What is
-shown next to a snapshot applies now: the next slot may change it.
+A copy is a completed snapshot with a reliable date, own or foreign.
 
-Last slot:
+Health:
+  ok            the newest copy is fresh, and no alert is active
+  new           the very first snapshot is being made
+  attention     an alert is active, but the newest copy is fresh
+  failing       the newest copy is too old (alert_after), or its age is unknown
+  unprotected   there is no completed snapshot
+  unknown       not listed by this process, or not for an hour although it is due
+
+Last slot, with the time that it was due:
   made          its snapshot is listed and completed; the time is the snapshot's
+  completed     the same, but the snapshot's time is unknown
+  failed so far an attempt failed, and another may follow
   not made yet, being made
-                the slot is still in progress; the state says what delays it
+                the slot is still in progress
   not made      the slot ended without a snapshot: given up after its last
                 attempt, skipped (no room, or too late), or paused
   gone          its snapshot was completed, and has been deleted since
 
 Exit codes:
-  0  no alert is active
-  1  alerts are active, or the service can't be reached
+  0  no alert is active, and the health of every server is ok
+  1  an alert is active, a server's health is not ok, or the service can't be
+     reached
   2  usage error, unknown server, a --config file that doesn't exist
   3  the service isn't running
 

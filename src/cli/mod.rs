@@ -1,6 +1,6 @@
 //! The command line: each command is a file with its arguments and a `run`.
 //!
-//! Commands take what an administrator typed, and return text and an exit code (docs/design.md
+//! Commands get the parsed arguments, print their output, and return an exit code (docs/design.md
 //! "Commands").
 
 mod api_error_hint;

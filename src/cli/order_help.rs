@@ -1,4 +1,4 @@
-//! The help notes of the commands by which an operator gives orders; see `help_text`.
+//! Texts below the options of `pause`, `resume`, `create`, `delete` and `restore`; see `help_text`.
 
 pub(super) const PAUSE: &str = "\
 A pause survives restarts. Operators' orders (create, delete, restore) are still
@@ -28,7 +28,7 @@ that it agrees to. A snapshot that the provider stores differently from the
 request counts as handled. A restore with an unknown outcome counts as over. A
 resume that does none of this agrees to deletions: snapshots beyond keep that no
 new snapshot has replaced are deleted, and a full server may be pruned for a
-slot again. Otherwise run it again.
+slot again. If it agreed to something else, run it again to agree to deletions.
 
 Exit codes:
   0  resumed; or there was nothing to resume, and nothing is recorded

@@ -1,4 +1,4 @@
-//! `pause` and `resume`: stops and resumes the mutations of the rotation.
+//! `pause` and `resume`: pause and resume the rotation of one server or of all.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

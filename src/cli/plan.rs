@@ -97,7 +97,8 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
 }
 
 /// Returns a line for each rotation whose snapshots became foreign, for example after its name or
-/// pattern changed. They are never pruned and keep taking up room. The trail names only the newest.
+/// pattern changed. They are never pruned and keep taking up room. Only snapshots of the newest
+/// slots are found, since the trail's history names no others.
 fn disowned(policy: &Policy, inventory: &Inventory, history: &ServerHistory) -> Vec<String> {
     let file = &policy.file;
     let lines = history.rotations().filter_map(|rotation| {

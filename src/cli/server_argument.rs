@@ -9,8 +9,8 @@ use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::status::server_lookup::{self, NamedServer};
 
-/// One server or all, for a command whose only object is a server. It may be given as a positional
-/// argument or with the option that every command has.
+/// One server or all, for a command whose only object is a server. The server may be given as a
+/// positional argument or with `--server`.
 #[derive(Debug, clap::Args)]
 pub struct ServerArgument {
     /// Only this server: its id, its name, or its policy file without .toml [default: all]
@@ -81,8 +81,8 @@ pub(super) fn names(policies: &[Arc<Policy>]) -> BTreeMap<ServerId, String> {
     shown.collect()
 }
 
-/// Returns true if a mistyped id would go unnoticed: the policy names no server, and the provider's
-/// name differs from the policy file's.
+/// Returns true if a mistyped id would go unnoticed: the policy has no `server.name`, and the
+/// provider's name differs from the policy file's.
 pub(super) fn may_be_another(policy: &Policy, shown: &str) -> bool {
     policy.name.is_none() && !shown.is_empty() && shown != policy.file
 }

@@ -9,6 +9,7 @@ use super::{
     say, server_argument,
 };
 use crate::config::DEFAULT_FILE;
+use crate::core::health::Health;
 use crate::daemon::CommandError;
 use crate::status;
 
@@ -18,12 +19,15 @@ pub struct Args {
     /// The server to show in full; an overview of all if none is named.
     #[command(flatten)]
     pub server: ServerArgument,
+    /// Show every server, also those that need nobody
+    #[arg(long, conflicts_with_all = ["bare", "named"])]
+    pub all: bool,
     /// Print the status as JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Asks the service. Returns `Good` if no alert is active.
+/// Asks the service. Returns `Good` if no alert is active and each server's health is `ok`.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let missing = matches!(cli.config.try_exists(), Ok(false));
     // The default file need not exist, since nobody asked for it.
@@ -59,7 +63,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         server.upcoming = next.unwrap_or_default();
         view.alerts
             .retain(|alert| alert.server.clone().is_none_or(|id| id == server.id));
-        view.healthy = view.alerts.is_empty();
+        view.healthy = view.alerts.is_empty() && server.health == Health::Ok;
         view.servers = vec![server];
     }
     let exit = if view.healthy { Exit::Good } else { Exit::Bad };
@@ -74,7 +78,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let width = width.map(|(width, _)| width.0);
     let text = match view.servers.as_slice() {
         [server] if args.server.one().is_some() => status::server(&view, server, &zone, width),
-        _ => status::fleet(&view, &zone, width),
+        _ => status::overview(&view, &zone, width, args.all),
     };
     say(text.trim_end())?;
     Ok(exit)

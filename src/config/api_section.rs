@@ -74,8 +74,9 @@ pub(super) fn given(
     (path, is_credential)
 }
 
-/// Returns the file of the witness's signer key. Problems with it are warnings only: without a key
-/// no checkpoint is signed, and rotation goes on.
+/// Returns the file of the witness's signer key. Problems with it are only warnings, since without
+/// a key no checkpoint is signed, but rotation continues. A key pasted in place of its path is an
+/// error.
 pub(super) fn witness_key(
     written: Option<&Located<PathBuf>>,
     top: &Position,
@@ -125,7 +126,7 @@ pub(super) fn witness_key(
     Some(path)
 }
 
-/// Returns the file of a receiver's secret. A systemd credential of the same file name takes
+/// Returns the file of a receiver's secret. A systemd credential with the same file name takes
 /// precedence.
 pub(super) fn secret(
     (key, file): (&str, &Located<PathBuf>),
@@ -216,7 +217,9 @@ fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(
         secret.iter().all(u8::is_ascii_graphic)
     };
     if !word {
-        let message = format!("the {what} file {shown} holds more than one word");
+        let message = format!(
+            "the {what} file {shown} holds more than one word, or a character that is not allowed"
+        );
         return Some((message, format!("write only {named} into it, on one line")));
     }
     None

@@ -1,4 +1,4 @@
-//! Invalid files, each with the location, message and remedy that must be reported.
+//! Files with mistakes, each with the location, message and remedy that must be reported.
 
 use super::fixture::{ConfigFolder, MAIN, POLICY};
 
@@ -115,7 +115,7 @@ fn invalid_servers_are_refused_with_location_and_remedy() {
 }
 
 #[test]
-fn invalid_rotations_are_refused_with_location_and_remedy() {
+fn mistakes_in_rotations_are_reported_with_location_and_remedy() {
     let server = "[server]\nid = 7\n";
     // One case per line, so that the list reads as a table.
     #[rustfmt::skip]

@@ -32,11 +32,13 @@ pub const AUDIT_DIR: &str = "/var/log/snaprotate";
 pub const POLL_INTERVAL: SignedDuration = SignedDuration::from_secs(15);
 /// How long a mutation without an answer may still take effect.
 pub const SETTLE_WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// Age at which a snapshot in progress is considered stuck; the provider says 3 to 10 minutes.
+/// Age at which a snapshot in progress is considered stuck; according to the provider, a snapshot
+/// takes 3 to 10 minutes.
 pub const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// The first pause between two attempts.
 pub const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(5);
-/// How long a restore holds its server; the provider says 5 to 15 minutes.
+/// How long a server is left alone after a restore; according to the provider, a restore takes 5 to
+/// 15 minutes.
 pub const RESTORE_WINDOW: SignedDuration = SignedDuration::from_mins(30);
 /// Time from the announcement of an edit's deletions to the first delete, for an administrator to
 /// see the alert and undo the edit.
@@ -48,7 +50,7 @@ pub const MIN_COMPLETED: usize = 1;
 pub const TIMEZONE: &str = "UTC";
 /// Name pattern of a rotation that sets none.
 pub const SNAPSHOT_NAME: &str = "{name}-snapshot-%Y-%m-%d";
-/// Number of creates tried for a slot before it is given up.
+/// Number of attempts for a slot before it is given up.
 pub const ATTEMPTS: u32 = 3;
 
 /// Interval between reminders to a receiver while an alert is active.
@@ -63,8 +65,8 @@ pub const SHORTEST_WITNESS: SignedDuration = SignedDuration::from_secs(1);
 
 /// Longest time for one run of a hook.
 pub const HOOK: SignedDuration = SignedDuration::from_secs(60);
-/// Longest time that `before` holds a server; the provider says 3 to 10 minutes for a snapshot
-/// (docs/api.md, "Limits and durations").
+/// Longest time from the start of `before` to the start of `after`; according to the provider, a
+/// snapshot takes 3 to 10 minutes (docs/api.md, "Limits and durations").
 pub const MAX_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Time within which a server that is being stopped must be seen stopped.

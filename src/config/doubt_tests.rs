@@ -1,4 +1,5 @@
-//! Settings that are accepted but are probably a mistake: each gets a warning with a remedy.
+//! Settings that are accepted but are probably a mistake: each gets a warning with a remedy. Also
+//! the errors for an unknown placeholder and a missing key.
 
 use super::cases::{case, prove};
 use super::fixture::{ConfigFolder, MAIN, POLICY};
@@ -82,7 +83,7 @@ fn each_unread_entry_of_the_policies_folder_gets_a_warning_that_names_it() {
     assert_eq!(
         folder.good().policies.len(),
         1,
-        "a warning does not reject the files"
+        "the files are accepted despite the warning"
     );
 }
 
@@ -116,7 +117,7 @@ fn a_min_completed_that_leaves_nothing_to_prune_gets_a_warning() {
     assert_eq!(
         said.len(),
         2,
-        "a keep that takes all room gets its own warning: {said:?}"
+        "a keep that takes up all the room gets its own warning: {said:?}"
     );
     // No warning: only foreign snapshots could fill this server.
     assert_eq!(policy(3, 3).said(), Vec::<String>::new());

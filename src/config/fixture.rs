@@ -67,7 +67,8 @@ impl ConfigFolder {
         }
     }
 
-    /// Loads the files, and formats each problem as `FILE:LINE severity: message; remedy`.
+    /// Loads the files, and formats each problem as
+    /// `FILE:LINE:COLUMN: severity: message; remedy`.
     pub(super) fn said(&self) -> Vec<String> {
         let prefix = format!("{}/", self.0.path().display());
         let lines = self.problems().to_string();

@@ -9,7 +9,7 @@ use super::diagnostics::{Diagnostics, Source};
 use super::table_reader::{Located, TableReader};
 use super::{Environment, Folders, defaults};
 
-/// The table's title in messages.
+/// Title of the table `[audit.witness]` in messages.
 pub(super) const WITNESS: &str = "[audit.witness]";
 
 /// Reads the folders that the daemon writes to. Reports only errors in their two keys and unknown

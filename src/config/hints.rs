@@ -47,7 +47,8 @@ pub(super) fn unquoted(line: &str) -> Option<(String, String)> {
     Some((message, remedy))
 }
 
-/// Returns the candidate that was probably meant; allows one edit for every three letters.
+/// Returns the candidate that was probably meant. Allows one edit for every three letters, but at
+/// least one and at most three.
 pub(super) fn nearest<'n>(word: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let word = word.to_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);

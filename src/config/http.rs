@@ -17,6 +17,7 @@ const LONGEST_HOST: usize = 253;
 pub(super) struct RawHttp {
     listen: Option<Located<String>>,
     hosts: Vec<Located<String>>,
+    url: Option<Located<String>>,
 }
 
 impl RawHttp {
@@ -25,6 +26,15 @@ impl RawHttp {
         let raw = Self {
             listen: section.take("listen", log),
             hosts: section.take_list("hosts", log).unwrap_or_default(),
+            url: section.take_if(
+                "url",
+                log,
+                |url: &String| is_page(url),
+                (
+                    "is not the address of a page",
+                    "write the address at which browsers reach the page, such as url = \"https://snaprotate.example.org\"",
+                ),
+            ),
         };
         section.finish(log);
         raw
@@ -65,6 +75,9 @@ impl RawHttp {
         Some(Http {
             listen: address,
             hosts: hosts.map(|host| host.value.to_ascii_lowercase()).collect(),
+            url: self
+                .url
+                .map(|url| url.value.trim_end_matches('/').to_owned()),
         })
     }
 }
@@ -89,6 +102,18 @@ fn parse(text: &str) -> Result<SocketAddr, (String, String)> {
             ))
         }
     }
+}
+
+/// Returns true for an address over http or https without a user, query or fragment.
+fn is_page(text: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(text) else {
+        return false;
+    };
+    matches!(url.scheme(), "http" | "https")
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
 }
 
 fn is_host(text: &str) -> bool {

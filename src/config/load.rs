@@ -36,7 +36,8 @@ pub fn load_files(
     load_with(file, Some(policies), env)
 }
 
-/// Returns the policies folder of the main file, as far as the file can be read.
+/// Returns the policies folder that the main file names; the default folder if the file names none
+/// or can't be read.
 pub fn policies_folder(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut unsaid = Diagnostics::default();
@@ -72,8 +73,8 @@ pub fn is_policy(file: &Path) -> Result<bool, Problems> {
         .any(|key| table.contains_key(*key)))
 }
 
-/// Returns the hooks of one rotation, the server's id and its name. Reads only that policy's file,
-/// so that errors elsewhere don't keep a hook from running.
+/// Returns the hooks of one rotation, the server's id and its name. Besides the main file, reads
+/// only that policy's file, so that errors elsewhere don't keep a hook from running.
 pub fn hooks_of(
     file: &Path,
     policy: &str,
@@ -134,8 +135,8 @@ fn load_with(
 }
 
 /// Returns the policies as far as they can be read, despite errors in them or elsewhere, and
-/// without permission to read the token. Commands that read the trail use them to name its servers,
-/// above all one whose policy is broken.
+/// without permission to read the token. Commands that read the trail take the servers' names from
+/// them, which matters most for a server whose policy has an error.
 pub fn policies(file: &Path, env: &Environment) -> Vec<Arc<Policy>> {
     let mut unsaid = Diagnostics::default();
     read(file, None, env, true, &mut unsaid).map_or_else(Vec::new, |(_, policies)| policies)
@@ -148,8 +149,8 @@ pub fn folders(file: &Path, env: &Environment) -> Result<Folders, Problems> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let missing =
         std::fs::metadata(file).is_err_and(|why| why.kind() == std::io::ErrorKind::NotFound);
-    // A main file that was named but doesn't exist may be a mistyped one with another trail;
-    // systemd's folder settles which trail is meant.
+    // If a named main file doesn't exist, its name may be mistyped, and the intended file may set
+    // another trail. If systemd names the trail's folder, that folder is the intended one.
     let sure = file == Path::new(DEFAULT_FILE) || env.logs_directory.is_some();
     if missing && sure {
         return Ok(super::folders::folders(None, None, folder, env));

@@ -194,13 +194,14 @@ impl RawMain {
             .map_or(defaults::SNAPSHOT_LIMIT, |limit| limit.value)
     }
 
-    /// Returns the folder of the policies; a relative path starts at the main file's folder.
+    /// Returns the folder of the policies; a relative path is resolved from the main file's folder.
     pub(super) fn policies(&self, folder: &Path) -> PathBuf {
         let policies = self.policies.as_ref().map(|found| found.value.as_path());
         folder.join(policies.unwrap_or(Path::new(defaults::POLICIES)))
     }
 
-    /// Warns of values that are valid but hardly intended.
+    /// Warns of values that are valid but probably unintended, and refuses a `snapshot_limit` above
+    /// [`MOST_ROWS`].
     fn doubtful(&self, log: &mut Diagnostics) {
         let request = self.request_timeout.as_ref();
         let settle = self.settle_window.as_ref();
@@ -264,7 +265,7 @@ impl RawMain {
         }
     }
 
-    /// Validates the settings; `None` if the described API can't be used.
+    /// Validates the settings; `None` if the provider's address is invalid.
     pub(super) fn validate(
         self,
         folder: &Path,

@@ -1,7 +1,8 @@
 //! Turns TOML files into validated settings, and lists every problem of every file in one report.
 //!
-//! Types named `Raw…` hold a table as it is written and stay in this folder. Only [`Config`] leaves
-//! it, and only if all files are valid: a set is used or refused as a whole.
+//! Types named `Raw…` hold a table as it is written and stay in this folder. A [`Config`] is
+//! returned only if all files are valid: a set is used or refused as a whole. Commands that must
+//! work despite errors (the trail's readers, the hook runner) get single parts.
 
 mod api_section;
 pub mod defaults;
@@ -78,6 +79,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Accepted host names, in lower case, besides addresses and `localhost`.
     pub hosts: Vec<String>,
+    /// The address at which people reach the page, without a trailing slash.
+    pub url: Option<String>,
 }
 
 /// The folders that the daemon writes to.
@@ -122,13 +125,13 @@ pub enum SecretChecks {
     /// They are needed: each must be valid.
     #[default]
     Needed,
-    /// Each must exist; one that this user may not read only causes a warning.
+    /// Each must exist and be valid; one that this user may not read only causes a warning.
     There,
     /// They are not needed and not read.
     Unneeded,
 }
 
-/// The folders that systemd gives to a service, and how secrets are checked.
+/// The folders and the hook socket that the environment names, and how secrets are checked.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// How strictly the files of secrets are checked.

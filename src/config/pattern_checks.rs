@@ -32,8 +32,8 @@ pub(super) fn check(text: &Located<String>, log: &mut Diagnostics) {
     }
 }
 
-/// Reports a pattern that gives two slots of the schedule the same name: the second would never be
-/// created, since its name already exists.
+/// Reports a pattern that gives two slots of the schedule the same name: the second slot's snapshot
+/// would never be made, since its name already exists.
 pub(super) fn twins(
     rotation: &str,
     expression: &str,

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use toml::de::DeTable;
 
 use super::diagnostics::{Diagnostics, Position, Source};
 use super::rotation::{RawRotation, RotationDefaults};
 use super::schedule_checks::Schedules;
 use super::table_reader::{Located, TableReader};
+use super::time_checks::said;
 use super::value_types::ProtectEntry;
 use super::{defaults, file_source, pattern_checks};
+use crate::core::copy_age_limit::longest_time_without_slot;
 use crate::core::policy::{Hooks, Policy, Rotation};
 use crate::core::snapshot::ServerId;
 
@@ -25,6 +28,7 @@ struct RawPolicy {
     protect: Vec<Located<ProtectEntry>>,
     min_completed: Option<Located<usize>>,
     delete_stuck: Option<Located<bool>>,
+    alert_after: Option<Located<SignedDuration>>,
     /// `None`: the tables can't be read, which was reported.
     rotations: Option<Vec<RawRotation>>,
 }
@@ -54,7 +58,8 @@ pub(super) fn hooks(
 
 /// State that all policies share while they are read.
 pub(super) struct PolicyContext<'a> {
-    /// True: a policy is used as far as it can be read. False: any error discards it.
+    /// True: a policy is used as far as it can be read. False: a policy with a syntax error, an
+    /// invalid rotation or no id is discarded.
     pub(super) lenient: bool,
     pub(super) limit: usize,
     pub(super) defaults: &'a RotationDefaults,
@@ -146,6 +151,9 @@ impl PolicyContext<'_> {
             .collect();
         // Collected in place, the vector would keep the larger allocation of its source.
         rotations.shrink_to_fit();
+        if let Some(age) = &raw.alert_after {
+            unkept_recovery_point(age, &rotations, log);
+        }
         let (mut protected_names, mut protected_ids) = (BTreeSet::new(), BTreeSet::new());
         for entry in raw.protect {
             match entry.value {
@@ -167,6 +175,7 @@ impl PolicyContext<'_> {
                 .min_completed
                 .map_or(defaults::MIN_COMPLETED, |least| least.value),
             delete_stuck: raw.delete_stuck.is_some_and(|word| word.value),
+            alert_after: raw.alert_after.map(|age| age.value),
             rotations,
         })
     }
@@ -197,7 +206,8 @@ impl PolicyContext<'_> {
         }
     }
 
-    /// Reports `keep` values that add up to more than the server may hold.
+    /// Reports `keep` values that add up to more than the server may hold, and warns if they add up
+    /// to exactly that many.
     fn room(&self, raws: &[RawRotation], log: &mut Diagnostics) {
         let keeps = raws.iter().filter_map(|raw| raw.keep.as_ref());
         let mut sum = 0_usize;
@@ -230,6 +240,25 @@ impl PolicyContext<'_> {
     }
 }
 
+/// Warns if two neighbouring slots are further apart than `alert_after`.
+fn unkept_recovery_point(
+    age: &Located<SignedDuration>,
+    rotations: &[Rotation],
+    log: &mut Diagnostics,
+) {
+    let Some(apart) = longest_time_without_slot(rotations) else {
+        return;
+    };
+    if age.value < apart {
+        let (age_said, apart) = (said(age.value), said(apart));
+        let message = format!(
+            "alert_after ({age_said}) is shorter than the {apart} that pass between two slots, so the alert is raised even if every snapshot is made"
+        );
+        let remedy = "write a longer alert_after, or schedule more snapshots";
+        log.warn(&age.at, message, remedy);
+    }
+}
+
 fn repeated(raws: &[RawRotation], log: &mut Diagnostics) {
     let mut names = BTreeSet::new();
     for name in raws.iter().filter_map(|raw| raw.name.as_ref()) {
@@ -254,7 +283,7 @@ impl RawPolicy {
             );
             root.refuse(key, why, log);
         }
-        for key in ["protect", "min_completed", "delete_stuck"] {
+        for key in ["protect", "min_completed", "delete_stuck", "alert_after"] {
             let why = ("this key belongs to the server", "write it below [server]");
             root.refuse(key, why, log);
         }
@@ -271,6 +300,7 @@ impl RawPolicy {
             protect: Vec::new(),
             min_completed: None,
             delete_stuck: None,
+            alert_after: None,
             rotations: Some(Vec::new()),
         };
         if let Some(server) = root.take_table("server", "[server]", log) {
@@ -316,6 +346,15 @@ impl RawPolicy {
             ),
         );
         self.delete_stuck = section.take("delete_stuck", log);
+        self.alert_after = section.take_if(
+            "alert_after",
+            log,
+            SignedDuration::is_positive,
+            (
+                "must be longer than 0s",
+                "write the age at which the newest snapshot is too old, such as alert_after = \"30h\"",
+            ),
+        );
         section.finish(log);
     }
 }

@@ -159,7 +159,10 @@ impl RawAddress {
             },
             (None, Some(file)) => {
                 let secret = api_section::secret(("url_file", &file), "address", folder, env, log)?;
-                let text = std::fs::read_to_string(&secret.0).unwrap_or_default();
+                // `secret` reports a file that can't be read, where that matters.
+                let Ok(text) = std::fs::read_to_string(&secret.0) else {
+                    return Some(Address::File(secret));
+                };
                 if let Err(why) = address(text.trim()) {
                     let shown = secret.0.display();
                     log.error(&file.at, format!("the address in {shown} {why}"), remedy);

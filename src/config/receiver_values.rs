@@ -1,4 +1,4 @@
-//! The types of value that `[[notify]]` holds.
+//! The types of the values in `[[notify]]`.
 
 use crate::core::snapshot::ServerId;
 use toml::de::DeValue;

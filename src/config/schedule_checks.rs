@@ -1,8 +1,9 @@
 //! Checks of schedules: the distance between their slots, and slots that would share a name.
 //!
 //! All checks use plain local time: names are formatted from it, and expressions are written in it.
-//! A zone only removes slots (if several fall on one instant in a gap, only the last exists), so a
-//! result without a zone holds in every zone. Results are cached by expression: thousands of
+//! A zone only removes slots (if several fall on one instant in a gap, only the last exists), so
+//! slots that don't share a name without a zone don't in any zone. Distances ignore that a clock
+//! change may bring two slots closer together. Results are cached by expression: thousands of
 //! policies share a few schedules.
 
 use std::collections::BTreeMap;
@@ -10,12 +11,13 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime, date};
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::value_types::NamedZone;
 use crate::core::name_pattern::Pattern;
 use crate::core::schedule::{Schedule, ScheduleError};
+use crate::core::slot_intervals::BEGINNING;
 
 /// Bounds of the walk over slots, whichever comes first: more than a leap year, or this many slots.
 const WALK_DAYS: SignedDuration = SignedDuration::from_hours(24 * 400);
@@ -160,10 +162,6 @@ impl FinestField {
     }
 }
 
-/// Start of the walk. The date is fixed so that the same files are accepted or refused whenever
-/// they are read. It is the second before a leap year, so that the walk covers the whole first day.
-const BEGINNING: DateTime = date(2023, 12, 31).at(23, 59, 59, 0);
-
 /// Returns the local times that the expression names, from [`BEGINNING`] on.
 fn walk(schedule: &Schedule) -> impl Iterator<Item = DateTime> {
     std::iter::successors(schedule.local_after(BEGINNING), |local| {
@@ -180,34 +178,22 @@ fn pairs(mut row: impl Iterator<Item = DateTime>) -> impl Iterator<Item = (DateT
 }
 
 /// Returns the shortest time between two slots; `SignedDuration::MAX` if there is only one.
-///
-/// An expression has the same hours, minutes and seconds on each day that it names. The walk
-/// therefore covers one whole day; on the other days it takes only the step from one day to the
-/// next.
 fn shortest(schedule: &Schedule) -> SignedDuration {
-    let Some(first) = schedule.local_after(BEGINNING) else {
-        return SignedDuration::MAX;
-    };
-    let day = walk(schedule).take_while(|local| local.date() == first.date());
-    let within = pairs(day).map(|(one, next)| next.duration_since(one));
-    let mut shortest = within.min().unwrap_or(SignedDuration::MAX);
-    let last_of = |day: Date| schedule.local_before(day.at(23, 59, 59, 0), true);
-    let mut last = last_of(first.date());
-    // From one day's last slot to the first slot of the next day, if that day is named too.
-    let over_midnight = last.map(|last| DAY - last.duration_since(first));
-    if over_midnight.is_none_or(|gap| gap >= shortest) {
-        return shortest;
-    }
-    while let Some(one) = last
-        && let Some(next) = schedule.local_after(one)
-        && next.duration_since(BEGINNING) <= WALK_DAYS
-    {
-        let gap = next.duration_since(one);
-        shortest = shortest.min(gap);
-        if over_midnight == Some(gap) {
+    let within = schedule.intervals_within_a_day().min();
+    let mut shortest = within.unwrap_or(SignedDuration::MAX);
+    for (interval, next) in schedule.intervals_over_midnight() {
+        if next.duration_since(BEGINNING) > WALK_DAYS {
             break;
         }
-        last = last_of(next.date());
+        shortest = shortest.min(interval);
+        // A step to the very next day would take this long; no step is shorter.
+        let mut least = interval;
+        while least > DAY {
+            least -= DAY;
+        }
+        if least >= shortest {
+            break;
+        }
     }
     shortest
 }

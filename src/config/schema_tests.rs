@@ -166,7 +166,7 @@ fn the_schema_has_exactly_the_keys_that_the_reader_accepts() {
     }
 }
 
-/// Returns a receiver of each type with an unknown key.
+/// Returns a main file for each type of receiver, whose receiver has an unknown key.
 fn receivers() -> impl Iterator<Item = Table> {
     let types = ["webhook", "ping", "ntfy", "slack", "email", "command"];
     types.into_iter().map(|kind| {

@@ -19,7 +19,8 @@ pub(super) struct RotationTimes<'a> {
 }
 
 impl RotationTimes<'_> {
-    /// Reports times that contradict each other.
+    /// Reports times that contradict each other, slots that are close together, and a schedule
+    /// that never fires.
     pub(super) fn check(&self, schedules: &mut Schedules, log: &mut Diagnostics) {
         let (rotation, expression) = (self.rotation, self.expression.value.as_str());
         if let Some(catch_up) = self.catch_up
@@ -59,7 +60,7 @@ impl RotationTimes<'_> {
     }
 }
 
-/// Formats a duration as the files write it.
+/// Formats a duration as it is written in the files.
 pub(super) fn said(duration: SignedDuration) -> String {
     let millis = duration.as_millis();
     let units = [

@@ -1,4 +1,4 @@
-//! The types of value that the files hold, each with the remedy for a wrong value.
+//! The types of the files' values, each with the remedy for a wrong value.
 
 use std::path::PathBuf;
 
@@ -181,7 +181,7 @@ impl FromToml for f64 {
     }
 }
 
-/// Splits text into a number and its unit; `None` unless it is digits, then letters.
+/// Splits text into a number and its unit; `None` unless it begins with a number.
 fn split_unit(text: &str) -> Option<(u64, &str)> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);

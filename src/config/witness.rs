@@ -1,7 +1,8 @@
 //! `[audit.witness]`: the interval, key and destinations of the trail's signed checkpoints.
 //!
-//! A key that is missing or can't be used is a warning, not an error: rotation must not depend on
-//! the witness. The service raises an alert for it.
+//! A key that is missing or can't be used causes a warning, not an error: rotation must not depend
+//! on the witness. The service raises an alert for it. Only a key pasted in place of its path is an
+//! error.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -58,7 +59,7 @@ impl RawWitness {
                 log,
                 |origin: &String| is_origin(origin),
                 (
-                    "holds characters that are not allowed",
+                    "holds characters that are not allowed, or more than 200 characters",
                     "write only letters, digits and . - _ /, such as \"snaprotate/admin-01\"",
                 ),
             ),
@@ -107,8 +108,8 @@ impl RawWitness {
     }
 }
 
-/// Reports checkpoints that are signed but have no destination, and a receiver that asks for
-/// checkpoints when none are signed.
+/// Reports checkpoints that are signed but have no destination, and a receiver with
+/// `witness = true` when none are signed.
 pub(super) fn fits(
     witness: Option<(&Witness, &Position)>,
     receivers: &[Receiver],

@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use super::create_or_prune::disagree;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
 use super::due_slot_rules::LONG_WAIT;
+use super::health::is_about_copies;
 use super::policy::Rotation;
 use super::retention;
 use super::sanitize::utc;
-use super::server_event::{AlertKind, ServerEvent, SlotOutcome};
+use super::server_event::{AlertKind, AlertText, KeyedAlert, ServerEvent, SlotOutcome};
 use super::snapshot::Status;
 
-type Alerts = BTreeMap<(AlertKind, String), String>;
+type Alerts = BTreeMap<(AlertKind, String), AlertText>;
 
 impl DecisionContext<'_> {
     /// Returns the step, or a record that must be written before it: the server became blocked or
@@ -50,22 +51,25 @@ impl DecisionContext<'_> {
             let others = standing.iter();
             others
                 .filter(|((kind, _), _)| *kind != AlertKind::Blocked)
-                .map(|(key, standing)| (key.clone(), standing.reason.clone()))
+                .map(|(key, standing)| (key.clone(), standing.text.clone()))
                 .collect()
         });
+        if self.makes_copy(&step) {
+            wanted.retain(|key, _| !is_about_copies(key.0) || standing.contains_key(key));
+        }
         let still = blocked.or(self.history.blocked.as_ref());
         if let Some(reason) = still {
-            let about = self.policy.server.to_string();
-            wanted.insert((AlertKind::Blocked, about), reason.clone());
+            let key = self.about_server(AlertKind::Blocked);
+            wanted.insert(key, AlertText::new(reason.as_str()));
         }
         let new = wanted
             .iter()
-            .find(|(key, reason)| standing.get(*key).map(|s| &s.reason) != Some(*reason));
-        if let Some(((alert, about), reason)) = new {
+            .find(|(key, text)| standing.get(*key).map(|s| &s.text) != Some(*text));
+        if let Some(((alert, about), text)) = new {
             return Step::Record(ServerEvent::AlertRaised {
                 alert: *alert,
                 about: about.clone(),
-                reason: reason.clone(),
+                text: text.clone(),
             });
         }
         if let Some((alert, about)) = standing.keys().find(|key| !wanted.contains_key(key)) {
@@ -78,32 +82,35 @@ impl DecisionContext<'_> {
     }
 
     /// Returns the alert for a restore with an unknown outcome.
-    pub(super) fn restore_unknown(&self) -> Option<((AlertKind, String), String)> {
+    pub(super) fn restore_unknown(&self) -> Option<KeyedAlert> {
         let id = self.history.unknown_restore.clone()?;
-        let reason = format!(
-            "the outcome of the restore from the snapshot with id {id} is unknown, and the restore is not retried: check the server, then run snaprotate resume {}",
-            self.policy.server
+        let what = format!(
+            "the outcome of the restore from the snapshot with id {id} is unknown, and the restore is not retried"
         );
-        Some(((AlertKind::RestoreUnknown, id.to_string()), reason))
+        let text = AlertText::new(what).then_run(
+            "check the server, then run",
+            format!("snaprotate resume {}", self.policy.argument()),
+        );
+        Some(((AlertKind::RestoreUnknown, id.to_string()), text))
     }
 
     /// Returns the alert for a held server that `after` failed to release.
-    pub(super) fn stuck_hold(&self) -> Option<((AlertKind, String), String)> {
+    pub(super) fn stuck_hold(&self) -> Option<KeyedAlert> {
         let hold = self.history.hold.as_deref()?;
         let fault = self.history.hook_fault(&hold.rotation)?;
         if hold.failures == 0 {
             return None;
         }
-        let reason = format!(
-            "the server has been held since {} for {}, and can't be released: {fault}; the release is retried; if you release the server by hand, run snaprotate resume {}",
+        let what = format!(
+            "the server has been held since {} for {}, and can't be released: the release is retried",
             utc(hold.since.wall),
             hold.snapshot,
-            self.policy.server
         );
-        Some((
-            (AlertKind::HookFailed, hold.rotation.clone().into()),
-            reason,
-        ))
+        let text = AlertText::new(what).cause(Some(fault)).then_run(
+            "release the server by hand, then run",
+            format!("snaprotate resume {}", self.policy.argument()),
+        );
+        Some(((AlertKind::HookFailed, hold.rotation.clone().into()), text))
     }
 
     /// Returns the alerts that follow from a reliable listing.
@@ -111,44 +118,48 @@ impl DecisionContext<'_> {
         let mut alerts = Alerts::new();
         for (snapshot, _) in self.own() {
             let name = &snapshot.name;
-            let mut raise = |kind, reason: String| {
-                alerts.insert((kind, name.clone()), reason);
+            let mut raise = |kind, text: AlertText| {
+                alerts.insert((kind, name.clone()), text);
             };
+            let id = &snapshot.id;
+            let server = self.policy.argument();
+            let delete = format!("snaprotate delete {server} {id}");
             match &snapshot.status {
                 Status::InProgress if self.stuck(snapshot) => raise(
                     AlertKind::Stuck,
-                    format!(
-                        "{name} (id {}) has been in progress for too long: check it at the provider",
-                        snapshot.id
-                    ),
+                    AlertText::new(format!(
+                        "{name} (id {id}) has been in progress for too long, and takes up a place"
+                    ))
+                    .then_run("check it at the provider; to delete it, run", delete),
                 ),
                 Status::Unknown(word) => raise(
                     AlertKind::UnknownStatus,
-                    format!(
-                        "{name} (id {}) has the status {word:?}, which is not documented: it is kept, and takes up a place",
-                        snapshot.id
-                    ),
+                    AlertText::new(format!(
+                        "{name} (id {id}) has a status that is not documented: it is kept, and takes up a place"
+                    ))
+                    .cause(Some(word))
+                    .remedy("check it at the provider"),
                 ),
                 Status::Completed if !self.dated(snapshot) => raise(
                     AlertKind::OddDate,
-                    format!(
-                        "{name} (id {}) has no date that can be relied on ({}): {}",
-                        snapshot.id,
+                    AlertText::new(format!(
+                        "{name} (id {id}) has an unreliable date ({}): {}",
                         snapshot.created_at.map_or("unreadable".to_owned(), utc),
                         self.misdated(snapshot)
-                    ),
+                    ))
+                    .then_run("to delete it, run", delete),
                 ),
                 Status::Failed if self.has_regressed(snapshot) => raise(
                     AlertKind::Regressed,
-                    format!(
-                        "{name} (id {}) was completed, and the provider now lists it as failed: it is kept, {}",
-                        snapshot.id,
+                    AlertText::new(format!(
+                        "{name} (id {id}) was completed, and the provider now lists it as failed: it is kept{}",
                         if self.troubled() {
-                            "and nothing else on the server is deleted as long as other completed snapshots are listed as failed too"
+                            ", and nothing else on the server is deleted as long as other completed snapshots are listed as failed too"
                         } else {
-                            "check it at the provider"
+                            ""
                         }
-                    ),
+                    ))
+                    .then_run("check it at the provider; if it is lost, run", delete),
                 ),
                 _ => {}
             }
@@ -156,21 +167,19 @@ impl DecisionContext<'_> {
                 s.name == *name && !matches!(s.status, Status::Failed)
             };
             if self.inventory.snapshots.iter().filter(living).count() > 1 {
-                alerts.insert(
-                    (AlertKind::Copies, name.clone()),
-                    format!("the provider lists {name} more than once"),
-                );
+                let text = AlertText::new(format!("the provider lists {name} more than once"))
+                    .run(format!("snaprotate list {server}"));
+                alerts.insert((AlertKind::Copies, name.clone()), text);
             }
         }
-        if let Some((key, reason)) = self.restore_unknown() {
-            alerts.insert(key, reason);
-        }
+        alerts.extend(self.restore_unknown());
         for rotation in &self.policy.rotations {
             if rotation.hooks.is_some()
                 && let Some(fault) = self.history.hook_fault(&rotation.name)
             {
                 let key = (AlertKind::HookFailed, rotation.name.to_string());
-                alerts.insert(key, fault.to_owned());
+                let text = AlertText::new(fault).run(self.show_failed());
+                alerts.insert(key, text);
             }
         }
         alerts.extend(self.stuck_hold());
@@ -180,11 +189,11 @@ impl DecisionContext<'_> {
         let ran =
             rotations.filter_map(|r| Some((&r.name, self.history.ran_during_snapshot(&r.name)?)));
         alerts.extend(ran.map(|(name, ran)| {
-            (
-                (AlertKind::ServerRan, name.to_string()),
-                ran.why.to_string(),
-            )
+            let text = AlertText::new(&*ran.why)
+                .run(format!("snaprotate create {} NAME", self.policy.argument()));
+            ((AlertKind::ServerRan, name.to_string()), text)
         }));
+        alerts.extend(self.copy_alert());
         self.shrinking(&mut alerts);
         for (index, rotation) in self.policy.rotations.iter().enumerate() {
             self.fruitless_slots(&rotation.name, &mut alerts);
@@ -208,8 +217,8 @@ impl DecisionContext<'_> {
             if let Some(Err(odd)) = retention::oldest(&owned, index) {
                 let key = (AlertKind::OddDate, rotation.name.to_string());
                 alerts.insert(key, disagree(&odd));
-            } else if let Some(reason) = self.shrink_summary(rotation, &of) {
-                alerts.insert((AlertKind::Shrink, rotation.name.clone().into()), reason);
+            } else if let Some(text) = self.shrink_summary(rotation, &of) {
+                alerts.insert((AlertKind::Shrink, rotation.name.clone().into()), text);
             }
         }
     }
@@ -234,14 +243,18 @@ impl DecisionContext<'_> {
         let Some(last) = fruitless.first() else {
             return;
         };
-        let why = self.history.missing(rotation, &last.name);
-        let why = why.unwrap_or(match last.ending {
-            Some(SlotOutcome::GivenUp) => "given up",
-            _ => "it passed without an attempt",
-        });
+        let missing = self.history.missing(rotation, &last.name);
+        let why = missing.map_or_else(
+            || match last.ending {
+                Some(SlotOutcome::GivenUp) => "given up",
+                _ => "it passed without an attempt",
+            },
+            |missing| &missing.why,
+        );
+        let said = missing.and_then(|missing| missing.said.as_deref());
         alerts.insert(
             (AlertKind::SlotFailed, rotation.to_owned()),
-            self.no_snapshot(&last.name, why),
+            self.no_snapshot(&last.name, why, said),
         );
         if fruitless.len() > 1 || last.leap {
             let none = match good.and_then(|good| ended.get(good)) {
@@ -250,10 +263,9 @@ impl DecisionContext<'_> {
             };
             alerts.insert(
                 (AlertKind::Overdue, rotation.to_owned()),
-                format!(
-                    "{none} has a snapshot: for the reasons, run snaprotate audit show {} --failed",
-                    self.policy.server
-                ),
+                AlertText::new(format!("{none} has a snapshot"))
+                    .cause(said)
+                    .run(self.show_failed()),
             );
         }
     }
@@ -269,17 +281,19 @@ impl DecisionContext<'_> {
         let Some(since) = note.waiting.filter(|since| long(*since)) else {
             return;
         };
-        let why = self.history.failed(&rotation.name, &note.name);
-        let reason = format!(
-            "the slot of {} has been waiting since {}: {}; it is retried automatically",
+        let failed = self.history.failed(&rotation.name, &note.name);
+        let why = failed.map_or("its create request is temporarily refused", |failed| {
+            &failed.why
+        });
+        let what = format!(
+            "the slot of {} has been waiting since {}: {why}; it is retried automatically",
             note.name,
             utc(since),
-            why.unwrap_or("its create request is temporarily refused")
         );
-        alerts.insert(
-            (AlertKind::SlotWaiting, rotation.name.clone().into()),
-            reason,
-        );
+        let text = AlertText::new(what)
+            .cause(failed.and_then(|failed| failed.said.as_deref()))
+            .run(self.show_failed());
+        alerts.insert((AlertKind::SlotWaiting, rotation.name.clone().into()), text);
     }
 
     /// I15: adds the alert for a due slot that ended early because the clock was ahead. Only the
@@ -300,15 +314,19 @@ impl DecisionContext<'_> {
         let why = "it ended early because the clock was ahead";
         alerts.insert(
             (AlertKind::SlotFailed, rotation.name.clone().into()),
-            self.no_snapshot(&name, why),
+            self.no_snapshot(&name, why, None),
         );
     }
 
-    fn no_snapshot(&self, name: &str, why: &str) -> String {
-        format!(
-            "the slot of {name} has no snapshot: {why}; for the next steps, run snaprotate plan {}",
-            self.policy.server
-        )
+    fn no_snapshot(&self, name: &str, why: &str, said: Option<&str>) -> AlertText {
+        AlertText::new(format!("the slot of {name} has no snapshot: {why}"))
+            .cause(said)
+            .run(self.show_failed())
+    }
+
+    /// Returns the command that shows the server's failures.
+    fn show_failed(&self) -> String {
+        format!("snaprotate audit show {} --failed", self.policy.argument())
     }
 }
 

@@ -1,11 +1,12 @@
-//! Deletes that no new snapshot pays for: announced, found, or approved by an operator (I19).
+//! Deletes that no new snapshot pays for (I19): announced by an edit or a first look, found without
+//! an announcement, or agreed to by an operator.
 
 use serde::{Deserialize, Serialize};
 
 use super::server_event::RecordedAt;
 use super::snapshot::SnapshotId;
 
-/// A rotation's snapshots that may go although no new snapshot has replaced them (I19).
+/// A rotation's snapshots whose deletes no new snapshot pays for (I19).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct UnpaidDeletes {
@@ -13,12 +14,13 @@ pub(super) struct UnpaidDeletes {
     pub(super) announced: Vec<SnapshotId>,
     /// Time of the announcement.
     pub(super) since: Option<RecordedAt>,
-    /// Found beyond `keep` without an announcement; deleted after an operator agrees.
+    /// Found beyond `keep` without an announcement; kept until an operator agrees, or newer
+    /// snapshots replace them.
     pub(super) found: Vec<SnapshotId>,
-    /// Approved by an operator.
+    /// Those whose deletes an operator agreed to.
     pub(super) agreed: Vec<SnapshotId>,
-    /// Announced snapshots that were deleted for a due slot of a full server. The same number of
-    /// the snapshots that the new one pushes beyond `keep` is announced instead.
+    /// Number of announced snapshots that were deleted for a due slot on a full server. As many of
+    /// the snapshots that the new one pushes beyond `keep` are announced instead.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) taken: u32,
     /// Those that were announced instead, each with the time of its own announcement.

@@ -6,12 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::apply_create_outcome::{CreateOutcome, FailedTry};
 use super::decide::CLOCK_TOLERANCE;
 use super::payment_and_promise::{Payer, PruneFirstPromise};
+use super::rotation_history::SlotFailure;
 use super::server_event::{Outcome, RaisedAlert, RecordedAt, ServerEvent, SlotOutcome};
 use super::server_history::{PendingOp, ServerHistory};
 
 impl ServerHistory {
-    /// Applies one event. `grace` is added to the wait for an intent that an earlier process left
-    /// unanswered: its call may have run for the whole `request_timeout`.
+    /// Applies one event. `grace` is added to the recorded time of a call without an answer, which
+    /// may have run for the whole `request_timeout`.
     pub fn apply(&mut self, event: &ServerEvent, at: RecordedAt, grace: SignedDuration) {
         let after_call = RecordedAt {
             wall: at.wall.saturating_add(grace).unwrap_or(at.wall),
@@ -43,7 +44,8 @@ impl ServerHistory {
                     .change_terms(terms.key(), *since, shrinks, at);
             }
             ServerEvent::RotationRemoved { rotation } => self.notes(rotation).leave(),
-            // Every record names the policy, and the history takes the name from there.
+            // Many records name the policy file, this one included. The history takes the name from
+            // there.
             ServerEvent::PolicyRenamed { .. } => {}
             ServerEvent::ServerRemoved => {
                 self.removed = true;
@@ -80,7 +82,8 @@ impl ServerHistory {
             } => {
                 let note = self.note(rotation, snapshot, *slot);
                 note.ending = Some(SlotOutcome::Completed);
-                // The snapshot was created without a stop, so the server was stopped already.
+                // No stop was sent for the snapshot: the server was already stopped, or the
+                // rotation no longer stops it.
                 let was_stopped = note.intents > 0 && note.stops == 0;
                 let notes = self.notes(rotation);
                 (notes.failed, notes.missing) = (None, None);
@@ -187,7 +190,7 @@ impl ServerHistory {
             } => {
                 self.last_intent = Some(at.wall);
                 self.sent_delete(id);
-                // A victim that is deleted in its own right ends the promise.
+                // The promise ends when its victim is deleted for another reason.
                 self.prune_first.take_if(|prune| prune.victim == *id);
                 if let Some(known) = prune_first {
                     self.prune_first = Some(Box::new(PruneFirstPromise {
@@ -284,7 +287,8 @@ impl ServerHistory {
                     made.failed.get_or_insert(at);
                     return;
                 }
-                self.tried(snapshot, at, FailedTry::Counts, reason);
+                let failed = SlotFailure::of(snapshot, reason, None);
+                self.tried(at, FailedTry::Counts, failed);
             }
             ServerEvent::SnapshotStuck { id, .. } => {
                 self.stuck.insert(id.clone());
@@ -336,7 +340,8 @@ impl ServerHistory {
             } => {
                 self.open = None;
                 self.mismatch = Some(reason.as_str().into());
-                self.tried(snapshot, at, FailedTry::Counts, reason);
+                let failed = SlotFailure::of(snapshot, reason, None);
+                self.tried(at, FailedTry::Counts, failed);
             }
             // What follows depends on the next listing.
             ServerEvent::SnapshotGone { id, .. } => {
@@ -347,13 +352,9 @@ impl ServerHistory {
                 self.apply_blocked(reason, contested.as_ref());
             }
             ServerEvent::Recovered { .. } => self.apply_recovered(),
-            ServerEvent::AlertRaised {
-                alert,
-                about,
-                reason,
-            } => {
+            ServerEvent::AlertRaised { alert, about, text } => {
                 let key = (*alert, about.clone());
-                let standing = RaisedAlert::raised(reason, at.wall, self.alerts.get(&key));
+                let standing = RaisedAlert::raised(text, at.wall, self.alerts.get(&key));
                 self.alerts.insert(key, standing);
             }
             ServerEvent::AlertCleared { alert, about } => {

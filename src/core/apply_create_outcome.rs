@@ -10,7 +10,8 @@ use super::snapshot::SnapshotId;
 pub(super) enum FailedTry {
     /// As an attempt.
     Counts,
-    /// Not as an attempt: it was refused for now or not delivered, with the refusal if it is known.
+    /// Not as an attempt, since it was refused for now, not delivered, or not even sent. Holds the
+    /// kind of refusal, if known.
     ForNow(Option<TransientRefusal>),
 }
 
@@ -88,25 +89,25 @@ impl ServerHistory {
                     }
                 }
                 let tried = match outcome {
-                    // `Rate` is dropped: otherwise the create would be retried without a pause, and
-                    // each retry would hold the server again.
+                    // `Rate` is dropped: otherwise the create would be retried after a short pause,
+                    // and each retry would hold the server again.
                     Outcome::Later if self.hold.is_some() => FailedTry::ForNow(
                         hindrance.filter(|which| *which != TransientRefusal::Rate),
                     ),
                     Outcome::Later => FailedTry::ForNow(hindrance),
                     _ => FailedTry::Counts,
                 };
-                let told = said.map(|said| format!("{why}: the provider says \"{said}\""));
-                self.tried(name, at, tried, told.as_deref().unwrap_or(why));
+                self.tried(at, tried, SlotFailure::of(name, why, said));
             }
             _ => {}
         }
     }
 
-    pub(super) fn tried(&mut self, name: &str, at: RecordedAt, tried: FailedTry, why: &str) {
+    pub(super) fn tried(&mut self, at: RecordedAt, tried: FailedTry, failed: SlotFailure) {
+        let failed = Box::new(failed);
         for rotation in &mut self.rotations {
             let mut notes = rotation.slots.iter_mut();
-            let note = notes.find(|note| note.name == name && note.ending.is_none());
+            let note = notes.find(|note| *note.name == *failed.name && note.ending.is_none());
             let Some(note) = note else { continue };
             let counts = tried == FailedTry::Counts;
             note.attempts += u32::from(counts);
@@ -116,7 +117,7 @@ impl ServerHistory {
             note.limited = tried == FailedTry::ForNow(Some(TransientRefusal::Rate));
             let waits = !counts && tried != FailedTry::ForNow(Some(TransientRefusal::Token));
             note.waiting = waits.then(|| note.waiting.unwrap_or(at.wall));
-            rotation.failed = Some(Box::new(SlotFailure::of(name, why)));
+            rotation.failed = Some(failed.clone());
         }
     }
 }
@@ -130,7 +131,7 @@ mod tests {
     const NAME: &str = "weekly-2026-11-22";
 
     #[test]
-    fn the_providers_words_in_an_answer_with_unknown_outcome_are_kept_for_the_failure() {
+    fn the_providers_words_in_an_answer_that_left_the_outcome_unknown_are_kept_for_the_failure() {
         let mut world = TestProvider::weekly(3);
         world.recorded();
         world.intend_create(NAME);
@@ -149,6 +150,6 @@ mod tests {
             .failed
             .as_ref()
             .expect("a failure");
-        assert!(failed.why.contains("volume busy"), "{}", failed.why);
+        assert_eq!(failed.said.as_deref(), Some("volume busy"));
     }
 }

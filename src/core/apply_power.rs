@@ -1,4 +1,4 @@
-//! Applies power calls and the server's states to its history.
+//! Applies power calls and power states to a server's history.
 
 use super::apply_create_outcome::FailedTry;
 use super::downtime_record::Downtime;
@@ -9,7 +9,7 @@ use super::server_info::PowerState;
 use super::snapshot::{ServerId, SnapshotId};
 
 impl ServerHistory {
-    /// Applies an event of a power call or of the server's state.
+    /// Applies an event about a power call or about the server's state.
     pub(super) fn apply_power_event(
         &mut self,
         event: &ServerEvent,
@@ -51,7 +51,7 @@ impl ServerHistory {
                 said,
             } => self.stop_answered(snapshot, *outcome, said.as_deref(), at),
             ServerEvent::StopConfirmed { snapshot, .. } => {
-                // The stop was refused and not counted, but took effect.
+                // The refused stop was no longer counted, but has taken effect after all.
                 if self
                     .downtime
                     .as_ref()
@@ -73,7 +73,8 @@ impl ServerHistory {
                 for_good,
                 ..
             } => {
-                self.tried(snapshot, at, FailedTry::ForNow(None), reason);
+                let failed = SlotFailure::of(snapshot, reason, None);
+                self.tried(at, FailedTry::ForNow(None), failed);
                 if *for_good {
                     self.out_of_attempts(snapshot);
                 }
@@ -90,7 +91,7 @@ impl ServerHistory {
                 let Some(downtime) = &mut self.downtime else {
                     return;
                 };
-                // A refused stop has counted already.
+                // The refusal of a stop was already recorded as a try.
                 let first = downtime.starts == 0 && !downtime.created && !downtime.is_doubtful();
                 downtime.starts += 1;
                 (downtime.started, downtime.active) = (Some(after_call), None);
@@ -101,7 +102,7 @@ impl ServerHistory {
                     } else {
                         FailedTry::Counts
                     };
-                    self.tried(snapshot, at, tried, reason);
+                    self.tried(at, tried, SlotFailure::of(snapshot, reason, None));
                 }
                 if *early {
                     self.ran_meanwhile(
@@ -143,11 +144,11 @@ impl ServerHistory {
     /// Stores why the snapshot may be that of a running server.
     pub(super) fn ran_meanwhile(&mut self, rotation: &str, snapshot: &str, why: &str) {
         let why = format!("{snapshot} may be a snapshot of the running server: {why}");
-        self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, &why)));
+        self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, &why, None)));
     }
 
-    /// Notes that a create took effect late: after the server that was stopped for it was started
-    /// again.
+    /// If a create took effect only after the server that was stopped for it was started again,
+    /// records that the server may have been running.
     pub(super) fn made_late(&mut self, id: &SnapshotId, snapshot: &str) {
         let mut lapsed = self.lapsed.iter();
         let late = lapsed.any(|l| *l.name == *snapshot && !l.known.contains(id));
@@ -188,14 +189,13 @@ impl ServerHistory {
             Outcome::Later => FailedTry::ForNow(None),
             _ => FailedTry::Counts,
         };
-        let told = said.map(|said| format!("{why}: the provider says \"{said}\""));
-        self.tried(name, at, tried, told.as_deref().unwrap_or(why));
+        self.tried(at, tried, SlotFailure::of(name, why, said));
         if outcome == Outcome::NoServer {
             self.out_of_attempts(name);
         }
     }
 
-    /// Gives up the slot's attempts: no further one could end differently.
+    /// Counts the slot's attempts as used up, since no further one could end differently.
     fn out_of_attempts(&mut self, name: &str) {
         for note in self.unsettled_named(name) {
             note.attempts = u32::MAX;
@@ -209,8 +209,8 @@ impl ServerHistory {
         down.is_some_and(|down| !down.is_doubtful())
     }
 
-    /// Returns the id for the next power call: the other id if the provider last answered that the
-    /// server does not exist.
+    /// Returns the id for the next power call or request for the state. After an odd number of
+    /// starts, it is the other id if the provider answered that the server does not exist.
     pub fn power_id(&self, server: &ServerId) -> ServerId {
         let unknown = self.downtime.as_deref().is_some_and(|downtime| {
             downtime.answer == Some(Outcome::NoServer) && downtime.starts % 2 == 1
@@ -219,8 +219,8 @@ impl ServerHistory {
         other.unwrap_or(server).clone()
     }
 
-    /// Returns the rotation and a message if the service ends while the server has no accepted
-    /// start.
+    /// Returns the rotation and a message if the service ends while the server may still be down,
+    /// or its stop may still take effect.
     pub fn left_stopped(&self) -> Option<(String, String)> {
         let downtime = self.downtime.as_deref()?;
         let runs = downtime.taken && downtime.active.is_some();

@@ -11,7 +11,7 @@ use crate::core::test_provider::*;
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 const NAME: &str = "weekly-2026-11-22";
 
-/// Returns an instant of this process.
+/// Returns an instant as recorded by this process.
 fn at(minutes: i64) -> RecordedAt {
     RecordedAt::from(now(minutes))
 }
@@ -256,7 +256,7 @@ fn a_temporary_refusal_counts_as_a_try_but_not_as_an_attempt() {
         assert_eq!((note.attempts, note.tries), (attempts, 1), "{outcome:?}");
         assert_eq!(history.open, None, "{outcome:?}");
         assert_eq!(history.no_server, outcome == Outcome::NoServer);
-        let said = history.failed("weekly", NAME).expect("why");
+        let said = history.failed("weekly", NAME).expect("why").reason();
         assert!(said.ends_with(why), "{outcome:?}: {said}");
     }
 }
@@ -322,7 +322,7 @@ fn a_history_reads_back_as_it_was_written() {
     let raised = ServerEvent::AlertRaised {
         alert: AlertKind::Copies,
         about: NAME.to_owned(),
-        reason: "a reason".to_owned(),
+        text: "a reason".to_owned().into(),
     };
     let history = folded(&[
         (create(), before(0)),
@@ -336,21 +336,21 @@ fn a_history_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn an_alert_keeps_the_time_of_its_first_raise_and_an_alert_from_an_older_trail_has_none() {
+fn an_alert_keeps_the_time_when_it_was_first_raised_and_one_from_an_older_trail_has_no_time() {
     let raised = |reason: &str| ServerEvent::AlertRaised {
         alert: AlertKind::Copies,
         about: NAME.to_owned(),
-        reason: reason.to_owned(),
+        text: reason.to_owned().into(),
     };
     let mut history = folded(&[(raised("one"), before(1)), (raised("another"), before(5))]);
     let key = (AlertKind::Copies, NAME.to_owned());
     assert_eq!(history.alerts[&key].since, Some(before(1).wall));
-    assert_eq!(history.alerts[&key].reason, "another");
+    assert_eq!(history.alerts[&key].text.what, "another");
 
     let older = format!("{{\"alerts\":[[[\"copies\",\"{NAME}\"],\"one\"]]}}");
     history = serde_json::from_str(&older).expect("a history");
     let standing = &history.alerts[&key];
-    assert_eq!((standing.reason.as_str(), standing.since), ("one", None));
+    assert_eq!((standing.text.what.as_str(), standing.since), ("one", None));
     history.apply(&raised("another"), before(5), SignedDuration::ZERO);
     assert_eq!(history.alerts[&key].since, None);
 }
@@ -360,7 +360,7 @@ fn a_server_is_forgettable_only_if_its_policy_was_removed_and_no_alert_or_block_
     let raised = |alert| ServerEvent::AlertRaised {
         alert,
         about: "7".to_owned(),
-        reason: "a reason".to_owned(),
+        text: "a reason".to_owned().into(),
     };
     let blocked = ServerEvent::Blocked {
         reason: "a reason".to_owned(),

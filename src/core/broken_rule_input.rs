@@ -37,7 +37,7 @@ pub(super) fn broken_input<'a>(
     (Cow::Owned(inventory), Cow::Owned(history))
 }
 
-/// Returns the history as a rule that needs no listing sees it.
+/// Returns the history for a rule that needs no listing, altered if that rule is broken.
 pub(super) fn broken_history(history: &ServerHistory) -> Cow<'_, ServerHistory> {
     match broken() {
         Some(broken @ (Break::StartForgotten | Break::HoldForgotten | Break::AfterRunOnce)) => {
@@ -47,7 +47,7 @@ pub(super) fn broken_history(history: &ServerHistory) -> Cow<'_, ServerHistory> 
     }
 }
 
-/// Alters what the history says, whatever is listed.
+/// Alters the history, whatever the listing shows.
 fn altered_history(broken: Break, history: &ServerHistory, until: Timestamp) -> ServerHistory {
     let mut history = history.clone();
     match broken {
@@ -98,7 +98,7 @@ fn altered_history(broken: Break, history: &ServerHistory, until: Timestamp) -> 
     history
 }
 
-/// Alters what was listed.
+/// Alters the listing.
 fn altered_inventory(
     broken: Break,
     policy: &Policy,
@@ -132,8 +132,8 @@ fn altered_inventory(
                 row.created_at = Some(now.wall - SignedDuration::from_secs(seconds));
             }
         }
-        // If no rotation has two completed snapshots, the older snapshot seems to be the newest, so
-        // that the newest loses its protection.
+        // If no rotation has two completed snapshots, the oldest snapshot gets the newest date, so
+        // that the newest one loses its protection.
         Break::NoFloor => {
             let mut own: Vec<_> = rows.iter_mut().filter(|row| is_own(row)).collect();
             own.retain(|row| row.status == Status::Completed);

@@ -88,13 +88,13 @@ fn i15_a_forgotten_slot_that_ended_while_the_clock_was_ahead_raises_an_alert_at_
         let failed = about(AlertKind::SlotFailed, "weekly");
         let expected = if there { vec![] } else { failed };
         assert_eq!(standing(&mut world), expected, "there: {there}");
-        let why = world.history.alerts.values().next().map(|s| &*s.reason);
-        let said = "the slot of weekly-2027-01-10 has no snapshot: it ended early because the clock was ahead; ";
+        let why = world.history.alerts.values().next().map(|s| &*s.text.what);
+        let said = "the slot of weekly-2027-01-10 has no snapshot: it ended early because the clock was ahead";
         assert_eq!(why.is_some_and(|why| why.starts_with(said)), !there);
-        // A record of the same slot under another name gives more detail.
+        // A record of the same slot under another name takes precedence.
         ends(&mut world, "old-2027-01-10", "2027-01-10T03:00:00Z", false);
         world.recorded();
-        let why = world.history.alerts.values().next().map(|s| &*s.reason);
+        let why = world.history.alerts.values().next().map(|s| &*s.text.what);
         let said = "the slot of old-2027-01-10 has no snapshot: ";
         assert!(why.is_some_and(|why| why.starts_with(said)), "{why:?}");
         world.pass(WEEK);

@@ -1,11 +1,12 @@
-//! Rules 4 and 5 where they change something: creates a snapshot while there is room, and chooses
-//! which snapshot to delete while there is none.
+//! The part of rules 4 and 5 that chooses a change: the create for a due slot, the delete that
+//! makes room for it, and the delete of surplus.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::alert_text::AlertText;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
 use super::deletion_payment_rules::PaidBy;
 use super::due_slot_rules::RotationDemand;
@@ -17,15 +18,16 @@ use super::server_event::SlotOutcome;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
 impl DecisionContext<'_> {
-    /// Returns the step that creates the slot's snapshot, or one that makes room for it.
+    /// Returns the step that creates the slot's snapshot or prepares the create, or the reason why
+    /// there is none now.
     pub(super) fn make(&self, index: usize, rotation: &Rotation, name: String) -> RotationDemand {
         if let Some(due) = self.unfit_to_stop(rotation, &name) {
             return due;
         }
         let owned = self.owned();
         let full = self.inventory.snapshots.len() >= self.rules.limit;
-        // I19: a listing may report a good snapshot as failed. A recent failed one stays while its
-        // place is not needed, and a failed one that the rotation did not make needs the same
+        // I19: a listing may report a good snapshot as failed. One that failed recently stays as
+        // long as its place is not needed, and one that the rotation did not make needs the same
         // payment as a completed one.
         let failed =
             |own: &&OwnSnapshot<'_>| own.failed() && own.deletable() && self.unfinished(own);
@@ -79,7 +81,7 @@ impl DecisionContext<'_> {
             let reason = format!("it failed, and a slot of {} needs its place", rotation.name);
             return self.delete(own, true, None, reason).into();
         }
-        // A snapshot that regressed a week ago is deleted before a good one.
+        // A snapshot that regressed at least a week ago is deleted before a good one.
         let mut regressed = owned.iter().filter(|own| own.may_be_lost() && !own.recent);
         if let Some(own) = regressed.find(|own| own.deletable() && self.may_promise(own)) {
             let reason = format!(
@@ -99,9 +101,10 @@ impl DecisionContext<'_> {
             ));
         }
         match retention::prune_first(self.policy, &owned, index) {
-            Some(Err(odd)) => {
-                RotationDemand::Blocked(format!("the server is full, and {}", disagree(&odd)))
-            }
+            Some(Err(odd)) => RotationDemand::Blocked(format!(
+                "the server is full, and {}",
+                disagree(&odd).reason()
+            )),
             Some(Ok(own)) if self.newest_settled(&own) => {
                 RotationDemand::Blocked(self.nothing_to_give(&owned))
             }
@@ -116,15 +119,16 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Returns true if the policy names the server and the server's name is not known yet: a
-    /// listing without rows doesn't give it. The provider's description of the server may.
+    /// Returns true if the policy names the server, but no listing or answer has given the server's
+    /// name, and the provider's description of the server, which may give it, was not requested
+    /// yet. A listing without rows gives no name.
     fn is_name_unknown(&self) -> bool {
         let told = self.inventory.server_name.is_some() || self.history.answered_name.is_some();
         self.policy.name.is_some() && !told && self.inventory.state.is_none()
     }
 
-    /// Returns why no snapshot may be deleted to make room now: the delete would make none, or a
-    /// single listing is all that reports a new snapshot.
+    /// Returns why no snapshot may be deleted to make room now, if so: one delete would not be
+    /// enough, the last one has not finished, or a new snapshot was first listed too recently.
     fn no_room_by_a_delete(&self) -> Option<RotationDemand> {
         let (held, limit) = (self.inventory.snapshots.len(), self.rules.limit);
         if held > limit {
@@ -157,7 +161,7 @@ impl DecisionContext<'_> {
     }
 
     /// Returns the reason why nothing may be deleted. After a rotation is renamed, its former
-    /// snapshots are foreign and fill the room.
+    /// snapshots are foreign and take up places.
     fn nothing_to_give(&self, owned: &[OwnSnapshot<'_>]) -> String {
         let all = self.inventory.snapshots.len();
         let foreign = all - owned.len();
@@ -171,8 +175,8 @@ impl DecisionContext<'_> {
         reason
     }
 
-    /// Returns the delete of a snapshot that `keep` no longer covers (rule 5), if it is paid for
-    /// (I19).
+    /// Returns the delete of the first surplus snapshot that is paid for (rule 5, I19), or a wait
+    /// for a second listing of the snapshot that pays for it.
     pub(super) fn surplus(&self, owned: &[OwnSnapshot<'_>]) -> Option<Step> {
         let spares = retention::surplus_of(self.policy, owned);
         if spares.is_empty() || self.troubled() {
@@ -207,7 +211,9 @@ impl DecisionContext<'_> {
         None
     }
 
-    /// Returns true for the snapshot of the server's newest settled slot, which is never deleted.
+    /// Returns true if the snapshot has the name of the server's newest slot that a completed
+    /// snapshot settled. As long as it is listed as completed, it is deleted only if it has a newer
+    /// copy.
     fn newest_settled(&self, own: &OwnSnapshot<'_>) -> bool {
         let rotations = self.policy.rotations.iter();
         let settled = rotations.flat_map(|r| self.history.slots(&r.name));
@@ -359,9 +365,9 @@ fn stuck_for(rotation: &Rotation) -> String {
     format!("it is stuck, and a slot of {name} needs its place")
 }
 
-/// Returns the message for a rotation whose dates and slots name different oldest snapshots. One
-/// that was made before its slot was made while the clock was ahead, so its name is the wrong one.
-pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> String {
+/// Returns the message for a rotation whose dates and slots disagree on the oldest snapshot. If one
+/// of the two is older than its slot, the clock was ahead when it was made, and its name is wrong.
+pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> AlertText {
     let early = |own: &&OwnSnapshot<'_>| {
         let ahead = own.dated.map(|date| own.slot.duration_since(date));
         ahead.is_some_and(|ahead| ahead > CLOCK_TOLERANCE)
@@ -373,10 +379,11 @@ pub(super) fn disagree([by_date, by_slot]: &[OwnSnapshot<'_>; 2]) -> String {
         ),
         None => "delete or protect one".to_owned(),
     };
-    format!(
-        "{} is the oldest by its date, {} by its name: neither is deleted while both exist; {advice}",
+    AlertText::new(format!(
+        "{} is the oldest by its date, {} by its name: neither is deleted while both exist",
         by_date.snapshot.name, by_slot.snapshot.name
-    )
+    ))
+    .remedy(advice)
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ fn i7_and_i19_after_a_foreign_snapshot_took_the_room_the_next_prune_first_needs_
 }
 
 #[test]
-fn i7_and_i19_a_resume_during_a_create_does_not_forgive_what_its_prune_first_owes() {
+fn i7_and_i19_a_resume_during_a_create_does_not_cancel_the_promise_of_its_prune_first() {
     let mut world = full_of_own();
     prune_first_and_intend(&mut world);
     let (rules, now) = (&world.rules, world.now);

@@ -12,7 +12,7 @@ use croner::parser::{CronParser, Seconds, Year};
 pub struct ScheduleError {
     /// The part that is wrong.
     pub message: String,
-    /// A valid replacement.
+    /// How to correct it, with an example.
     pub remedy: String,
 }
 
@@ -52,8 +52,8 @@ pub(super) fn read(expression: &str) -> Result<Cron, ScheduleError> {
 }
 
 fn parse(expression: &str) -> Option<Cron> {
-    // croner ignores an empty item of a list. If the list has no other item, croner searches for a
-    // matching second, minute or hour without end.
+    // croner ignores an empty item in a list. If the list has no other item, croner searches
+    // endlessly for a matching second, minute or hour.
     let lacks = |field: &str| field.split(',').any(str::is_empty);
     if expression.split_whitespace().any(lacks) {
         return None;

@@ -1,8 +1,8 @@
 //! Decides what to do next on one server, and why.
 //!
-//! The first rule that applies gives the step: held, doubt, open intent, under way, due, surplus,
-//! idle (docs/design.md, "The rules"). The caller performs the step, records it, lists again and
-//! calls again. This file has rule 1, `pause_and_restore_rule.rs` rule 0,
+//! The first rule that applies gives the step: paused or restored, doubt, open intent, under way,
+//! due, surplus, idle (docs/design.md, "The rules"). The caller performs the step, records it,
+//! lists again and decides again. This file has rule 1, `pause_and_restore_rule.rs` rule 0,
 //! `in_flight_rules.rs` rules 2 and 3, `due_slot_rules.rs` and `create_or_prune.rs`
 //! rules 4 to 6. `hook_release.rs` and `server_start.rs` take precedence over all rules.
 
@@ -43,7 +43,7 @@ pub enum Step {
         name: SnapshotName,
         reason: String,
     },
-    /// Delete this snapshot. `prune_first` if it makes room for a create (I7).
+    /// Delete this snapshot. `prune_first` if a snapshot that is still to be made pays for it (I7).
     Delete {
         id: SnapshotId,
         name: SnapshotName,
@@ -77,12 +77,12 @@ pub enum Step {
         early: bool,
         reason: String,
     },
-    /// Something is under way: list again after this pause.
+    /// Something is in progress or not due yet: list again after this pause.
     Wait {
         pause: SignedDuration,
         reason: String,
     },
-    /// Nothing may be changed until something outside changes.
+    /// Nothing may be changed until the cause is gone.
     Blocked { reason: String },
     /// Nothing to do until this instant.
     Idle { until: Option<Timestamp> },
@@ -135,7 +135,8 @@ pub fn judges_slots(
     DecisionContext::of(policy, inventory, history, rules, now).judges_slots()
 }
 
-/// Decides for a server that is held for its create. Records and alerts wait until later.
+/// Decides for a server that is held for its create. Records of blocks and alerts are left for
+/// later.
 pub fn decide_in_hold(
     policy: &Policy,
     inventory: &Inventory,
@@ -219,7 +220,7 @@ impl DecisionContext<'_> {
             .unwrap_or_else(|| self.due_or_surplus())
     }
 
-    /// I19: blocks a server on which the provider stored something other than what was asked for.
+    /// I19: blocks a server on which the provider stored something other than what was requested.
     fn stored_otherwise(&self) -> Option<Step> {
         let reason = self.history.mismatch.as_deref()?;
         Some(Step::Blocked {
@@ -318,8 +319,8 @@ impl DecisionContext<'_> {
 
     /// Records that care begins now if the trail dates its beginning in the future because the
     /// clock was ahead. Otherwise a slot that passes before that time would be missed without an
-    /// alert (I15). This happens even while the clock is in doubt, since later nothing shows that
-    /// the clock was ahead.
+    /// alert (I15). This is recorded even while the clock is in doubt, since nothing would show
+    /// later that the clock was ahead.
     fn under_care_already(&self) -> Option<Step> {
         let ahead = |since: Timestamp| since.duration_since(self.now.wall) > CLOCK_TOLERANCE;
         let mut rotations = self.policy.rotations.iter();

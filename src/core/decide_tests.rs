@@ -1,4 +1,4 @@
-//! The boundaries of the decision's first rules.
+//! The boundaries of the decision's first rules, and of the pause between tries.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ fn a_renamed_server_is_blocked() {
 }
 
 #[test]
-fn i11_an_empty_listing_is_checked_by_the_answers_server_name_until_the_snapshot_completes() {
+fn i11_with_an_empty_listing_the_answers_server_name_is_checked_until_the_snapshot_completes() {
     let mut world = TestProvider::weekly(3);
     world.recorded();
     world.intend_create("weekly-2026-11-22");
@@ -83,7 +83,7 @@ fn i11_a_server_name_that_a_later_listing_corrected_does_not_block_an_emptied_se
 }
 
 #[test]
-fn a_rotation_added_in_the_future_is_recorded_again_only_beyond_the_clock_tolerance() {
+fn a_rotation_recorded_as_added_in_the_future_is_recorded_again_beyond_the_clock_tolerance() {
     let moment = SignedDuration::from_nanos(1);
     for (back, again) in [(CLOCK_TOLERANCE, false), (CLOCK_TOLERANCE + moment, true)] {
         let mut world = TestProvider::weekly(3);
@@ -141,7 +141,7 @@ fn world_time() -> jiff::Timestamp {
 }
 
 #[test]
-fn an_undocumented_status_recorded_as_stuck_does_not_block_again_after_a_restart() {
+fn a_stuck_snapshot_with_an_undocumented_status_is_not_waited_for_again_after_a_restart() {
     let odd = Status::Unknown("archiving".to_owned());
     let mut world =
         TestProvider::weekly(1).holding(&[(1, "weekly-2026-11-15", odd, "2026-11-15T03:00:00Z")]);
@@ -223,7 +223,10 @@ fn an_operators_snapshot_is_watched_by_its_id_until_it_completes_fails_or_is_stu
         assert_eq!(matches!(step, Step::Wait { .. }), open, "{status:?}");
         world.pass(world.rules.stuck_after);
         world.recorded();
-        assert_eq!(world.history.open, None, "{status:?}: stuck ends the watch");
+        assert_eq!(
+            world.history.open, None,
+            "{status:?}: a stuck snapshot is not watched"
+        );
         let attempts = world.history.slots("weekly").map(|note| note.attempts);
         assert_eq!(attempts.sum::<u32>(), 0, "no slot is charged an attempt");
     }
@@ -308,7 +311,7 @@ fn the_pause_between_tries_doubles_up_to_an_hour_and_varies_by_server_by_up_to_a
             *first >= base && *last <= base + base / 4,
             "{tries}: {first:?} {last:?}"
         );
-        // Only a few of them coincide.
+        // More than half of them are distinct.
         assert!(pauses.len() > 128, "{tries}: {} pauses", pauses.len());
         assert!(*last - *first > base / 5, "{tries}: {first:?} {last:?}");
     }

@@ -1,14 +1,14 @@
-//! I19, the erosion bound: whatever the provider answers, the rotation deletes no more good
-//! snapshots than it has made.
+//! I19, the erosion bound: without an announcement or an operator's agreement, the rotation deletes
+//! at most one good snapshot more than it has made, whatever the provider answers.
 //!
 //! A completed own snapshot is deleted only if it is paid for:
 //!
 //! - by a newer one of the same rotation that the rotation created itself and saw completed, in at
-//!   least two listings and in the last one, under the requested name, the id that the answer gave
-//!   or a listing showed, and a date that agrees. Each pays once, and only if a snapshot was beyond
-//!   `keep` when it was completed. Snapshots that a growing rotation made can't pay later. A
-//!   prune-first is paid for by a promised snapshot: no second promise is given before the first is
-//!   kept (`payment_and_promise_rules.rs`);
+//!   least two listings, including the last one, under the requested name, with the id that the
+//!   answer gave or a listing showed, and with a date that fits the create. Each pays once, and
+//!   only if a snapshot was beyond `keep` when it was completed. Snapshots that a growing rotation
+//!   made can't pay later. A prune-first is paid for by a promised snapshot: no second promise is
+//!   given before the first is kept (`payment_and_promise_rules.rs`);
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!
@@ -191,10 +191,11 @@ impl DecisionContext<'_> {
     }
 }
 
-/// Returns true if the payer is listed, completed, and newer than its victim by date and slot.
+/// Returns true if the payer is listed as completed, and neither its date nor its slot is earlier
+/// than its victim's.
 ///
-/// If a slot has two copies, the rotation's own pays for the other. A copy that the rotation did
-/// not make can't displace one that it made.
+/// If a slot has two copies, the one that the rotation made pays for the other. A copy that the
+/// rotation did not make can't displace one that it made.
 fn stands_for(
     payer: &SnapshotId,
     own: &OwnSnapshot<'_>,

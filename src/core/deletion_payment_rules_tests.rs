@@ -1,4 +1,4 @@
-//! I19: what pays for a delete.
+//! Payments for deletes (I19), counted creates (I9), and the first slot of a rotation.
 
 use super::*;
 use crate::core::decide::Step;
@@ -124,7 +124,7 @@ fn i9_no_more_creates_of_one_name_are_sent_than_the_rotation_has_attempts() {
 }
 
 #[test]
-fn the_first_snapshot_is_named_for_now_and_not_made_if_the_next_slot_has_the_same_name() {
+fn the_first_snapshot_is_named_after_its_time_and_not_made_if_the_next_slot_has_the_same_name() {
     let first = |schedule: &str, pattern: &str| {
         let mut world = TestProvider::new(vec![rotation("r", schedule, 3)]);
         world.policy.rotations[0].pattern =
@@ -143,7 +143,7 @@ fn the_first_snapshot_is_named_for_now_and_not_made_if_the_next_slot_has_the_sam
 }
 
 #[test]
-fn a_first_look_counts_the_newest_slot_as_settled_by_a_snapshot_named_for_it_or_later() {
+fn at_a_first_look_a_snapshot_named_for_the_newest_slot_or_for_a_later_time_settles_that_slot() {
     for (name, settled) in [
         ("weekly-2026-11-15", false),
         ("weekly-2026-11-22", true),
@@ -214,7 +214,7 @@ fn complete(world: &mut TestProvider) -> SnapshotId {
 }
 
 #[test]
-fn i19_a_single_listing_of_a_new_completed_snapshot_deletes_no_older_one() {
+fn i19_no_older_snapshot_is_deleted_after_a_single_listing_of_the_new_completed_one() {
     let mut world = TestProvider::grown(1, 1);
     world.pass(WEEK);
     complete(&mut world);
@@ -284,8 +284,7 @@ fn i7_and_i19_a_promise_counts_as_kept_only_while_its_snapshot_is_listed_as_comp
 }
 
 #[test]
-fn i19_a_promise_that_one_false_listing_kept_is_kept_by_the_next_snapshot_which_pays_for_no_other()
-{
+fn i19_a_promise_whose_snapshot_only_one_listing_showed_is_kept_by_the_next_snapshot() {
     let (mut world, name) = after_prune_first();
     // One listing shows the new snapshot as completed, and no later one shows it.
     let gone = world.create(&name, Status::Completed);

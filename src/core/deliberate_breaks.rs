@@ -2,8 +2,8 @@
 //!
 //! The rules themselves contain no switch. A rule is broken by giving it a false input:
 //! `broken_rule_input.rs` alters the listing and the history that a decision sees, and the
-//! simulation alters policies, settings, the disk and answers. Only the feature `proof` contains
-//! any of this.
+//! simulation alters policies, settings, the disk and answers. All of this is compiled only with
+//! the feature `proof`.
 
 use std::cell::Cell;
 
@@ -16,7 +16,7 @@ pub enum Break {
     NoFloor,
     /// Nothing waits for a snapshot that is in progress (I8).
     PruneBeforeCompletion,
-    /// A create without an answer is immediately considered not done (I9).
+    /// A create without an answer immediately counts as failed (I9).
     NoSettleWindow,
     /// A create without an answer is sent again as if it had been refused (I9).
     BlindRetry,
@@ -48,7 +48,7 @@ pub enum Break {
     OpenDeleteForgotten,
     /// A slot that is given up or skipped raises no alert (I15).
     SilentFailure,
-    /// After a restart, due slots are never looked at again (I15).
+    /// Every due slot without a record of its own counts as ended (I15).
     SlotsLost,
     /// A server held by hooks is not released after its create has been sent.
     HoldForgotten,
@@ -56,7 +56,7 @@ pub enum Break {
     AfterRunOnce,
     /// A create is sent although its server is not held for it.
     BeforeLeftOut,
-    /// A server that was stopped for a snapshot is not started (I20).
+    /// A server that was stopped for a snapshot is not started once the create has been sent (I20).
     StartForgotten,
     /// A running server's snapshot is created although the policy asks for a stop (I20).
     StopLeftOut,
@@ -66,7 +66,8 @@ pub enum Break {
     UnpaidDeleted,
     /// A snapshot that the rotation made pays for any number of deletes (I19).
     PaysForAll,
-    /// A snapshot that one listing showed completed pays for a delete, whatever others say (I19).
+    /// A snapshot that one listing shows as completed pays for a delete, whatever other listings
+    /// show (I19).
     OneListingPays,
     /// An announced shrink takes effect at once (I19).
     NoGrace,
@@ -76,7 +77,7 @@ pub enum Break {
     FailedAsMade,
     /// A snapshot that somebody else made pays for a delete (I19).
     FoundPays,
-    /// A snapshot that differs from what the create asked for doesn't block the server (I19).
+    /// A snapshot that differs from what the create requested doesn't block the server (I19).
     MismatchForgotten,
     /// A foreign snapshot counts as own as soon as it has an own name (I1, I19).
     ForeignForgotten,

@@ -3,13 +3,14 @@
 
 use super::decide::Step;
 use super::downtime_record::Downtime;
+use super::policy::Policy;
 use super::sanitize::utc;
-use super::server_event::{AlertKind, Outcome, ServerEvent};
+use super::server_event::{AlertKind, AlertText, KeyedAlert, Outcome, ServerEvent};
 use super::server_start::OwedStart;
 
 impl OwedStart<'_> {
-    /// Returns the record that the server runs while its snapshot is made. Two looks in a row must
-    /// show it, since one reported state may be stale.
+    /// Returns the record of a server that is running while its snapshot is made. Two consecutive
+    /// states must show it, since a single one may be stale.
     pub(super) fn ran_meanwhile(&self) -> Option<ServerEvent> {
         let downtime = self.downtime;
         let ordered = downtime.starts > 0 || !downtime.stopped;
@@ -29,25 +30,26 @@ impl OwedStart<'_> {
         })
     }
 
-    /// Returns the alert for a server that has been stopped for too long. It needs nothing else, so
+    /// Returns the alert for a server that has been stopped for too long. It needs no listing, so
     /// it is raised at once.
     pub(super) fn raised(&self) -> Option<Step> {
-        let (key, reason) = self.too_long()?;
-        // Without a policy nothing else updates its reason.
+        let (key, text) = self.too_long()?;
+        // Without a policy, nothing else updates the alert's text.
         let stands = self.history.alerts.get(&key);
-        if stands.is_some_and(|stands| self.policy.is_some() || stands.reason == reason) {
+        if stands.is_some_and(|stands| self.policy.is_some() || stands.text == text) {
             return None;
         }
         let (alert, about) = key;
         Some(Step::Record(ServerEvent::AlertRaised {
             alert,
             about,
-            reason,
+            text,
         }))
     }
 
-    /// Returns the alert if the server has been down longer than permitted, or can't be started.
-    pub(super) fn too_long(&self) -> Option<((AlertKind, String), String)> {
+    /// Returns the alert if the server has been down for longer than permitted, can't be started,
+    /// has no policy any more, or can't be watched after a refused stop.
+    pub(super) fn too_long(&self) -> Option<KeyedAlert> {
         let Downtime {
             rotation,
             snapshot,
@@ -62,7 +64,7 @@ impl OwedStart<'_> {
         let watched = self.downtime.active.is_some() || self.downtime.is_doubtful();
         // Without a policy, nothing else shows that a server is down.
         let orphaned = self.policy.is_none();
-        // The process before may have raised the alert at its end.
+        // The previous process may have raised the alert when it ended.
         let key = (AlertKind::ServerStopped, rotation.clone().into());
         let active = self.history.alerts.contains_key(&key);
         let alerts = (!watched && (late || unable || orphaned || active)) || self.is_blind();
@@ -76,30 +78,32 @@ impl OwedStart<'_> {
             format!("at {since}, the server was asked to stop for {snapshot}")
         };
         let tried = match (starts, refused) {
-            (0, _) => "it will be started".to_owned(),
-            (_, Some(said)) => {
-                let refused = matches!(answer, Some(Outcome::Failed | Outcome::NoServer));
-                let what = if refused { "was refused" } else { "failed" };
-                format!("its start {what} (the provider says \"{said}\") and is retried")
+            (0, _) => "it will be started",
+            (_, Some(_)) if matches!(answer, Some(Outcome::Failed | Outcome::NoServer)) => {
+                "its start was refused and is retried"
             }
-            _ => "its start is retried".to_owned(),
+            (_, Some(_)) => "its start failed and is retried",
+            _ => "its start is retried",
         };
         let gone = if self.policy.is_none() {
             "; no policy in force names it by this id"
         } else {
             ""
         };
-        let of = self.policy.map(|policy| policy.server.to_string());
-        let of = of.as_deref().unwrap_or("ID");
-        // Before that, a resume doesn't give up the start.
-        let resume = if self.downtime.is_out_of_starts() {
-            format!("; if the server no longer exists, run snaprotate resume {of}")
+        let of = self.policy.map(Policy::argument);
+        let text = AlertText::new(format!(
+            "{what}, and has not been seen active since: {tried}{gone}"
+        ))
+        .cause(refused.as_deref());
+        let start = "if that takes too long, start it at the provider";
+        // A resume gives up the start only once enough starts have been sent.
+        let text = if self.downtime.is_out_of_starts() {
+            let first = format!("{start}; if it no longer exists, run");
+            let of = of.as_deref().unwrap_or("ID");
+            text.then_run(&first, format!("snaprotate resume {of}"))
         } else {
-            String::new()
+            text.remedy(start)
         };
-        let reason = format!(
-            "{what}, and has not been seen active since: {tried}; if that takes too long, start it at the provider{gone}{resume}"
-        );
-        Some((key, reason))
+        Some((key, text))
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::server_event::{Outcome, RecordedAt, ServerEvent};
 
-/// Number of failed starts after which `once` leaves the server to the next process.
+/// Number of starts without a visible effect after which `once` leaves the server to the next
+/// process, and a `resume` gives the start up.
 const HOPELESS: u32 = 5;
 
 /// A server that a rotation stops for a snapshot; its start is owed.
@@ -38,12 +39,14 @@ pub struct Downtime {
     pub started: Option<RecordedAt>,
     /// Outcome of the last call; `None` until it is recorded.
     pub answer: Option<Outcome>,
-    /// True if a start was accepted after the server was seen stopped.
+    /// True if a start was accepted. Reset when the server is first seen stopped, since the stop
+    /// may have taken effect after that start.
     pub taken: bool,
     /// The reason given when the last start was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Box<str>>,
-    /// Time from which this process has seen the server active after the last start.
+    /// Time since which this process has seen the server active; `None` if it was last seen in
+    /// another state, or a start was sent since.
     #[serde(skip)]
     pub active: Option<SignedDuration>,
 }
@@ -70,8 +73,9 @@ impl Downtime {
         })
     }
 
-    /// Returns true if the stop was refused. It may take effect all the same, so the server is
-    /// watched for a while. Once it is seen stopped, its start is owed.
+    /// Returns true if the stop was refused, and the server has neither been seen stopped nor been
+    /// started since. The stop may take effect anyway, so the server is watched for a while. Once
+    /// it is seen stopped, its start is owed.
     pub(super) fn is_doubtful(&self) -> bool {
         let refused = matches!(
             self.answer,
@@ -80,13 +84,13 @@ impl Downtime {
         refused && self.starts == 0 && !self.stopped
     }
 
-    /// Returns true if the server was stopped and its only start was accepted. With several starts,
-    /// one may act late: on a server that is stopped for its next snapshot.
+    /// Returns true if the server was stopped and its only start was accepted. Of several starts,
+    /// one may take effect late, when the server is already stopped for its next snapshot.
     pub(super) fn has_one_start(&self) -> bool {
         self.stopped && self.taken && self.starts == 1
     }
 
-    /// Returns true if `once` has sent enough starts.
+    /// Returns true if enough starts have been sent and the server is not seen active.
     pub fn is_out_of_starts(&self) -> bool {
         self.starts >= HOPELESS && self.active.is_none()
     }

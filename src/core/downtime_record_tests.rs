@@ -102,9 +102,9 @@ pub(super) fn complete(world: &mut TestProvider, id: &SnapshotId) {
     hooked::complete(world, id);
 }
 
-pub(super) fn alert(world: &TestProvider, kind: AlertKind) -> Option<&str> {
+pub(super) fn alert(world: &TestProvider, kind: AlertKind) -> Option<String> {
     let standing = world.history.alerts.get(&(kind, "weekly".to_owned()))?;
-    Some(standing.reason.as_str())
+    Some(standing.text.reason())
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_stop_that_is_not_confirmed_in_time_is_undone_and_retried_as_often_as_attemp
         assert!(matches!(world.recorded(), Step::Wait { .. }));
         world.pass(5 * MINUTE);
         start(&mut world, Outcome::Failed);
-        // A late stop may begin within the settle window, and its own duration is added to that.
+        // A late stop may begin within the settle window, and may then take up to `max_stopped`.
         assert!(matches!(runs(&mut world), Step::Wait { .. }));
         world.pass(world.rules.settle_window);
         world.recorded();
@@ -266,7 +266,7 @@ fn a_refused_stop_is_retried_and_requires_no_start() {
         assert!(matches!(world.recorded(), Step::Wait { .. }), "{outcome:?}");
         world.pass(20 * MINUTE);
         assert!(is_stop(&world.recorded()), "{outcome:?}");
-        // Seen active for as long as the stop could take effect.
+        // The server was seen active for as long as the stop could take effect.
         world.pass(60 * MINUTE);
         assert!(is_stop(&world.recorded()), "{outcome:?}");
         assert_eq!(world.history.downtime, None, "{outcome:?}");

@@ -1,8 +1,8 @@
 //! Tries the steps of one server on a copy of its state, for a plan.
 //!
-//! The copy goes through the decision itself, so that a plan can't differ from a run (I14). Only
-//! its own steps change the copy. Time passes only while the plan waits; meanwhile snapshots in
-//! progress complete, unless they are stuck.
+//! The steps come from [`decide`], as in a run, so that a plan can't differ from a run (I14). Only
+//! the plan's steps and the passing of time change the copy. Time passes only while the plan waits;
+//! meanwhile snapshots in progress complete, unless they are stuck.
 
 use std::collections::BTreeSet;
 
@@ -22,10 +22,10 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 /// Number of looks after which a plan that does not come to rest is cut off.
 const MOST_LOOKS: usize = 10_000;
 
-/// Number of rests that the search for the next change passes through.
+/// Maximum number of times that the search for the next change looks beyond a rest.
 const MOST_RESTS: usize = 3;
 
-/// Number of looks at a wait that only time can end.
+/// Number of strides in which a repeated wait covers the longest time that it can last.
 const STRIDES: i32 = 60;
 
 /// The copy on which steps are tried.
@@ -90,10 +90,11 @@ impl DryRun<'_> {
         }
     }
 
-    /// Returns the creates and deletes that follow the server's rest, or the reason why none do.
+    /// Returns the changes that follow the server's rest, or the step that says why none do, and
+    /// the end of the rest.
     fn next(&mut self) -> Option<(Timestamp, Vec<PlannedStep>)> {
-        // After an edit of the schedule the next slot's name may be settled already; then the slot
-        // after it counts.
+        // After an edit of the schedule, the next slot's name may already be settled. The search
+        // then continues with the slot after it.
         for _ in 0..MOST_RESTS {
             let at = self.plan.until?;
             let before = self.plan.steps.len();
@@ -144,7 +145,7 @@ impl DryRun<'_> {
                 ..
             } => self.delete((id, name), prune_first, paid_by, reason),
             Step::After { rotation, name, .. } => self.after(rotation, name),
-            // A plan assumes that the server runs, unless its state was requested.
+            // A plan assumes that the server is running, unless its state was requested.
             Step::AskState => self.inventory.state = Some(PowerState::Active),
             Step::Stop {
                 rotation,
@@ -214,7 +215,7 @@ impl DryRun<'_> {
         self.now.wall = wall.unwrap_or(Timestamp::MAX);
         self.now.mono = self.now.mono.saturating_add(stride);
         self.inventory.requested = self.now.mono;
-        // A created snapshot that was not listed yet appears.
+        // From now on, the listing shows a created snapshot that it did not show yet.
         if let Some(PendingOp::Create {
             id: Some(id), name, ..
         }) = &self.history.open
@@ -227,7 +228,7 @@ impl DryRun<'_> {
 
     fn complete(&mut self) {
         let server = self.server();
-        // A snapshot that an operator ordered has no rotation's name.
+        // A snapshot that an operator ordered does not have an own name.
         let awaited = |s: &&Snapshot| {
             self.policy.place(&s.name).is_some() || self.history.has_open_create_of(&s.id)
         };
@@ -243,7 +244,7 @@ impl DryRun<'_> {
         }
     }
 
-    /// Ends the plan: the server rests or is held.
+    /// Ends the plan: the server rests, is paused, or is left alone after a restore.
     fn rest(&mut self, until: Option<Timestamp>) {
         self.plan.until = until;
         if self.server().held().is_none() {

@@ -76,8 +76,8 @@ impl DryRun<'_> {
         self.push(PlannedAction::Delete, Some(name), id, reason);
     }
 
-    /// Runs `before` of a rotation that has hooks. Without the hold a stopped server would be
-    /// started before the create.
+    /// Records that `before` succeeded, if the rotation has hooks. Without the hold, the stopped
+    /// server would be started before the create.
     fn hold(&mut self, rotation: &str, snapshot: &str) {
         let hooked = self.policy.rotation(rotation);
         if hooked.is_none_or(|rotation| rotation.hooks.is_none()) {

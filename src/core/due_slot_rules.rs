@@ -12,7 +12,7 @@ use super::server_event::{ServerEvent, SlotOutcome};
 use super::slot_record::SlotRecord;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// A slot raises an alert after waiting this long on refusals that don't count as attempts.
+/// A slot raises an alert once refusals that don't count as attempts have delayed it for this long.
 pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// Maximum number of slots that are counted as passed without an attempt.
@@ -45,7 +45,7 @@ impl From<Step> for RotationDemand {
 }
 
 impl DecisionContext<'_> {
-    /// Applies rules 4 to 6. A wait ends early if another rotation's next slot becomes due.
+    /// Applies rules 4 to 6. A wait ends early if the next slot of any rotation becomes due.
     pub(super) fn due_or_surplus(&self) -> Step {
         match self.first_of_all() {
             Step::Wait { pause, reason } => {
@@ -104,7 +104,7 @@ impl DecisionContext<'_> {
             .rotations
             .iter()
             .filter_map(|r| r.next_due(self.now.wall));
-        // An unfinished snapshot that no longer delays work is looked at now and then.
+        // A stuck snapshot no longer delays work, but is checked again after `stuck_after`.
         let mut own = self.own();
         let unfinished =
             own.any(|(s, _)| matches!(s.status, Status::InProgress | Status::Unknown(_)));
@@ -114,9 +114,12 @@ impl DecisionContext<'_> {
         // A snapshot with a future date counts from that date on.
         let dates = self.own().filter_map(|(s, _)| s.created_at);
         let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
-        // Snapshots that were left alone, or that wait for a grace, may be deleted at these times.
+        // Snapshots that were left alone, or whose grace has not passed, may be deleted at these
+        // times.
         let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
         let later = ahead.chain(left_alone).chain(self.graces());
+        // The alert about a copy that becomes too old must not wait for the next slot.
+        let later = later.chain(self.fresh_until());
         let later = later.filter(|at| *at > self.now.wall);
         Step::Idle {
             until: next.chain(again).chain(later).min(),
@@ -149,7 +152,7 @@ impl DecisionContext<'_> {
         let over = if let Some(note) = note {
             note.ending.is_some()
         } else {
-            // The slot may have been made under another name: a clock was set back, and the zone or
+            // The slot's snapshot may have another name: the clock was set back, and the zone or
             // the pattern changed. For a slot that ended long ago, the trail has only the range.
             let mut slots = self.history.slots(&rotation.name);
             let completed = Some(SlotOutcome::Completed);
@@ -217,7 +220,8 @@ impl DecisionContext<'_> {
         self.make(index, rotation, name)
     }
 
-    /// Returns true while `once` continues with a slot whose creates exceed the provider's rate.
+    /// Returns true while `once` does not give up a slot whose creates exceed the provider's rate
+    /// limit.
     fn waits_for_rate(&self, note: &SlotRecord) -> bool {
         let short = |since: Timestamp| self.now.wall.duration_since(since) < LONG_WAIT;
         note.limited && note.waiting.is_some_and(short)
@@ -240,8 +244,8 @@ impl DecisionContext<'_> {
         until.min(self.now.wall)
     }
 
-    /// Returns true if the rules for due slots apply: nothing holds or blocks the server as a
-    /// whole.
+    /// Returns true if the rules for due slots apply: the server is not paused, was not restored a
+    /// short while ago, and is not blocked as a whole.
     pub(super) fn judges_slots(&self) -> bool {
         self.held().is_none() && self.doubt().is_none() && self.history.mismatch.is_none()
     }
@@ -293,8 +297,8 @@ impl DecisionContext<'_> {
         (!settled && !waits && !late).then_some(first)
     }
 
-    /// I15: returns one record for the slots that passed without a look since the last one in the
-    /// trail. It has the name of the newest; older ones are never run.
+    /// I15: returns one record for all slots that passed unnoticed since the last one in the trail.
+    /// It names the newest of them. None of them is run late.
     fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<ServerEvent> {
         let known = self.history.met_until(&rotation.name, slot.at);
         let since = known.max(self.history.since(&rotation.name))?;
@@ -330,7 +334,7 @@ impl DecisionContext<'_> {
     }
 
     /// Returns true if the slot's time ran out during the last pause. If it ran out before the
-    /// pause, the service or the server missed it, and an alert must be raised.
+    /// pause, the slot was missed for another reason, and an alert must be raised.
     pub(super) fn passed_in_pause(&self, rotation: &Rotation, slot: Timestamp) -> bool {
         let Some(pause) = &self.history.last_pause else {
             return false;

@@ -28,7 +28,7 @@ fn i19_if_dates_and_slots_disagree_on_the_oldest_snapshot_none_is_deleted_and_an
     world.settle(&DONE);
     assert_eq!(world.log, ["create weekly-2026-11-22"]);
     let key = (AlertKind::OddDate, "weekly".to_owned());
-    let said = &world.history.alerts[&key].reason;
+    let said = world.history.alerts[&key].text.reason();
     assert!(
         said.contains("weekly-2026-11-08 is the oldest by its date, weekly-2026-11-01 by its name"),
         "{said}"
@@ -51,7 +51,7 @@ fn the_alert_names_the_snapshot_that_was_made_before_the_time_in_its_name() {
     let mut world = TestProvider::weekly(3).holding(&rows);
     world.settle(&DONE);
     let key = (AlertKind::OddDate, "weekly".to_owned());
-    let said = &world.history.alerts[&key].reason;
+    let said = world.history.alerts[&key].text.reason();
     let advice = format!("{early} was made before the time in its name: delete or protect it");
     assert!(said.ends_with(&advice), "{said}");
 }

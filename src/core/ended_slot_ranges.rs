@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 /// Number of ranges that are kept; each leap of the clock begins another one.
 const KEPT: usize = 4;
 
-/// Slots that ended one after the other, as ranges from the first to the last. A clock that is set
-/// back reaches them again, and none of them runs twice. Slots that a leap passed over are in no
-/// range: if the clock was wrong, they are still to come.
+/// Slots that ended one after the other, as ranges from the first to the last. If the clock is set
+/// back, their times come again, but none of them runs twice. Slots that a leap passed over are in
+/// no range: if the clock was wrong, they are still to come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct EndedSlotRanges(Vec<(Timestamp, Timestamp)>);
 
 impl EndedSlotRanges {
     /// Adds the slot of this instant, which has ended. After a `leap` it does not continue a range.
-    /// Slots are added in the order of the trail. One whose note was kept for longer is added
-    /// later, so it may continue a range other than the last.
+    /// Slots are added in the order of the trail, except that one whose note was kept for longer is
+    /// added later. A slot may therefore continue a range other than the last.
     pub(super) fn add(&mut self, at: Timestamp, leap: bool) {
         if self.holds(at) {
             return;
@@ -37,7 +37,7 @@ impl EndedSlotRanges {
         stretches.any(|(first, last)| (*first..=*last).contains(&at))
     }
 
-    /// Returns the last instant of any range up to this one.
+    /// Returns the latest instant up to `until` that lies in a range.
     pub(super) fn last_until(&self, until: Timestamp) -> Option<Timestamp> {
         let begun = self.0.iter().filter(|(first, _)| *first <= until);
         begun.map(|(_, last)| until.min(*last)).max()
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_within_a_leap_are_in_no_range_and_after_the_clock_returns_the_earlier_one_continues() {
+    fn slots_within_a_leap_are_in_no_range_and_after_a_correction_the_earlier_range_continues() {
         let mut passed = EndedSlotRanges::default();
         for (second, leap) in [
             (10, false),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_was_noted_for_longer_joins_no_ranges_across_a_leap() {
+    fn a_slot_whose_note_was_kept_for_longer_does_not_join_ranges_across_a_leap() {
         let mut passed = EndedSlotRanges::default();
         for (second, leap) in [
             (2, false),

@@ -27,7 +27,8 @@ fn i15_a_slot_given_up_or_skipped_raises_an_alert_until_a_later_slot_gets_its_sn
             .values()
             .next()
             .expect("a reason")
-            .reason;
+            .text
+            .reason();
         let why = if given_up {
             "has no snapshot: given up after 3 attempts; the last attempt: the provider reports that it failed"
         } else {
@@ -67,7 +68,7 @@ fn i15_a_slot_that_passed_during_a_pause_raises_no_alert_and_clears_none() {
 fn i15_a_rotation_is_overdue_from_the_second_consecutive_failed_slot_until_a_slot_succeeds() {
     let overdue = |world: &TestProvider| {
         let key = (AlertKind::Overdue, "weekly".to_owned());
-        world.history.alerts.get(&key).map(|s| s.reason.clone())
+        world.history.alerts.get(&key).map(|s| s.text.reason())
     };
     let mut world = TestProvider::weekly(3);
     world.settle(&DONE);
@@ -80,7 +81,7 @@ fn i15_a_rotation_is_overdue_from_the_second_consecutive_failed_slot_until_a_slo
     world.pass(WEEK);
     world.settle(&DONE);
     reasons.push(overdue(&world));
-    let since = "no slot of weekly since weekly-2026-11-22 has a snapshot: for the reasons, run snaprotate audit show 7 --failed";
+    let since = "no slot of weekly since weekly-2026-11-22 has a snapshot; run snaprotate audit show web --failed";
     // The reason stays the same while the alert is active, so the alert is raised once.
     let stands = vec![Some(since.to_owned()); 7];
     assert_eq!(reasons, [vec![None], stands, vec![None]].concat());
@@ -109,11 +110,11 @@ fn i15_slots_that_passed_without_their_own_record_count_but_slots_during_a_pause
     world.pass(WEEK);
     world.settle(&Status::Failed);
     assert!(standing(&mut world).contains(&overdue));
-    let reason = &world.history.alerts[&overdue].reason;
+    let reason = world.history.alerts[&overdue].text.reason();
     assert!(reason.starts_with("none of the last slots of weekly has a snapshot"));
 }
 
-/// Ends a slot of the weekly rotation without a look at the server.
+/// Records the end of a slot of the weekly rotation, without a decision.
 pub(super) fn ends(world: &mut TestProvider, name: &str, slot: &str, completed: bool) {
     let (rotation, snapshot) = ("weekly".to_owned(), name.to_owned());
     let (slot, reason) = (time(slot), String::new());
@@ -163,14 +164,14 @@ fn i15_a_snapshot_that_is_completed_late_settles_its_slot() {
 }
 
 #[test]
-fn i15_the_alert_for_a_missing_snapshot_says_how_its_slot_ended_and_what_last_failed() {
+fn i15_the_alert_for_a_missing_snapshot_says_how_its_slot_ended_and_why_the_last_attempt_failed() {
     let told = |world: &TestProvider| {
         let key = (AlertKind::SlotFailed, "weekly".to_owned());
-        world.history.alerts.get(&key).map(|s| s.reason.clone())
+        world.history.alerts.get(&key).map(|s| s.text.reason())
     };
     let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
-    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider reports that it failed; for the next steps, run snaprotate plan 7";
+    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider reports that it failed; run snaprotate audit show web --failed";
     assert_eq!(told(&world).as_deref(), Some(first));
     // The next slot's first attempt does not change this slot's alert.
     world.pass(WEEK);
@@ -216,8 +217,8 @@ fn i15_the_alert_for_a_slot_without_a_recorded_failure_says_only_how_it_ended() 
     );
     world.recorded();
     let key = (AlertKind::SlotFailed, "weekly".to_owned());
-    let told = world.history.alerts.get(&key).map(|s| s.reason.as_str());
-    let said = "the slot of weekly-2026-11-22 has no snapshot: given up; ";
+    let told = world.history.alerts.get(&key).map(|s| s.text.what.as_str());
+    let said = "the slot of weekly-2026-11-22 has no snapshot: given up";
     assert!(told.expect("an alert").starts_with(said), "{told:?}");
 }
 
@@ -237,6 +238,6 @@ fn i15_the_alert_for_a_slot_that_passed_while_the_server_was_blocked_names_the_b
     );
     let key = (AlertKind::SlotFailed, "weekly".to_owned());
     world.recorded();
-    let reason = &world.history.alerts[&key].reason;
+    let reason = world.history.alerts[&key].text.reason();
     assert!(reason.contains("; blocked: full; "), "{reason}");
 }

@@ -1,4 +1,4 @@
-//! The snapshots that a full server deletes for a due slot, and those that it never deletes.
+//! The snapshots that are deleted on a full server for a due slot, and those that never are.
 
 use jiff::SignedDuration;
 
@@ -37,7 +37,8 @@ fn the_block_reason_of_a_full_server_counts_foreign_snapshots_or_omits_them_if_t
 
 #[test]
 fn the_fuller_rotation_makes_room_for_the_other_only_if_the_other_holds_fewer_than_two() {
-    // The number of snapshots of a and of b, and the rotation whose oldest is deleted for b's slot.
+    // How many snapshots `a` and `b` have, and the rotation whose oldest is deleted for the slot of
+    // `b`.
     for (others, own, gives) in [
         (4, 0, Some("a")),
         (3, 1, Some("a")),
@@ -57,7 +58,7 @@ fn the_fuller_rotation_makes_room_for_the_other_only_if_the_other_holds_fewer_th
                 world.make(&format!("{name}-2026-11-0{day}"), DONE);
             }
         }
-        // The newest of all is protected, so the floor does not apply.
+        // The newest snapshot, which I2 keeps, is a protected one, so I2 spares no other.
         let newest = world.make("a-2026-11-09", DONE);
         world.policy.protected_ids.insert(newest);
         world.rules.limit = world.snapshots.len();
@@ -75,8 +76,8 @@ fn the_fuller_rotation_makes_room_for_the_other_only_if_the_other_holds_fewer_th
 
 #[test]
 fn a_rotation_beyond_its_keep_makes_room_before_one_within_it() {
-    // The numbers of snapshots to keep of a and of b, which hold two each, and the rotation whose
-    // oldest is deleted for b's slot.
+    // `keep` of `a` and of `b`, which have two snapshots each, and the rotation whose oldest is
+    // deleted for the slot of `b`.
     for (others, own, gives) in [(1, 2, "a"), (2, 2, "b"), (1, 1, "b")] {
         let mut world = TestProvider::new(vec![
             rotation("a", "0 3 1 1 *", others),

@@ -18,7 +18,7 @@ fn a_failing_before_hook_is_a_failed_attempt_and_the_after_hook_still_runs() {
         world.record(&started(HookKind::Before));
         world.record(&finished(HookKind::Before, HookOutcome::Failed));
         let hold = world.history.hold.as_deref().expect("held");
-        assert!(hold.tried, "the release counts no second try");
+        assert!(hold.tried, "the release must not count as a second try");
         assert_eq!(released(&world.step()), Some(false));
         world.record(&started(HookKind::After));
         world.record(&finished(HookKind::After, HookOutcome::Done));
@@ -141,7 +141,7 @@ fn an_unreleased_server_runs_no_other_before_hook_but_rotations_without_hooks_co
         panic!("{:?}", world.step());
     };
     assert_eq!(rotation, "daily");
-    // The same for a rotation with hooks.
+    // With hooks, the same rotation waits.
     world.policy.rotations[1].hooks = Some(Arc::new(hooks()));
     assert!(matches!(world.recorded(), Step::Wait { .. }));
 }
@@ -168,7 +168,7 @@ fn only_a_resume_of_the_server_itself_gives_up_a_failed_release() {
 }
 
 #[test]
-fn a_failed_after_hook_of_an_earlier_process_waits_at_most_its_pause_in_the_new_process() {
+fn an_after_hook_that_failed_in_an_earlier_process_is_retried_after_at_most_one_pause() {
     let mut world = world();
     hold(&mut world);
     fails(&mut world);
@@ -227,7 +227,7 @@ fn the_hook_alert_is_cleared_by_a_run_without_a_hook_failure() {
 }
 
 #[test]
-fn i18_an_after_that_waits_for_another_runner_is_no_failure_and_is_tried_at_each_look() {
+fn i18_an_after_that_must_wait_for_another_runner_has_not_failed_and_is_tried_at_each_poll() {
     let mut world = world();
     hold(&mut world);
     if let Some(hold) = &mut world.history.hold {
@@ -243,7 +243,7 @@ fn i18_an_after_that_waits_for_another_runner_is_no_failure_and_is_tried_at_each
 }
 
 #[test]
-fn i18_hooks_that_an_edit_removes_release_the_server_and_the_reason_says_so() {
+fn i18_if_an_edit_removes_the_hooks_a_held_server_is_released_and_the_reason_says_so() {
     let mut world = world();
     hold(&mut world);
     create(&mut world, Status::InProgress);
@@ -263,7 +263,8 @@ fn i18_a_held_server_without_a_policy_has_an_alert_once_after_has_failed() {
     let server = world.policy.server.clone();
     assert_eq!(world.history.orphaned_hold(&server), None);
     world.record(&finished(HookKind::After, HookOutcome::Failed));
-    let ((kind, about), reason) = world.history.orphaned_hold(&server).expect("an alert");
+    let ((kind, about), text) = world.history.orphaned_hold(&server).expect("an alert");
+    let reason = text.reason();
     assert_eq!((kind, about.as_str()), (AlertKind::HookFailed, "weekly"));
     assert!(reason.contains("release the server by hand"), "{reason}");
     world.resume();

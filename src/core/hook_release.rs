@@ -2,15 +2,18 @@
 //!
 //! `before` holds a server (for example, freezes a file system), and `after` releases it. From the
 //! start of `before` on, `after` is owed until it succeeds (I18). It needs nothing from the
-//! provider, so it takes precedence over every other rule. No hold survives the process that began
-//! it.
+//! provider, so it takes precedence over every other rule. No process continues the hold of an
+//! earlier one: it runs `after` instead.
 
 use jiff::SignedDuration;
 
 use super::apply_create_outcome::FailedTry;
 use super::decide::{DecisionContext, Step};
 use super::policy::{Hooks, ReleaseWhen, Rotation};
-use super::server_event::{AlertKind, HookKind, HookOutcome, RecordedAt, ServerEvent};
+use super::rotation_history::SlotFailure;
+use super::server_event::{
+    AlertKind, AlertText, HookKind, HookOutcome, KeyedAlert, RecordedAt, ServerEvent,
+};
 use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::ServerId;
 
@@ -68,12 +71,9 @@ impl ServerHistory {
                     self.notes(rotation).hook_fault = None;
                 }
                 if *later {
-                    self.tried(
-                        snapshot,
-                        at,
-                        FailedTry::ForNow(None),
-                        "the server was released before the create request",
-                    );
+                    let why = "the server was released before the create request";
+                    let failed = SlotFailure::of(snapshot, why, None);
+                    self.tried(at, FailedTry::ForNow(None), failed);
                 }
             }
             // The runner of an earlier process is still at work: `after` follows when it has ended.
@@ -103,8 +103,8 @@ impl ServerHistory {
         }
     }
 
-    /// Applies the end of `before`. If it failed, no create follows, so this counts as the slot's
-    /// try.
+    /// Applies the end of `before`. If it failed and `go_on` is not set, no create follows, so the
+    /// failure counts as a try of the slot.
     fn before_ended(
         &mut self,
         rotation: &str,
@@ -135,7 +135,7 @@ impl ServerHistory {
             } else {
                 FailedTry::Counts
             };
-            self.tried(snapshot, at, tried, &why);
+            self.tried(at, tried, SlotFailure::of(snapshot, &why, None));
         }
         if ran == HookOutcome::NotStarted {
             self.hold = None;
@@ -149,17 +149,18 @@ impl ServerHistory {
 impl ServerHistory {
     /// Returns the alert for a server that no longer has a policy and that its hooks still hold
     /// because `after` failed.
-    pub fn orphaned_hold(&self, server: &ServerId) -> Option<((AlertKind, String), String)> {
+    pub fn orphaned_hold(&self, server: &ServerId) -> Option<KeyedAlert> {
         let hold = self.hold.as_deref().filter(|hold| hold.failures > 0)?;
         let fault = self.hook_fault(&hold.rotation)?;
-        let reason = format!(
-            "the policy was removed while its hooks held the server for {}, and the after hook could not release it: {fault}; release the server by hand, then run snaprotate resume {server}; or restore the policy: then the after hook is run again",
+        let what = format!(
+            "the policy was removed while its hooks held the server for {}, and the after hook could not release it",
             hold.snapshot
         );
-        Some((
-            (AlertKind::HookFailed, hold.rotation.clone().into()),
-            reason,
-        ))
+        let text = AlertText::new(what).cause(Some(fault)).then_run(
+            "restore the policy, and the after hook is run again; or release the server by hand, then run",
+            format!("snaprotate resume {server}"),
+        );
+        Some(((AlertKind::HookFailed, hold.rotation.clone().into()), text))
     }
 }
 
@@ -180,8 +181,8 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Returns true while a server that is stopped for the same snapshot is not started yet:
-    /// `after` comes last.
+    /// Returns true while `after` must wait for the start of a server that is stopped for the same
+    /// snapshot. It waits at most until `max_hold`.
     fn starts_first(&self, hold: &HookLease) -> bool {
         let downtime = self.history.downtime.as_deref();
         let (max_hold, _) = self.bounds(hold);
@@ -189,8 +190,8 @@ impl DecisionContext<'_> {
             && hold.since.elapsed(self.now) < max_hold
     }
 
-    /// Returns the rest of the pause after a failed `after`. `None` if none failed or the pause is
-    /// over.
+    /// Returns the rest of the pause after an `after` that failed or could not be started. `None`
+    /// if there was none, or the pause is over.
     fn until_next_try(&self, hold: &HookLease) -> Option<SignedDuration> {
         let elapsed = hold.last?.elapsed(self.now);
         let pause = match hold.failures {
@@ -253,8 +254,8 @@ impl DecisionContext<'_> {
         release == ReleaseWhen::Accepted && known
     }
 
-    /// Returns the longest hold and the release time according to the policy in force. If the
-    /// policy no longer has the hooks, nothing is waited for.
+    /// Returns the longest hold, and when the server is released, according to the policy in force.
+    /// If the policy no longer has the hooks, `after` does not wait.
     fn bounds(&self, hold: &HookLease) -> (SignedDuration, ReleaseWhen) {
         match self.hooks(hold) {
             // Without an `after` nothing is held.
@@ -265,7 +266,7 @@ impl DecisionContext<'_> {
     }
 
     /// Returns how long the rotation's hooks must wait while other hooks hold the server. `None` if
-    /// nothing holds it, or if it is held for this very snapshot.
+    /// the rotation has no hooks, nothing holds the server, or it is held for this very snapshot.
     pub(super) fn held_by_others(&self, rotation: &Rotation, name: &str) -> Option<SignedDuration> {
         let hold = self.history.hold.as_deref()?;
         rotation.hooks.as_ref()?;
@@ -278,7 +279,7 @@ impl DecisionContext<'_> {
         Some(left.unwrap_or(self.rules.poll_interval))
     }
 
-    /// Shortens the step so that a failed `after` is tried again in time.
+    /// Shortens or replaces the step so that a due or failed `after` is run in time.
     pub(super) fn in_time_for_after(&self, step: Step) -> Step {
         let Some(hold) = self.history.hold.as_deref() else {
             return step;
@@ -322,7 +323,7 @@ impl DecisionContext<'_> {
 }
 
 /// Returns true if `after` releases the server. Without an `after` nothing is held. Hooks that were
-/// removed may have held it.
+/// removed count as having had an `after`.
 pub fn releases(hooks: Option<&Hooks>) -> bool {
     hooks.is_none_or(|hooks| hooks.after.is_some())
 }

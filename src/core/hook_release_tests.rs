@@ -96,11 +96,11 @@ pub(in crate::core) fn fails(world: &mut TestProvider) {
 pub(in crate::core) fn alert(world: &TestProvider) -> Option<String> {
     let key = (AlertKind::HookFailed, "weekly".to_owned());
     let standing = world.history.alerts.get(&key)?;
-    Some(standing.reason.clone())
+    Some(standing.text.what.clone())
 }
 
 #[test]
-fn the_after_hook_runs_only_once_the_snapshot_is_completed() {
+fn the_after_hook_does_not_run_before_the_snapshot_is_completed() {
     let mut world = world();
     hold(&mut world);
     let id = create(&mut world, Status::InProgress);
@@ -294,7 +294,7 @@ fn a_hold_outlives_its_policy() {
 }
 
 #[test]
-fn an_operator_s_create_does_not_count_as_the_create_of_a_hold_and_must_wait() {
+fn an_operators_create_does_not_count_as_the_create_of_a_hold_and_must_wait() {
     let mut world = world();
     hold(&mut world);
     world.record(&ServerEvent::CreateIntent {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Longest identifier, in characters.
 const LONGEST: usize = 64;
 
-/// An identifier. Integers come first, by value. A string of digits that is an integer becomes that
-/// integer, and a UUID is stored in lower case.
+/// An identifier. Integers sort first, by value. A string that is an integer without leading
+/// zeros becomes that integer, and a UUID is stored in lower case.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Id {
     Number(u64),
@@ -52,7 +52,7 @@ impl FromStr for Id {
     }
 }
 
-/// Returns true if the text has a UUID's form, in either case.
+/// Returns true if the text has the form of a UUID, in upper or lower case.
 fn is_uuid(text: &str) -> bool {
     let groups = text.split('-').map(str::len);
     groups.eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_stays_a_json_number_and_a_text_of_digits_becomes_one() {
+    fn an_integer_stays_a_json_number_and_a_string_that_is_an_integer_becomes_one() {
         for (json, back) in [("7", "7"), (r#""7""#, "7"), (r#""07""#, r#""07""#)] {
             let id: SnapshotId = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&id).unwrap(), back);

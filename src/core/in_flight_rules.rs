@@ -17,7 +17,7 @@ impl DecisionContext<'_> {
                 name, id, since, ..
             } => {
                 match (open.made_in(&self.inventory.snapshots), id) {
-                    // I19: a snapshot that differs from what was asked for must not pay for a
+                    // I19: a snapshot that differs from what was requested must not pay for a
                     // delete.
                     (Some(found), Some(_)) => match self.mismatch(name, found) {
                         Some(mismatch) => Some(Step::Record(mismatch)),
@@ -28,7 +28,7 @@ impl DecisionContext<'_> {
                         Outcome::Done,
                         Some(found.id.clone()),
                     ))),
-                    // I9: not sent again while the earlier create may still take effect.
+                    // I9: no second create is sent while this one may still take effect.
                     (None, _) if self.over_for(*since) < self.rules.settle_window => {
                         Some(self.poll(&format!("it is not known yet whether {name} was made")))
                     }
@@ -92,8 +92,8 @@ impl DecisionContext<'_> {
         since.elapsed_with(self.rules.request_timeout, self.now)
     }
 
-    /// Watches a snapshot that an operator ordered. It has no rotation's name, so only its id
-    /// identifies it.
+    /// Watches a created snapshot that does not have an own name: an operator ordered it, or its
+    /// rotation or pattern has left the policy. Only its id identifies it.
     fn watched(&self, snapshot: &Snapshot) -> Option<Step> {
         if self.policy.place(&snapshot.name).is_some() {
             return None;

@@ -1,4 +1,4 @@
-//! A server's inventory: what one listing, and one look at its state, showed.
+//! A server's inventory: its rows in one listing, and its power state.
 
 use jiff::SignedDuration;
 

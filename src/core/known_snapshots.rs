@@ -9,24 +9,25 @@ use super::server_event::RecordedAt;
 use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
 use super::snapshot::{Snapshot, SnapshotId};
 
-/// Number of unfinished snapshots of the rotation kept per server: more than the provider's limit
-/// of five.
+/// Maximum number of unfinished snapshots of the rotation, and of lapsed creates, kept per server:
+/// more than the provider's limit of five.
 const MOST_MADE: usize = 8;
 
-/// Number of snapshots kept per server that vanished without a delete by the program.
+/// Maximum number of snapshots kept per server that vanished without a delete by the program.
 const MOST_VANISHED: usize = 16;
 
-/// Number of ids kept per server: those of the snapshots whose deletes were sent last.
+/// Maximum number of ids kept per server of snapshots whose deletes were sent.
 const MOST_DELETED: usize = 8;
 
-/// Number of ids of foreign snapshots kept per server: two for each row of the longest listing.
+/// Maximum number of ids of foreign snapshots kept per server: two for each row of the longest
+/// listing.
 const MOST_FOREIGN: usize = 2 * MOST_ROWS;
 
-/// Number of completed snapshots kept per server.
+/// Maximum number of completed snapshots kept per server.
 const MOST_COMPLETED: usize = 1024;
 
 impl ServerHistory {
-    /// Keeps an open create's snapshot as the rotation's own.
+    /// Keeps the snapshot of a slot's open create as one that the rotation made.
     pub(super) fn keep_made(&mut self, id: SnapshotId, failed: Option<RecordedAt>) {
         let Some(PendingOp::Create {
             name,
@@ -89,8 +90,8 @@ impl ServerHistory {
         self.beside.dedup();
     }
 
-    /// Returns the ids of vanished snapshots that this one may be. A snapshot that was listed
-    /// beside the vanished one under the same name is not it.
+    /// Returns the ids of vanished snapshots that may be this one. A snapshot that was listed
+    /// beside the vanished one under the same name is a different one.
     pub(super) fn former_ids(&self, snapshot: &Snapshot) -> impl Iterator<Item = &SnapshotId> {
         let heir = |name| !self.beside.contains(&snapshot.id) && name == Fnv::of(&snapshot.name);
         let vanished = self.vanished.iter();
@@ -106,8 +107,8 @@ impl ServerHistory {
         self.former_ids(snapshot).chain(identified)
     }
 
-    /// Swaps the two ids of a row if the trail has the other one. A provider that starts to give a
-    /// second id, or changes their order, renames nothing.
+    /// Swaps the two ids of a row if the trail has only the second one. A snapshot therefore stays
+    /// known if the provider starts to give a second id, or changes the order of the two.
     pub fn name_as_known(&self, rows: &mut [Snapshot]) {
         for row in rows {
             if let Some(uuid) = &mut row.uuid
@@ -119,7 +120,8 @@ impl ServerHistory {
         }
     }
 
-    /// Returns the ids of this server's snapshots that its listings have shown.
+    /// Returns the ids of completed, vanished and foreign snapshots that this server's listings
+    /// have shown, except those that the server gave up.
     pub fn listed_ids(&self) -> impl Iterator<Item = &SnapshotId> {
         let listed = self.completed.iter().chain(&self.vanished);
         let listed = listed.map(|(id, _)| id);
@@ -128,7 +130,8 @@ impl ServerHistory {
         all.filter(|id| !self.gave_up(id))
     }
 
-    /// Returns the ids that answers to this server's creates gave.
+    /// Returns the ids of the snapshots of this server's creates that are not completed, as
+    /// answered or found, except those that the server gave up.
     pub fn answered_ids(&self) -> impl Iterator<Item = &SnapshotId> {
         let made = self.made.iter().map(|made| &made.id);
         let open = match &self.open {
@@ -138,7 +141,7 @@ impl ServerHistory {
         made.chain(open).filter(|id| !self.gave_up(id))
     }
 
-    /// Returns the name of an open create whose answer named no snapshot.
+    /// Returns the name of an open create whose snapshot's id is not known yet.
     pub fn unanswered_create(&self) -> Option<&str> {
         match &self.open {
             Some(PendingOp::Create { name, id: None, .. }) => Some(name),
@@ -181,7 +184,8 @@ impl ServerHistory {
         keep_last(&mut self.foreign, MOST_FOREIGN, (id, name.into()));
     }
 
-    /// Records that a known snapshot is listed under an own name.
+    /// Records that a snapshot that had a foreign name stays foreign under an own name. Does
+    /// nothing for other renamed snapshots.
     pub(super) fn saw_renamed(&mut self, id: &SnapshotId, foreign: bool) {
         if foreign {
             self.foreign_renamed.retain(|known| known != id);

@@ -1,4 +1,4 @@
-//! Findings that contradict the trail (I19): a snapshot that differs from what was asked for, a
+//! Findings that contradict the trail (I19): a snapshot that differs from what was requested, a
 //! known one under another name, a completed one that is listed as failed, and snapshots that the
 //! trail lacks.
 
@@ -109,7 +109,7 @@ impl DecisionContext<'_> {
         self.history.slot(rotation, name)?.sent
     }
 
-    /// Returns the record of a snapshot that differs from what an open create asked for.
+    /// Returns the record of a snapshot that differs from what an open create requested.
     pub(super) fn mismatch(&self, asked: &str, found: &Snapshot) -> Option<ServerEvent> {
         let reason = stored_otherwise(asked, found, self.sent(asked), self.now.wall)?;
         Some(ServerEvent::CreateMismatch {
@@ -119,14 +119,14 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Returns the own snapshots that were seen completed and are listed as failed.
+    /// Returns the own snapshots that were seen completed and have regressed.
     pub(super) fn regressed(&self) -> impl Iterator<Item = &Snapshot> {
         let own = self.own().map(|(snapshot, _)| snapshot);
         own.filter(|snapshot| self.has_regressed(snapshot))
     }
 
-    /// Returns true if several snapshots have regressed at once. The fault is then the provider's,
-    /// and nothing is deleted on the server.
+    /// Returns true if several snapshots have regressed. The fault is then the provider's, and
+    /// nothing is deleted on the server, except failed snapshots that the rotation made.
     pub(super) fn troubled(&self) -> bool {
         self.regressed().nth(1).is_some()
     }
@@ -139,8 +139,8 @@ impl DecisionContext<'_> {
             .map(|(_, since)| *since)
     }
 
-    /// Returns the record of a finding that the trail lacks: a foreign or a completed snapshot, a
-    /// regression, or surplus that nothing pays for.
+    /// Returns the record of a finding that the trail lacks: a renamed, a foreign or a completed
+    /// snapshot, a regression, or surplus that nothing pays for.
     pub(super) fn findings(&self) -> Option<Step> {
         let history = self.history;
         if let Some(step) = self.renaming() {
@@ -202,8 +202,8 @@ impl DecisionContext<'_> {
         // Waiting snapshots are named again, since the record replaces the previous one.
         let notes = history.rotation(&rotation.name);
         let shrink = notes.and_then(|notes| notes.shrink.as_deref());
-        // Deleted announced snapshots count only after the new snapshot that takes the place is
-        // completed.
+        // Announced snapshots that were deleted count only after the new snapshot that takes their
+        // place is completed.
         let kept = self.is_promise_kept();
         let taken = shrink.filter(|_| kept).map_or(0, |shrink| shrink.taken);
         let taken = usize::try_from(taken).unwrap_or(usize::MAX);
@@ -229,8 +229,8 @@ impl DecisionContext<'_> {
     }
 }
 
-/// Returns how a snapshot differs from what its create asked for; `sent` is the time of the create.
-/// `None` if it does not.
+/// Returns how a snapshot differs from what its create requested; `sent` is the time of the create.
+/// `None` if it does not differ.
 pub fn stored_otherwise(
     asked: &str,
     found: &Snapshot,

@@ -1,4 +1,4 @@
-//! I19: findings that contradict the trail.
+//! Findings that contradict the trail (I1, I2, I19).
 
 use super::*;
 use crate::core::name_pattern::Pattern;
@@ -245,7 +245,7 @@ fn i1_a_snapshot_listed_beside_a_protected_one_of_the_same_name_does_not_inherit
 }
 
 #[test]
-fn i2_a_snapshot_seen_in_only_one_listing_permits_no_prune_for_room() {
+fn i2_nothing_is_pruned_for_room_because_of_a_snapshot_that_only_one_listing_has_shown() {
     let mut rows = vec![(
         1,
         "weekly-2026-11-15",

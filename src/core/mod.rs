@@ -2,13 +2,16 @@
 //! random numbers, and no other module of the crate.
 
 mod alert_kind;
+mod alert_rows;
 mod alert_rules;
+pub mod alert_text;
 mod announced_deletes;
 mod apply;
 mod apply_create_outcome;
 mod apply_power;
 #[cfg(feature = "proof")]
 mod broken_rule_input;
+pub mod copy_age_limit;
 mod create_or_prune;
 mod cron_parse;
 pub mod decide;
@@ -21,6 +24,7 @@ pub mod dry_run;
 mod dry_run_effects;
 pub mod due_slot_rules;
 mod ended_slot_ranges;
+pub mod health;
 pub mod hook_release;
 pub mod id;
 mod in_flight_rules;
@@ -29,6 +33,7 @@ mod known_snapshots;
 pub mod listing_discrepancies;
 pub mod name_pattern;
 pub mod name_pattern_detection;
+pub mod newest_copy;
 pub mod newest_slot_completed;
 pub mod operator_order;
 mod operator_resume;
@@ -59,6 +64,7 @@ pub mod server_history;
 pub mod server_info;
 pub mod server_start;
 mod shrink_grace;
+pub mod slot_intervals;
 pub mod slot_record;
 mod slot_record_access;
 mod slots_after_edit;

@@ -73,7 +73,7 @@ pub enum PatternError {
     /// A `%` at the end.
     #[error("a lone '%' at the end: write a field such as %Y after it")]
     Lone,
-    /// A field without its coarser neighbours, so that names would repeat.
+    /// A field without the next coarser one, so that names would repeat.
     #[error("{0} without {1}, so names would repeat: add {1}, or remove {0}")]
     Incomplete(&'static str, &'static str),
     /// No field.
@@ -187,7 +187,8 @@ impl Pattern {
     /// Returns the local time of this name, if formatting that time gives the same name again.
     /// Fields that the pattern lacks have their smallest value.
     pub fn parse(&self, name: &str) -> Option<DateTime> {
-        // The smallest value of each field, and whether the name contains it.
+        // The value of each field, at first its smallest one, and whether the name contains the
+        // field.
         let mut fields = [
             (1, false),
             (1, false),
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn formatting_and_parsing_are_inverse() {
+    fn formatting_and_parsing_are_inverses_of_each_other() {
         let full = pattern("h-%Y%m%d-%H%M%S");
         let at = date(2026, 11, 22).at(3, 4, 5, 0);
         assert_eq!(full.format(at), "h-20261122-030405");
@@ -331,7 +332,7 @@ mod tests {
             ("a-%Y%m%d", "a-%Y%m01", true),
             ("a-%Y%m%d", "a-%Y99%m", false),
             ("a-%Y-%m-%d", "a-%Y-%m-%d-%H", false),
-            // The first digit of a field limits the literals that fit its position.
+            // The range of a field's first digit limits the literals that can be in its position.
             ("%Y%m", "%Y19", true),
             ("%Y%m", "%Y20", false),
             ("%Y%m%d", "%Y%m39", true),

@@ -1,8 +1,8 @@
 //! Detects the naming patterns of existing snapshots that already rotate.
 //!
 //! A pattern counts only if at least two names follow it, formatting reproduces each of them
-//! exactly, and their dates are evenly spaced. If a name contains `weekly` and its dates differ
-//! from that, nothing is detected. Doubtful snapshots stay foreign.
+//! exactly, and their dates are evenly spaced or the names state the interval. If names contain
+//! `weekly` but their dates contradict it, nothing is detected. Doubtful snapshots stay foreign.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::name_pattern::Pattern;
 use super::pattern_of_dated_name::{DatedName, dated, forms};
 use super::snapshot::{Snapshot, Status};
 
-/// Minutes within which the snapshots of one schedule begin.
+/// The times of day of one schedule's snapshots differ by at most this many minutes.
 const JITTER: i32 = 15;
 
 /// The proposed time of day, in minutes, if there is no other source.
@@ -23,8 +23,8 @@ const QUIET_HOUR: i32 = 3 * 60;
 /// A detected naming pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DetectedPattern {
-    /// A name for the rotation, unique on the server: a word from the snapshots' names if there is
-    /// one.
+    /// A name for the rotation, unique on the server: the word in the snapshots' names that states
+    /// the interval, if there is one.
     pub rotation: String,
     /// The pattern.
     pub pattern: Pattern,
@@ -32,11 +32,11 @@ pub struct DetectedPattern {
     pub schedule: String,
     /// The approximate distance between two slots.
     pub interval: SignedDuration,
-    /// Number of dates that are kept, not counting failed ones; at least 1.
+    /// Number of dates with a snapshot that did not fail; at least 1.
     pub keep: usize,
     /// Number of snapshots that follow the pattern.
     pub held: usize,
-    /// The newest local time in their names.
+    /// The newest local time in the snapshots' names.
     pub newest: DateTime,
     /// The source of the time of day.
     pub time: TimeSource,
@@ -45,12 +45,12 @@ pub struct DetectedPattern {
 /// The source of the time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
-    /// The names contain it. The number is how many minutes they are ahead of UTC, if the creation
-    /// dates show that.
+    /// The names contain it. The number of minutes by which it is ahead of UTC, if the creation
+    /// dates show it.
     Names(Option<i32>),
     /// The creation dates, in UTC.
     Made,
-    /// None.
+    /// There is none; `QUIET_HOUR` is proposed.
     Guess,
 }
 
@@ -64,7 +64,7 @@ enum DateSpacing {
     Year(i8, i8),
 }
 
-/// Returns the patterns that rotate among these snapshots of one server, shortest interval first.
+/// Returns the patterns of those of one server's snapshots that rotate, shortest interval first.
 pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     let forms = forms();
     let mut groups: BTreeMap<String, Vec<(DatedName, &Snapshot)>> = BTreeMap::new();
@@ -96,7 +96,7 @@ pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     kept
 }
 
-/// Returns the pattern that a group's names follow, if it rotates.
+/// Returns the pattern that a group's names follow, if the group's snapshots rotate.
 fn one(group: &[(DatedName, &Snapshot)]) -> Option<DetectedPattern> {
     let (first, _) = group.first()?;
     let all: BTreeSet<DateTime> = group.iter().map(|(dated, _)| dated.at).collect();
@@ -133,7 +133,7 @@ fn one(group: &[(DatedName, &Snapshot)]) -> Option<DetectedPattern> {
     })
 }
 
-/// Returns the word of a name that states the interval, and the kind of rotation that it stands
+/// Returns the word in a name that states the interval, and the kind of rotation that it stands
 /// for.
 fn hint(words: &str) -> Option<(&'static str, &'static str)> {
     const WORDS: [(&str, &str); 8] = [
@@ -150,7 +150,8 @@ fn hint(words: &str) -> Option<(&'static str, &'static str)> {
     words.find_map(|word| WORDS.into_iter().find(|(known, _)| *known == word))
 }
 
-/// Returns the minute of the day, if all snapshots share it, and its source.
+/// Returns the minute of the day and its source. The minute is `None` if the names contain times of
+/// day that differ.
 fn time_of_day(group: &[(DatedName, &Snapshot)], told: bool) -> (Option<i32>, TimeSource) {
     let made = |row: &Snapshot| Some(row.created_at?.to_zoned(TimeZone::UTC).datetime());
     if told {
@@ -184,7 +185,8 @@ fn same(all: &BTreeSet<DateTime>) -> Option<i32> {
     (most - least <= JITTER).then(|| earliest(all, 24 * 60))
 }
 
-/// Returns the earliest minute within spans of this length, rounded down if the minutes differ.
+/// Returns the earliest minute of the times within a span (an hour or a day), rounded down to five
+/// minutes if the times differ.
 fn earliest(all: &BTreeSet<DateTime>, span: i32) -> i32 {
     let minutes: BTreeSet<i32> = all.iter().map(|at| minute_of_day(*at) % span).collect();
     let first = minutes.first().copied().unwrap_or_default();
@@ -215,7 +217,7 @@ fn even(steps: &[i32], unit: i32, said: bool) -> bool {
     said || (least == Some(&unit) && most.is_some_and(|most| *most <= 2 * unit))
 }
 
-/// Detects the same minute of evenly spaced hours.
+/// Detects evenly spaced hours with the same minute.
 fn hours(all: &BTreeSet<DateTime>) -> Option<DateSpacing> {
     let minutes = all.iter().map(|at| i32::from(at.minute()));
     if minutes.clone().max()? - minutes.min()? > JITTER {
@@ -231,7 +233,7 @@ fn hours(all: &BTreeSet<DateTime>) -> Option<DateSpacing> {
     (divides && regular && even(&steps, step, false)).then_some(DateSpacing::Hours(step))
 }
 
-/// Detects one time of day on evenly spaced days.
+/// Detects the spacing of names that contain a day: daily, weekly, monthly or yearly.
 fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<DateSpacing> {
     let dates: BTreeSet<Date> = all.iter().map(|at| at.date()).collect();
     let newest = *dates.last()?;
@@ -252,8 +254,8 @@ fn days(all: &BTreeSet<DateTime>, hint: Option<&str>) -> Option<DateSpacing> {
     even(&steps, 1, said("daily")).then_some(DateSpacing::Day)
 }
 
-/// Detects names that contain a month and no day. The day is the one on which all were made, else
-/// the first.
+/// Detects the spacing of names that contain a month but no day. The proposed day is the one on
+/// which all snapshots were made, if every month has it, else the first.
 fn months(
     all: &BTreeSet<DateTime>,
     group: &[(DatedName, &Snapshot)],

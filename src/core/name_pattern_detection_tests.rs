@@ -1,4 +1,4 @@
-//! Names that rotate, and names that do not.
+//! Names of snapshots that rotate, and of snapshots that do not.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,8 @@ use super::{DetectedPattern, TimeSource, recognise};
 use crate::core::schedule::Schedule;
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 
-/// Returns completed snapshots of these names, with the creation dates of `made`; oldest first.
+/// Returns completed snapshots with these names, in this order. The first ones have the creation
+/// dates in `made`, the others have none.
 pub(super) fn rows(names: &[&str], made: &[&str]) -> Vec<Snapshot> {
     let times = made.iter().map(Some).chain(std::iter::repeat(None));
     let rows = names.iter().zip(times).zip(1..);
@@ -143,7 +144,7 @@ fn names_without_a_clear_pattern_are_not_recognised() {
         &["daily-2026-11-22"],
         &["daily-2026-11-22", "daily-2026-11-22"],
         &["monthly-2026-11", "monthly-2026-11"],
-        // Dates that the calendar does not have.
+        // Dates that do not exist, and dates before the year 2000.
         &["daily-2026-02-30", "daily-2026-02-31"],
         &["build-20269901", "build-20269902"],
         &["port-19990101", "port-19990102"],

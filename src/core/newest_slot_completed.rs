@@ -1,4 +1,5 @@
-//! Which rotations' newest due slots are settled, and which the trail has not recorded yet.
+//! Finds the newest due slots that have a completed snapshot, and those that the trail has not
+//! recorded yet.
 
 use super::decide::{DecisionContext, Inventory};
 use super::policy::{Policy, Rotation, Rules};
@@ -6,8 +7,8 @@ use super::schedule::Slot;
 use super::server_event::{ClockReading, SlotOutcome};
 use super::server_history::ServerHistory;
 
-/// Returns a rotation's newest due slot if the trail does not have it yet. The next look at the
-/// server records it.
+/// Returns a rotation's newest due slot if the trail does not have it yet and `catch_up` still
+/// permits it. The next look at the server records it.
 pub fn unrecorded_due_slot(
     policy: &Policy,
     inventory: &Inventory,
@@ -24,8 +25,8 @@ pub fn unrecorded_due_slot(
     (!heard && rotation.within_catch_up(slot, now.wall)).then_some(slot)
 }
 
-/// Returns true if every rotation's newest due slot has a completed snapshot: the condition for
-/// `once` to succeed.
+/// Returns true if every rotation's newest due slot has, or had, a completed snapshot: one of the
+/// conditions for `once` to succeed.
 pub fn all_settled(
     policy: &Policy,
     inventory: &Inventory,
@@ -37,8 +38,8 @@ pub fn all_settled(
     left.next().is_none()
 }
 
-/// Returns the rotations whose newest due slot has no completed snapshot, each with the name that
-/// its snapshot should have.
+/// Returns the rotations whose newest due slot neither has nor had a completed snapshot, each with
+/// the name that the snapshot should have.
 pub fn left_unsettled<'a>(
     policy: &'a Policy,
     inventory: &'a Inventory,

@@ -2,8 +2,8 @@
 //!
 //! An order follows the rules of every mutation: one at a time on a server (I5), only on the basis
 //! of a reliable listing (I4, I11), its intent before its call (I6). Rules that bind the rotation
-//! alone, such as keeping foreign snapshots, do not bind an operator. An order changes exactly the
-//! row that was shown (I17).
+//! alone, such as keeping foreign snapshots, do not bind an operator. A delete or a restore applies
+//! to exactly the row that was shown (I17).
 
 use serde::{Deserialize, Serialize};
 
@@ -17,16 +17,16 @@ use super::server_event::ClockReading;
 use super::server_history::{HookLease, PendingOp, ServerHistory};
 use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// One of the provider's calls for one server.
+/// A change to one server that an operator requests.
 #[expect(
     missing_docs,
-    reason = "the fields bear the names that the trail gives them"
+    reason = "the comments on the variants describe the fields"
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Order {
-    /// Create a snapshot of this name. Meanwhile the rotation does not delete `spare`, the snapshot
-    /// to be restored.
+    /// Create a snapshot with this name. For a limited time, the rotation does not delete `spare`,
+    /// the snapshot to be restored.
     Create {
         snapshot: SnapshotName,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,7 +81,7 @@ pub fn describe_open_call(open: &PendingOp, rows: &[Snapshot]) -> String {
     }
 }
 
-/// Describes the snapshot for which hooks hold the server, and since when.
+/// Describes a hold: for which snapshot hooks hold the server, and since when.
 pub fn describe_hook_hold(hold: &HookLease) -> String {
     let HookLease {
         rotation, snapshot, ..
@@ -93,7 +93,8 @@ pub fn describe_hook_hold(hold: &HookLease) -> String {
     )
 }
 
-/// Describes the snapshot for which the server is stopped, and since when.
+/// Describes a downtime: for which snapshot the server is stopped, since when, and whether it is
+/// being started.
 pub fn describe_downtime(downtime: &Downtime) -> String {
     let Downtime {
         rotation,
@@ -114,7 +115,7 @@ pub fn describe_downtime(downtime: &Downtime) -> String {
     }
     if downtime.is_doubtful() {
         return format!(
-            "the server's stop for {snapshot} of {rotation} was refused at {since}, but may still take effect"
+            "the stop request for {snapshot} of {rotation} was refused at {since}, but may still take effect"
         );
     }
     let word = if downtime.stopped {
@@ -141,7 +142,7 @@ pub fn left_alone(
 }
 
 impl DecisionContext<'_> {
-    /// Returns the objection to any mutation.
+    /// Returns why no mutation at all is permitted now. `None` if one may be.
     fn at_all(&self) -> Option<String> {
         if let Some(doubt) = self.unreliable() {
             return Some(doubt);
@@ -254,7 +255,7 @@ impl DecisionContext<'_> {
     }
 }
 
-/// Returns a foreign name made safe for a terminal and a log.
+/// Returns a name from the provider, made safe for terminals and logs.
 fn shown(name: &str) -> String {
     printable(name, NAME_SHOWN)
 }

@@ -25,7 +25,7 @@ fn restore(name: &str, id: u64) -> Order {
     }
 }
 
-/// Returns every kind of order, each of which the server of `old_weeklies` permits.
+/// Returns one order of each kind. A server with `old_weeklies` permits all of them.
 fn orders() -> [Order; 3] {
     [
         create("by-hand"),
@@ -155,7 +155,7 @@ fn i12_after_a_restore_every_order_is_refused_until_the_window_ends() {
     for order in orders() {
         refused(&world, &order, "left alone until 2026-11-22 04:30 UTC");
     }
-    // A person may end the window; the end of a pause of all servers does not end it.
+    // A `resume` of the server ends the window; a `resume` of all servers does not.
     let mut told = TestProvider::weekly(3);
     told.history = world.history.clone();
     told.now = world.now;

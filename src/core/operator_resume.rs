@@ -17,14 +17,15 @@ struct ResumeEffects {
     releases: bool,
     /// It gives up the start of the server, which stays stopped.
     gives_up_start: bool,
-    /// It agrees to what waits for a person.
+    /// It accepts a mismatch, or permits the deletes that wait for an operator.
     agrees: bool,
 }
 
 impl ServerHistory {
-    /// Applies a `resume` of this server. A person has looked at it, so a hold or start that failed
-    /// is given up and a restore counts as over. One that gives up snapshots does nothing more than
-    /// that: another server's alert asked for it.
+    /// Applies a `resume` of this server. The operator has looked at the server, so a hold or start
+    /// that failed is given up, and a restore counts as over. A `resume` that gives up snapshots
+    /// was requested by another server's alert: besides that, it only ends a pause and a restore,
+    /// and accepts the clock.
     pub(super) fn apply_resume(&mut self, event: &ServerEvent, at: RecordedAt) {
         let ServerEvent::Resumed {
             ended_restore,
@@ -59,8 +60,9 @@ impl ServerHistory {
         }
     }
 
-    /// Returns a message for everything besides a pause that a `resume` of this server ends, and
-    /// for what a person must have taken care of. `gave_up` lists the snapshots that it gives up.
+    /// Returns the messages of a `resume` of this server: what it ends besides a pause, what it
+    /// leaves as it is, and what the operator must have checked. `gave_up` lists the snapshots that
+    /// it gives up.
     pub fn ended_by_resume(
         &self,
         rules: &Rules,
@@ -117,8 +119,8 @@ impl ServerHistory {
         ended
     }
 
-    /// Returns a message for everything of this server that a `resume` of all servers ends. With
-    /// `server`, the messages name it.
+    /// Returns a message for everything on this server that a `resume` of all servers ends. With
+    /// `server`, the message about a restore names it.
     pub fn ended_by_resume_of_all(
         &self,
         now: ClockReading,
@@ -140,9 +142,9 @@ impl ServerHistory {
         ended
     }
 
-    /// Decides what a `resume` does. One that ends something else agrees to no delete: the person
-    /// may not have seen that alert. Nor does one while another server's listing shows a snapshot
-    /// of this server.
+    /// Decides what a `resume` does. If it ends anything else, it agrees to no delete, since the
+    /// operator may not have seen that alert. It also agrees to none while another server's listing
+    /// shows a snapshot of this server.
     fn resume_effects(&self, ends_restore: bool, gives_up_snapshots: bool) -> ResumeEffects {
         let releases = self.hold.as_deref().is_some_and(|hold| hold.failures > 0);
         let releases = releases && !gives_up_snapshots;
@@ -176,8 +178,8 @@ impl ServerHistory {
                 .all(|notes| notes.to_agree().next().is_none())
     }
 
-    /// Returns true if no completed snapshot has been made since the last prune-first, and nothing
-    /// is being made.
+    /// Returns true if no snapshot keeps the promise of the last prune-first, or the one that kept
+    /// it has regressed, and nothing is being made.
     fn owes_a_snapshot(&self) -> bool {
         let creating = matches!(self.open, Some(PendingOp::Create { .. }));
         if creating || self.made.iter().any(|made| made.failed.is_none()) {
@@ -188,7 +190,8 @@ impl ServerHistory {
         promise.is_some_and(|promise| promise.kept_by.as_ref().is_none_or(lost))
     }
 
-    /// Returns the deletes to which a `resume` agrees, one line per rotation.
+    /// Returns one line for each rotation with deletes that wait for an operator: the deletes, and
+    /// whether the `resume` agrees to them.
     fn agreement(&self, agrees: bool) -> impl Iterator<Item = String> {
         self.rotations.iter().filter_map(move |notes| {
             let named = notes
@@ -222,8 +225,8 @@ impl ServerHistory {
         })
     }
 
-    /// Applies the end of a pause of this server or of all servers, if there was one since `from`.
-    /// From here on the clock is considered correct.
+    /// Applies the end of a pause of this server or of all servers. The pause began at `from`;
+    /// `None` if there was none. From now on the clock is considered correct.
     pub fn resume(&mut self, from: Option<Timestamp>, at: Timestamp) {
         self.last_intent = None;
         if self.restore.is_some_and(|sent| sent.wall > at) {
@@ -250,13 +253,16 @@ impl ServerHistory {
                     RecordedAt { wall, mono: None }
                 };
                 shrink.since = shrink.since.map(later);
+                for (_, since) in &mut shrink.instead {
+                    *since = later(*since);
+                }
             }
             self.last_pause = Some(Box::new(PastPause { from, until: at }));
         }
     }
 }
 
-/// Returns the message for snapshots that a server gives up.
+/// Returns the message for snapshots that a `resume` gives up.
 fn given_up_text(ids: &[SnapshotId]) -> String {
     let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
     format!(

@@ -1,4 +1,4 @@
-//! Outcomes in the trail's words: of mutations, hooks and slots.
+//! The outcomes of mutations, hooks and slots, in the words of the trail.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,8 @@ pub enum Outcome {
     /// The provider has no such server (404 on a create) or no such power call (404 or 405). Counts
     /// as an attempt.
     NoServer,
-    /// It was refused for now (busy, throttled, unreachable). Only `once` counts it.
+    /// It was refused for now, or not delivered (busy, throttled, unreachable). Only `once` counts
+    /// it as an attempt.
     Later,
     /// No answer came, or none that can be relied on.
     Unknown,
@@ -51,7 +52,7 @@ pub enum SlotOutcome {
     GivenUp,
     /// It passed without an attempt.
     Skipped,
-    /// It passed without an attempt while the server was paused; raises no alert.
+    /// It passed without an attempt during a pause, or continues under a new name. Raises no alert.
     Paused,
 }
 
@@ -59,7 +60,8 @@ pub enum SlotOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransientRefusal {
-    /// Requests came too fast: the next one waits for the rate limit alone.
+    /// Requests came too fast. The pause before the next try starts at `poll_interval`, not at
+    /// `retry_after`.
     Rate,
     /// The account's token is rejected, which has an alert of its own.
     Token,

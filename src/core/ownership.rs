@@ -1,5 +1,5 @@
-//! Claims of other servers to a server's snapshots, as its history keeps them. Which server has a
-//! snapshot is decided by `engine::snapshot_owners`.
+//! Claims of other servers to a server's snapshots, as stored in its history.
+//! `engine::snapshot_owners` decides which server a snapshot belongs to.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,6 @@
 //! Stores which snapshot the listings of two servers show, and which ones a server gave up (I1).
-//! While a snapshot is contested, both servers are blocked: nothing says whose it is.
+//! While a snapshot is contested, both servers are blocked, since nothing shows which of them it
+//! belongs to.
 
 use super::known_snapshots::keep_last;
 use super::ownership::ContestedSnapshot;

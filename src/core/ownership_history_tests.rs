@@ -42,7 +42,7 @@ fn i1_a_resume_of_a_server_with_a_contested_snapshot_agrees_to_no_deletion() {
 }
 
 #[test]
-fn i1_a_foreign_snapshot_that_was_given_up_and_is_listed_again_is_the_servers_again() {
+fn i1_a_foreign_snapshot_that_was_given_up_belongs_to_the_server_again_once_it_is_listed() {
     let mut world = TestProvider::grown(3, 3);
     world.make("golden", Status::Completed);
     world.settle(&Status::Completed);

@@ -1,8 +1,8 @@
 //! Finds the pattern that a name with a date may come from.
 //!
-//! The pattern with the widest date and time is chosen of all that fit. The rest of the name
-//! must have no digits next to the date: they would be a counter, or a part of a time that no
-//! supported pattern produces.
+//! Among the patterns that fit, the one with the widest date and time is chosen. No digit may
+//! precede the date directly, or follow it directly or after one separator: it would belong to a
+//! counter, or to a time in a form that is not supported.
 
 use jiff::civil::DateTime;
 
@@ -53,7 +53,8 @@ pub(super) fn forms() -> Vec<String> {
     forms
 }
 
-/// Returns the width of a form's names: a year has four digits, every other field two.
+/// Returns the number of characters that a form produces: a year has four digits, every other field
+/// two.
 fn width(form: &str) -> usize {
     form.len() + if form.contains("%Y") { 2 } else { 0 }
 }

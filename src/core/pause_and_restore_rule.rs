@@ -1,6 +1,6 @@
 //! Rule 0 of the decision: a server that is paused, or was restored a short while ago, is left
-//! alone. Calls that were sent before are followed until they end. A call that is about to be sent
-//! is withheld in `engine::step_recheck`.
+//! alone. Calls that were sent earlier are followed until they end. `engine::step_recheck`
+//! withholds a call that is about to be sent.
 
 use super::decide::{DecisionContext, Step};
 use super::server_event::ServerEvent;
@@ -9,7 +9,9 @@ impl DecisionContext<'_> {
     /// Rule 0: rests while the server is paused, or a restore began a short while ago (I12).
     pub(super) fn held(&self) -> Option<Step> {
         if self.history.paused().is_some() {
-            return Some(Step::Idle { until: None });
+            // The newest copy may become too old during the pause.
+            let until = self.fresh_until().filter(|at| *at > self.now.wall);
+            return Some(Step::Idle { until });
         }
         let left = self.history.restoring(self.rules, self.now)?;
         Some(Step::Idle {
@@ -17,21 +19,22 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Watches open calls to their end while the server is held, and begins nothing new.
+    /// Follows open calls to their end while the server is paused or left alone after a restore,
+    /// and begins nothing new.
     pub(super) fn conclude(&self) -> Option<Step> {
         let alarming = [
             self.restore_unknown(),
             self.stuck_hold(),
             self.stopped_for_long(),
         ];
-        for ((alert, about), reason) in alarming.into_iter().flatten() {
+        for ((alert, about), text) in alarming.into_iter().flatten() {
             if self.history.alerts.contains_key(&(alert, about.clone())) {
                 continue;
             }
             return Some(Step::Record(ServerEvent::AlertRaised {
                 alert,
                 about,
-                reason,
+                text,
             }));
         }
         let open = self.history.open.is_some();
@@ -45,10 +48,12 @@ impl DecisionContext<'_> {
             Some(step) => return Some(step).filter(|_| open),
             None => {}
         }
-        let step = self.open_intent().or_else(|| self.under_way())?;
+        let step = self.open_intent().or_else(|| self.under_way());
         // Record what has ended. Only an open call needs a wait of its own.
-        let done = matches!(step, Step::Record(_)) || (open && matches!(step, Step::Wait { .. }));
-        done.then_some(step)
+        let step = step.filter(|step| {
+            matches!(step, Step::Record(_)) || (open && matches!(step, Step::Wait { .. }))
+        });
+        step.or_else(|| self.copy_alert_change().map(Step::Record))
     }
 }
 

@@ -9,14 +9,15 @@ use super::snapshot::SnapshotId;
 
 /// A snapshot that the rotation made and saw completed (I19).
 ///
-/// One listing alone may be wrong, so the snapshot pays only once a listing that was requested
-/// later also shows it completed.
+/// A single listing may be wrong, so the snapshot pays only after a listing that was requested
+/// later also shows it as completed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Payer {
     /// Its id.
     pub id: SnapshotId,
-    /// Time at which this process recorded its completion; `None` if an earlier process did.
+    /// Time at which this process recorded its completion. `None` if an earlier process did, or if
+    /// a second listing has confirmed that it keeps a promise.
     #[serde(skip)]
     pub completed: Option<SignedDuration>,
 }
@@ -25,7 +26,7 @@ pub struct Payer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Payment {
     pub(super) by: Payer,
-    /// The snapshot that it paid for. A delete was sent, so it pays for nothing else.
+    /// The snapshot that it paid for. That delete was sent, so the payment covers no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) victim: Option<SnapshotId>,
 }
@@ -37,7 +38,7 @@ pub struct PruneFirstPromise {
     pub victim: SnapshotId,
     /// Every id that was listed then; empty once two listings show that the promise is kept.
     pub known: BTreeSet<SnapshotId>,
-    /// The snapshot that keeps the promise, as long as it is not listed as anything but completed.
+    /// The snapshot that keeps the promise, unless it is listed with a status other than completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_by: Option<Payer>,
 }

@@ -27,8 +27,8 @@ impl ServerHistory {
         }
     }
 
-    /// Opens the promise again if this snapshot, which is gone, keeps it, and only one listing has
-    /// shown it as completed.
+    /// Reopens the promise if this snapshot, which is gone, kept it, and only one listing showed it
+    /// as completed.
     pub(super) fn reopen_promise(&mut self, gone: &SnapshotId) {
         if let Some(promise) = self.prune_first.as_deref_mut() {
             let unconfirmed = |payer: &mut Payer| payer.id == *gone && payer.completed.is_some();
@@ -47,7 +47,7 @@ impl ServerHistory {
         self.prune_first.as_deref()?.kept_by.as_ref()
     }
 
-    /// Stores that a second listing shows as completed the snapshot that keeps the promise.
+    /// Stores that a second listing shows the snapshot that keeps the promise as completed.
     pub(super) fn confirm_promise(&mut self, inventory: &Inventory) {
         let Some(promise) = self.prune_first.as_deref_mut() else {
             return;
@@ -73,16 +73,16 @@ impl ServerHistory {
 }
 
 impl DecisionContext<'_> {
-    /// Returns true if a listing that was requested after its completion was recorded shows the
-    /// payer.
+    /// Returns true if the listing was requested after this process recorded the payer's
+    /// completion, or if no such time is stored. The payer's row is not checked here.
     pub(super) fn is_confirmed(&self, payer: &Payer) -> bool {
         payer
             .completed
             .is_none_or(|completed| self.inventory.requested > completed)
     }
 
-    /// Returns the snapshot that keeps the last prune-first's promise if only one listing shows it
-    /// completed.
+    /// Returns the snapshot that keeps the last prune-first's promise if only one listing has shown
+    /// it as completed.
     pub(super) fn unconfirmed_promise(&self) -> Option<&Payer> {
         let payer = self.history.promise_keeper();
         payer.filter(|payer| !self.is_confirmed(payer))
@@ -100,7 +100,8 @@ impl DecisionContext<'_> {
 
     /// Returns true if a prune-first may delete the snapshot (I7, I19). A second prune-first is not
     /// permitted before the rotation has made a snapshot since the first, or while that new
-    /// snapshot is listed as anything but completed. The same delete may be sent again.
+    /// snapshot is listed with a status other than completed. The same delete may be sent again,
+    /// and the new snapshot itself may be deleted.
     pub(super) fn may_promise(&self, own: &OwnSnapshot<'_>) -> bool {
         let Some(last) = self.history.prune_first.as_deref() else {
             return true;
@@ -111,8 +112,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Returns true if the snapshot that was made after the last prune-first is listed as anything
-    /// but completed, or is gone before a second listing showed it.
+    /// Returns true if the snapshot that was made after the last prune-first is listed with a
+    /// status other than completed, or vanished before a second listing showed it.
     fn is_promise_broken(&self) -> bool {
         let Some(payer) = self.history.promise_keeper() else {
             return false;

@@ -1,5 +1,5 @@
-//! The plan of one server: the steps from now until it rests, if each succeeds, and the verdict on
-//! each snapshot. A plan is a value that prints itself.
+//! The plan of one server: the steps from now until it rests, provided that each succeeds, and the
+//! verdict on each snapshot.
 //!
 //! `dry_run.rs` finds the steps, and `plan_text.rs` prints them.
 
@@ -58,29 +58,28 @@ pub struct Plan {
     pub snapshots: Vec<SnapshotVerdict>,
     /// The time until which the server then rests; `None`: until something changes.
     pub until: Option<Timestamp>,
-    /// The creates and deletes that follow the server's rest, or why there are none, if nothing
-    /// else changes.
+    /// The changes that follow the server's rest if nothing else happens, or the `blocked` step
+    /// that says why there are none.
     pub next: Vec<PlannedStep>,
     /// Time of the first step that changes something, if every wait before it ended at once.
     #[serde(skip)]
     pub first_change: Option<Timestamp>,
 }
 
-/// The next creates and deletes on one server.
+/// The next changes on one server, or the `blocked` step that says why there are none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NextChanges {
     /// Their time; the earliest possible one if something is waited for.
     pub at: Timestamp,
-    /// The wait that comes before, in one line.
+    /// The waits that come first, in one line.
     pub after: Option<String>,
     /// The steps, in order.
     pub steps: Vec<PlannedStep>,
 }
 
 impl Plan {
-    /// Returns the next creates and deletes: those that are due, else those after the server's
-    /// rest.
+    /// Returns the next changes: those that are due, else those that follow the server's rest.
     pub fn upcoming(self) -> Option<NextChanges> {
         let mut steps = self.steps;
         let Some(at) = self.first_change else {

@@ -27,6 +27,9 @@ pub struct Policy {
     pub min_completed: usize,
     /// True if a snapshot stuck in progress may be deleted to make room.
     pub delete_stuck: bool,
+    /// The age from which the newest completed snapshot is too old; `None` means that it follows
+    /// from the schedules.
+    pub alert_after: Option<SignedDuration>,
     /// The rotations, in the order of the file.
     pub rotations: Vec<Rotation>,
 }
@@ -52,7 +55,7 @@ pub struct Rotation {
     pub splay: SignedDuration,
     /// Number of creates tried for a slot before it is given up.
     pub attempts: u32,
-    /// The action of a due slot on a full server.
+    /// The action taken for a due slot on a full server.
     pub when_full: WhenFull,
     /// Programs that run around each of its snapshots.
     pub hooks: Option<Arc<Hooks>>,
@@ -75,7 +78,8 @@ pub struct FormerPattern {
 pub struct Hooks {
     /// Runs before the snapshot: the program, then its arguments.
     pub before: Option<Vec<String>>,
-    /// Always runs once `before` was started, after the snapshot has ended.
+    /// Runs when the snapshot counts as ended (see `release`), at the latest after `max_hold`. It
+    /// always runs if `before` was started.
     pub after: Option<Vec<String>>,
     /// Maximum duration of one run.
     pub timeout: SignedDuration,
@@ -107,7 +111,7 @@ pub struct StopServer {
     pub longest: SignedDuration,
 }
 
-/// The action of a due slot when the server is full.
+/// The action taken for a due slot when the server is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// Delete the oldest own completed snapshot, if the guards permit it.
@@ -128,21 +132,22 @@ pub struct Rules {
     pub settle_window: SignedDuration,
     /// Time after which a snapshot in progress is stuck.
     pub stuck_after: SignedDuration,
-    /// The first pause between attempts; doubled each time, an hour at most.
+    /// The first pause between attempts; doubled each time, up to an hour.
     pub retry_after: SignedDuration,
     /// How long the server is left alone after a restore.
     pub restore_window: SignedDuration,
-    /// How long deletes that follow from an edit are announced before they happen (I19).
+    /// How long deletes that follow from an edit or a first look are announced before they happen
+    /// (I19).
     pub shrink_grace: SignedDuration,
     /// Maximum duration of one call.
     pub request_timeout: SignedDuration,
     /// Slots after this instant are ignored: `once` settles what was due at its start.
     pub due_until: Option<Timestamp>,
-    /// True if refusals that the daemon ignores count as attempts: `once` must end.
+    /// True if temporary refusals count as attempts too, as they must for `once` to end.
     pub count_all: bool,
 }
 
-/// The place of an own snapshot: its rotation, and its slot's local time according to its name.
+/// The rotation and the slot of an own snapshot, according to its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnSlot {
     /// Index into [`Policy::rotations`].
@@ -159,7 +164,19 @@ impl Policy {
         self.name.as_deref().unwrap_or(&self.file)
     }
 
-    /// Returns the rotation of this name.
+    /// Returns the name to use for the server in a command: the policy file's stem, which no other
+    /// policy has, or the id if the stem is not safe to paste into a shell.
+    pub fn argument(&self) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let safe = self.file.chars().all(plain) && self.file.starts_with(char::is_alphanumeric);
+        if safe {
+            self.file.clone()
+        } else {
+            self.server.to_string()
+        }
+    }
+
+    /// Returns the rotation with this name.
     pub fn rotation(&self, name: &str) -> Option<&Rotation> {
         self.rotations.iter().find(|rotation| rotation.name == name)
     }
@@ -267,7 +284,7 @@ impl Rotation {
         end.checked_add(self.splay).ok()
     }
 
-    /// Returns true if the slot may still be started at `now`.
+    /// Returns true if `catch_up` still permits the slot to be started at `now`.
     pub fn within_catch_up(&self, slot: Slot, now: Timestamp) -> bool {
         let late = now.duration_since(slot.at) - self.splay;
         self.catch_up.is_none_or(|catch_up| late <= catch_up)
@@ -279,7 +296,7 @@ mod tests {
     use crate::core::test_provider::{TestProvider, former};
 
     #[test]
-    fn a_server_is_called_by_its_name_and_without_one_by_its_file() {
+    fn a_server_is_called_by_the_name_in_its_policy_or_else_by_the_name_of_the_file() {
         let mut policy = TestProvider::weekly(1).policy;
         policy.file = "web-file".to_owned();
         policy.name = Some("web-name".to_owned());

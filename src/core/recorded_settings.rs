@@ -1,7 +1,8 @@
 //! A rotation's terms as the trail records them: schedule, names, and what is kept.
 //!
-//! The trail records changes of terms to distinguish an edit of a policy from a wrong listing. Only
-//! an edit shrinks what is kept (I19), and slots from before a new schedule were never missed.
+//! The trail records changes to the terms to distinguish an edit of a policy from a wrong listing.
+//! Only an edit or a first look reduces what is kept (I19), and slots from before a new schedule do
+//! not count as missed.
 
 use std::fmt::{self, Write as _};
 

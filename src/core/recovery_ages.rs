@@ -1,6 +1,6 @@
 //! Computes how old a server's recovery points are at the best and the worst moment of a span.
 //!
-//! The age of the newest completed snapshot is how much work may be lost; that of the oldest one is
+//! The age of the newest completed snapshot shows how much work may be lost, that of the oldest one
 //! how far back a restore can go. Ages only grow between changes. Only completions, deletions and
 //! the ends of the span therefore matter.
 
@@ -32,7 +32,7 @@ pub struct AgeExtremes {
     pub worst: AgeAt,
 }
 
-/// The recovery points of a span.
+/// The ages of the recovery points in a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RecoveryAges {
@@ -53,7 +53,7 @@ pub struct UsableSpan {
     pub until: Option<Timestamp>,
 }
 
-/// Computes the recovery points between `from` and `until`.
+/// Computes the best and worst ages of the recovery points between `from` and `until`.
 pub fn recovery(
     points: impl IntoIterator<Item = UsableSpan>,
     from: Timestamp,

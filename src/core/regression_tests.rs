@@ -235,7 +235,7 @@ fn i1_a_foreign_snapshot_that_is_listed_under_an_own_name_stays_foreign_after_an
 }
 
 #[test]
-fn i1_a_resume_makes_no_foreign_snapshot_own() {
+fn i1_a_resume_does_not_turn_a_foreign_snapshot_into_an_own_one() {
     let mut world = TestProvider::grown(2, 2);
     let foreign = world.make("golden", Status::Completed);
     world.settle(&Status::Completed);

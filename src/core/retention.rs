@@ -23,7 +23,7 @@ pub struct OwnSnapshot<'a> {
     /// True if it was seen completed and is now listed with another status. It is not treated as
     /// failed (I19).
     pub regressed: bool,
-    /// True if it failed or regressed a short while ago and is left alone for now.
+    /// True if it is left alone for now, since it failed or regressed recently.
     pub recent: bool,
 }
 
@@ -107,7 +107,7 @@ pub fn surplus_of<'a>(
 }
 
 /// Returns the next surplus snapshot (rule 5): the older copy of a slot, then one beyond `keep`,
-/// then a failed one whose rotation has a newer completed one.
+/// then a failed or regressed one whose rotation has a newer completed one.
 fn next_spare<'a>(
     policy: &Policy,
     owned: &[OwnSnapshot<'a>],
@@ -180,8 +180,8 @@ pub fn prune_first<'a>(
         return None;
     }
     let counted = in_age_order(owned, OwnSnapshot::counts);
-    // The older copy of a slot is the least loss. Of the newest slot's copies, neither is known to
-    // be the good one.
+    // Deleting the older copy of a slot loses least. Of the newest slot's copies, either may be the
+    // only good one, so none of them counts here.
     let newest_place = counted.iter().map(|own| own.slot).max();
     let copy = counted.iter().enumerate().find(|(index, own)| {
         let newer = counted[index + 1..].iter();

@@ -15,8 +15,8 @@ use super::server_event::ClockReading;
 use super::server_history::ServerHistory;
 use super::snapshot::{Snapshot, SnapshotId, Status};
 
-/// The verdict on a snapshot. If several apply, the first of them that decides whether the snapshot
-/// may be deleted is given, in the order of this list.
+/// The verdict on a snapshot: the first in this list that applies, except that `delete` replaces
+/// any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -27,11 +27,12 @@ pub enum RetentionVerdict {
     Protected,
     /// Its status word is not documented (I11).
     UnknownStatus,
-    /// It is in progress (I8).
+    /// It is in progress and not stuck (I8).
     InProgress,
-    /// It has been in progress for too long; it keeps its place.
+    /// It has been in progress for too long. It keeps its place unless the policy sets
+    /// `delete_stuck`.
     Stuck,
-    /// It has ended, but its date is missing, unreadable or in the future (I11).
+    /// It has ended, but its date is missing, unreadable or impossible (I11).
     OddDate,
     /// It was completed, and is listed as failed (I19).
     Regressed,
@@ -45,7 +46,7 @@ pub enum RetentionVerdict {
     Surplus,
     /// It is completed, and within `keep`.
     Keep,
-    /// A plan deletes it. Only [`plan`](super::dry_run::plan) gives this verdict.
+    /// A step of a plan deletes it. Only plans give this verdict.
     Delete,
 }
 

@@ -27,26 +27,38 @@ pub(super) enum CareReason {
     Changed,
 }
 
-/// Why a slot has no snapshot.
+/// Why a slot has no snapshot, or why its snapshot may be that of a running server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SlotFailure {
+pub struct SlotFailure {
     /// The name of its snapshot.
     pub(super) name: Box<str>,
     pub(super) why: Box<str>,
+    /// The provider's own words about the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) said: Option<Box<str>>,
 }
 
 impl SlotFailure {
-    pub(super) fn of(name: &str, why: &str) -> Self {
-        let (name, why) = (name.into(), why.into());
-        Self { name, why }
+    pub(super) fn of(name: &str, why: &str, said: Option<&str>) -> Self {
+        let (name, why, said) = (name.into(), why.into(), said.map(Into::into));
+        Self { name, why, said }
+    }
+
+    /// Returns the reason, with the provider's own words.
+    pub fn reason(&self) -> String {
+        match &self.said {
+            Some(said) => format!("{}: the provider says \"{said}\"", self.why),
+            None => self.why.to_string(),
+        }
     }
 }
 
-/// The log of one rotation.
+/// The record of one rotation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RotationRecord {
     pub(super) name: RotationName,
-    /// When it came under care; `None` after it left the policy.
+    /// Time from which its slots count: when it came under care, or when its schedule, zone or
+    /// pattern changed. `None` after it left the policy.
     pub(super) since: Option<Timestamp>,
     /// The reason for `since`; trails of earlier versions lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +73,7 @@ pub(super) struct RotationRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) shrink: Option<Box<UnpaidDeletes>>,
     pub(super) slots: Vec<SlotRecord>,
-    /// The slots that ended before the recorded ones.
+    /// The ended slots that no longer have a record of their own.
     #[serde(default, skip_serializing_if = "EndedSlotRanges::is_empty")]
     pub(super) passed: EndedSlotRanges,
     /// Why its hooks failed last time.
@@ -88,7 +100,7 @@ impl RotationRecord {
         })
     }
 
-    /// Takes the rotation out of care: it left the policy, or the policy was removed.
+    /// Ends the care of the rotation, because it left the policy or the policy was removed.
     pub(super) fn leave(&mut self) {
         (self.since, self.begin, self.terms, self.shrink) = (None, None, None, None);
         self.payments.clear();

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// Maximum number of characters shown of a name from the provider or the trail.
 pub const NAME_SHOWN: usize = 120;
 
-/// Returns `text` in one line. Characters that could control a terminal or change the reading
-/// direction are escaped. The result has at most `max` characters; an ellipsis marks a cut.
+/// Returns `text` on one line. Characters that could control a terminal or change the reading
+/// direction are escaped. The result has at most `max` characters, plus an ellipsis if it was cut.
 pub fn printable(text: &str, max: usize) -> String {
     let mut line = String::with_capacity(text.len().min(max));
     let mut room = max;
@@ -36,8 +36,8 @@ pub fn printable(text: &str, max: usize) -> String {
     line
 }
 
-/// Does the same as [`printable`], but cuts the middle of a text that is too long. A reason begins
-/// with the fault and ends with the remedy.
+/// Does the same as [`printable`], but removes the middle of a text that is too long. A reason
+/// begins with the fault and ends with the remedy.
 pub fn shortened(text: &str, max: usize) -> String {
     let line = printable(text, usize::MAX);
     let length = line.chars().count();
@@ -74,6 +74,18 @@ fn deceives(c: char) -> bool {
         )
 }
 
+/// Returns `text` in at most `max` characters, cut after a word, with an ellipsis. Control
+/// characters are escaped.
+pub fn fitted(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return printable(text, max);
+    }
+    let cut = printable(text, max.saturating_sub(1));
+    let cut = cut.trim_end_matches('…');
+    let whole = cut.rsplit_once(' ').map_or(cut, |(words, _)| words);
+    format!("{}…", whole.trim_end_matches([' ', ',', ':', ';']))
+}
+
 /// Returns a count with its noun, such as "1 server" or "2 servers".
 pub fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
@@ -83,6 +95,23 @@ pub fn counted(n: usize, noun: &str) -> String {
 pub fn local(at: Timestamp, zone: &TimeZone) -> String {
     let zoned = at.to_zoned(zone.clone());
     zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+/// Formats a span in at most two units: `3 d 4 h`, `12 min`, `0 s`.
+pub fn span(time: SignedDuration) -> String {
+    let seconds = time.as_secs().max(0);
+    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
+    let two = |large: i64, unit: &str, small: i64, next: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {next}"),
+    };
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{rest} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => two(hours, "h", minutes, "min"),
+        (_, _, _) => two(days, "d", hours, "h"),
+    }
 }
 
 /// Formats a time in UTC, for readers whose zone is unknown.

@@ -13,7 +13,7 @@ impl ServerHistory {
         self.identity.as_ref()?.other_id.as_ref()
     }
 
-    /// Returns true if the policy protects the snapshot by another id that it had.
+    /// Returns true if the policy protects the snapshot by the other id that the trail has for it.
     pub(super) fn is_protected_as(&self, id: &SnapshotId, policy: &Policy) -> bool {
         let mut known = self.protected.iter();
         known.any(|(known, other)| known == id && policy.protects_id(other))

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::snapshot::ServerId;
 
-/// The field of the server's name that the policy uses.
+/// The provider's field that holds the server's name as the policy gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameField {
@@ -15,14 +15,15 @@ pub enum NameField {
     Hostname,
 }
 
-/// A server's other id and the compared name, if the provider gives two of either.
+/// A server's other id, and the field that holds the policy's name for it, if the provider gives
+/// two ids or two names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerIdentity {
     /// The id that the policy doesn't use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_id: Option<ServerId>,
-    /// The field whose name the policy uses.
+    /// The field that holds the policy's name for the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub named_by: Option<NameField>,
 }

@@ -14,7 +14,10 @@ use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::second_server_id::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
-pub use super::alert_kind::{AlertKind, RaisedAlert, ServiceAlertKind, alert_words};
+pub use super::alert_kind::{
+    AlertKind, KeyedAlert, RaisedAlert, ServiceAlertKind, alert_words, harm, headlines,
+};
+pub use super::alert_text::AlertText;
 pub use super::outcomes::{HookKind, HookOutcome, Outcome, SlotOutcome, TransientRefusal};
 pub use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 
@@ -22,7 +25,7 @@ pub use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 /// `snapshot` is a snapshot's name, `id` its id.
 #[expect(
     missing_docs,
-    reason = "the fields bear the names that the trail gives them"
+    reason = "the fields have the names that the trail gives them"
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -61,7 +64,7 @@ pub enum ServerEvent {
     /// The provider gives the server another id, or a second name beside the policy's.
     ServerIdentified(ServerIdentity),
     /// The policy names the server by its other id from now on. Records of `from` belong to this
-    /// server. `assumed` if only the policy file shows that both are ids of one server.
+    /// server. `assumed` is set if only the policy file shows that both are ids of one server.
     ServerIdChanged {
         from: ServerId,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -97,8 +100,8 @@ pub enum ServerEvent {
         snapshot: SnapshotName,
         reason: String,
     },
-    /// A create is about to be sent. `known` has every listed id, so the new snapshot has another.
-    /// An operator's create has no rotation, and `by` names the operator.
+    /// A create is about to be sent. `known` has every listed id; the new snapshot has a different
+    /// one. An operator's create has no rotation, and `by` names the operator.
     CreateIntent {
         #[serde(default, skip_serializing_if = "RotationName::is_empty")]
         rotation: RotationName,
@@ -120,7 +123,7 @@ pub enum ServerEvent {
         id: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         server_name: Option<String>,
-        /// No answer came, and listings did not show the snapshot.
+        /// True if the result follows from listings, since no reliable answer came.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         looked_for: bool,
         /// The reason for a temporary refusal, if known.
@@ -153,17 +156,18 @@ pub enum ServerEvent {
     DeleteResult { id: SnapshotId, outcome: Outcome },
     /// A listing no longer shows the deleted snapshot.
     DeleteConfirmed { id: SnapshotId },
-    /// An own snapshot was seen completed. `pays` is true if the rotation made it and one beyond
-    /// `keep` may be deleted for it (I19). Records of earlier versions lack `pays`.
+    /// An own snapshot, or one that an operator ordered, was seen completed. `pays` is true if the
+    /// rotation made it, and it keeps a promise or may pay for one beyond `keep` (I19). Records of
+    /// earlier versions lack `pays`.
     SnapshotCompleted {
         snapshot: SnapshotName,
         id: SnapshotId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pays: Option<bool>,
     },
-    /// A completed own snapshot that the trail lacks is listed: the rotation did not make it. With
-    /// `foreign`, the listed snapshot is not own, and it stays foreign whatever its later name
-    /// (I19).
+    /// A listing shows a completed own snapshot that the trail does not expect: the rotation did
+    /// not make it, or it had regressed or vanished. With `foreign`, the snapshot is not own, and
+    /// it stays foreign under any later name (I19).
     SnapshotFound {
         snapshot: SnapshotName,
         id: SnapshotId,
@@ -173,20 +177,22 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         other_id: Option<SnapshotId>,
     },
-    /// A snapshot that the policy protects by the other of its two ids. It stays protected if a
-    /// listing shows only one of the ids.
+    /// The policy protects a snapshot by the other of its two ids. The snapshot stays protected if
+    /// a listing shows only one of them.
     SnapshotIdentified {
         snapshot: SnapshotName,
         id: SnapshotId,
         other_id: SnapshotId,
     },
-    /// An own snapshot that was completed is listed as failed (I19).
+    /// An own snapshot that was completed is listed as failed, or has had another status for too
+    /// long (I19).
     SnapshotRegressed {
         snapshot: SnapshotName,
         id: SnapshotId,
     },
-    /// A known snapshot is listed under a rotation's name. Nothing is changed until `resume` (I19).
-    /// `foreign` is set if it had a foreign name before; it then stays foreign under any name.
+    /// A known snapshot is listed under another name, and one of the two names is own. Nothing is
+    /// changed until `resume` (I19). `foreign` is set if it had a foreign name before; it then
+    /// stays foreign under any name.
     SnapshotRenamed {
         snapshot: SnapshotName,
         id: SnapshotId,
@@ -202,8 +208,8 @@ pub enum ServerEvent {
         reason: String,
     },
     /// More own snapshots are beyond `keep` than the rotation has replaced. They stay until an
-    /// operator agrees with `resume` (I19). `shrinks` has those that are announced in place of
-    /// others that were deleted for a due slot.
+    /// operator agrees to their deletion by `resume` (I19). `shrinks` has those that are announced
+    /// in place of others that were deleted for a due slot.
     SurplusFound {
         rotation: RotationName,
         snapshots: Vec<String>,
@@ -211,18 +217,19 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
-    /// An own snapshot was seen failed, or is missing from the listings.
+    /// An own snapshot, or one that an operator ordered, was seen failed, or is missing from the
+    /// listings.
     SnapshotFailed {
         snapshot: SnapshotName,
         id: SnapshotId,
         reason: String,
     },
-    /// An own snapshot has been in progress for too long.
+    /// An own snapshot, or one that an operator ordered, has been in progress for too long.
     SnapshotStuck {
         snapshot: SnapshotName,
         id: SnapshotId,
     },
-    /// An own completed snapshot is no longer listed, and the program did not delete it.
+    /// An own completed snapshot is no longer listed, and no delete of it is open.
     SnapshotGone {
         snapshot: SnapshotName,
         id: SnapshotId,
@@ -241,7 +248,8 @@ pub enum ServerEvent {
     AlertRaised {
         alert: AlertKind,
         about: String,
-        reason: String,
+        #[serde(flatten)]
+        text: AlertText,
     },
     /// An alert is no longer active.
     AlertCleared { alert: AlertKind, about: String },
@@ -296,8 +304,8 @@ pub enum ServerEvent {
         rotation: RotationName,
         snapshot: String,
     },
-    /// A server is not stopped for its snapshot, so none is made. `for_good` if no later try could
-    /// end differently.
+    /// A server is not stopped for its snapshot, so none is made. `for_good` is set if no later try
+    /// could end differently.
     StopWithheld {
         rotation: RotationName,
         snapshot: SnapshotName,
@@ -305,7 +313,7 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         for_good: bool,
     },
-    /// The owed start is about to be sent. `early` if its snapshot has not ended yet.
+    /// The owed start is about to be sent. `early` is set if the snapshot has not ended yet.
     StartIntent {
         rotation: RotationName,
         snapshot: SnapshotName,
@@ -321,8 +329,8 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
     },
-    /// The server was seen active while its snapshot was made, although it had been stopped for
-    /// that.
+    /// The server was seen active while its snapshot was made, although the rotation had stopped it
+    /// and had sent no start.
     ServerRan {
         rotation: RotationName,
         snapshot: SnapshotName,
@@ -365,8 +373,8 @@ pub enum ServerEvent {
 }
 
 impl ServerEvent {
-    /// Returns true for events whose record names the policy: what comes under care, every pause,
-    /// and every intent.
+    /// Returns true for events whose record names the policy: added and changed rotations, renamed
+    /// policy files, pauses and intents.
     pub fn is_by_policy(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! The policy that an event names.
+//! The events whose records name the policy.
 
 use super::*;
 

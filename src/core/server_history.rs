@@ -1,4 +1,4 @@
-//! The history of one server, as the trail gives it. `apply.rs` builds it event by event.
+//! The history of one server, built from the trail. `apply.rs` applies it event by event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::downtime_record::Downtime;
 use super::inventory::Inventory;
+use super::newest_copy::NewestCopy;
 use super::ownership::Ownership;
 use super::payment_and_promise::PruneFirstPromise;
 use super::policy::{Policy, Rules};
@@ -14,15 +15,15 @@ use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::rotation_history::RotationRecord;
 use super::second_server_id::ServerIdentity;
 use super::server_event::{AlertKind, ClockReading, RaisedAlert, RecordedAt};
-use super::snapshot::{Snapshot, SnapshotId, Status};
+use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// Number of failed runs of `after` after which only a person can release the server.
+/// Number of failed runs of `after` after which `once` leaves the release to the next process.
 const HOPELESS: u32 = 3;
 
 /// A mutation whose effect no listing has confirmed yet.
 #[expect(
     missing_docs,
-    reason = "the fields bear the names that the trail gives them"
+    reason = "the fields have the names that the trail gives them"
 )]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,7 +138,7 @@ pub struct HookLease {
 }
 
 impl HookLease {
-    /// Returns true if only a person can release the server.
+    /// Returns true if `after` has failed so often that `once` no longer waits for it.
     pub fn needs_operator(&self) -> bool {
         self.failures >= HOPELESS
     }
@@ -148,13 +149,14 @@ impl HookLease {
     }
 }
 
-/// The history of one server. Rare fields are boxed, since ten thousand servers pay for every byte.
+/// The history of one server. Rarely used fields are boxed, since with ten thousand servers every
+/// byte counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerHistory {
     /// Start of the server's own pause.
     pub paused: Option<Timestamp>,
-    /// Start of a pause of all servers; the trail records it once for all.
+    /// Start of a pause of all servers, which the trail records only once.
     #[serde(skip)]
     pub all_paused: Option<Timestamp>,
     /// The last pause that ended.
@@ -167,12 +169,12 @@ pub struct ServerHistory {
     pub policy: Option<Box<str>>,
     /// Time of the last restore that may have taken effect.
     pub restore: Option<RecordedAt>,
-    /// The restore with an unknown outcome, until a person has looked.
+    /// The snapshot of a restore with an unknown outcome, until an operator resumes the server.
     pub unknown_restore: Option<SnapshotId>,
     /// The snapshot that an operator is about to restore, and since when; it is not pruned
     /// meanwhile.
     pub spared: Option<Box<(SnapshotId, RecordedAt)>>,
-    /// The newest mutation intent, unless `resume` has declared the clock right since.
+    /// Time of the newest mutation intent. `None` if a `resume` has accepted the clock since then.
     pub last_intent: Option<Timestamp>,
     /// Time up to which slots were judged, by this process or the one before it.
     #[serde(skip)]
@@ -209,7 +211,7 @@ pub struct ServerHistory {
     /// Snapshots that the policy protects by the other of their ids, with that id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<(SnapshotId, SnapshotId)>,
-    /// The last few completed snapshots that vanished without a delete by this program, with a hash
+    /// The last few completed snapshots that vanished while no delete of them was open, with a hash
     /// of their names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub vanished: Vec<(SnapshotId, u64)>,
@@ -223,7 +225,8 @@ pub struct ServerHistory {
     /// Their snapshots may still appear.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lapsed: Vec<LapsedCreate>,
-    /// How a snapshot differs from what its create asked for, until a person has looked (I19).
+    /// How a snapshot differs from what its create asked for, or from its earlier name, until an
+    /// operator resumes the server (I19).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<Box<str>>,
     /// The snapshot of the last sent delete, until it is seen to be gone.
@@ -248,56 +251,30 @@ pub struct ServerHistory {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ownership: Option<Box<Ownership>>,
     /// The active alerts, with their reasons and times.
-    #[serde(with = "alert_rows")]
+    #[serde(with = "super::alert_rows")]
     pub alerts: BTreeMap<(AlertKind, String), RaisedAlert>,
+    /// The newest completed snapshot in the last reliable listing.
+    #[serde(skip)]
+    pub newest_copy: NewestCopy,
     /// Unfinished own snapshots that this process or an earlier one has recorded as stuck.
     pub stuck: BTreeSet<SnapshotId>,
     /// Time at which this process first saw an unfinished own snapshot, by the monotonic clock.
     /// Neither its date nor an earlier process's clock makes it stuck (I8).
     #[serde(skip)]
     pub seen: BTreeMap<SnapshotId, SignedDuration>,
-    /// The rotations, found by name; there are few.
+    /// The rotations, sorted by name; there are few.
     pub(super) rotations: Vec<RotationRecord>,
 }
 
-/// Serializes alerts as rows, since JSON keys can't have two parts.
-mod alert_rows {
-    use super::{AlertKind, BTreeMap, Deserialize, RaisedAlert, Serialize, Timestamp};
-
-    type AlertMap = BTreeMap<(AlertKind, String), RaisedAlert>;
-
-    /// Earlier versions wrote rows without the third part.
-    #[derive(Serialize, Deserialize)]
-    struct Row(
-        (AlertKind, String),
-        String,
-        #[serde(default)] Option<Timestamp>,
-    );
-
-    pub(super) fn serialize<S: serde::Serializer>(
-        alerts: &AlertMap,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let row = |(key, standing): (&(AlertKind, String), &RaisedAlert)| {
-            Row(key.clone(), standing.reason.clone(), standing.since)
-        };
-        let rows: Vec<_> = alerts.iter().map(row).collect();
-        rows.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<AlertMap, D::Error> {
-        let rows: Vec<Row> = Vec::deserialize(deserializer)?;
-        let alert = |Row(key, reason, since)| (key, RaisedAlert { reason, since });
-        Ok(rows.into_iter().map(alert).collect())
-    }
-}
-
 impl ServerHistory {
-    /// Stores what a valid listing shows, in memory only: since when an unfinished own snapshot has
-    /// been known, that a created one is still listed, and that a second listing agrees on a new
-    /// one.
+    /// Returns the server's `blocked` alert, if it is active.
+    pub fn blocked_alert(&self, server: &ServerId) -> Option<&RaisedAlert> {
+        self.alerts.get(&(AlertKind::Blocked, server.to_string()))
+    }
+
+    /// Stores, in memory only, what a valid listing shows: when each unfinished own snapshot was
+    /// first seen, that a created one is still listed, and that a second listing shows a new one as
+    /// completed.
     pub fn observe(&mut self, policy: &Policy, inventory: &Inventory, now: ClockReading) {
         let snapshots = &inventory.snapshots;
         self.confirm_promise(inventory);
@@ -334,7 +311,7 @@ impl ServerHistory {
         self.paused.or(self.all_paused)
     }
 
-    /// Returns the number of creates of this name that were sent, for any rotation (I9).
+    /// Returns the number of creates that were sent with this name, for any rotation (I9).
     pub fn intents(&self, name: &str) -> u32 {
         let notes = self.rotations.iter().flat_map(|notes| &notes.slots);
         let of_name = notes.filter(|note| note.name == name);
@@ -377,8 +354,9 @@ impl ServerHistory {
         self.hold.is_some() || self.downtime.is_some()
     }
 
-    /// Returns true if the policy was removed and nothing needs to be recorded any more. A server
-    /// whose policy returned only to be blocked has an alert, which must be cleared first.
+    /// Returns true if the policy was removed and nothing needs to be recorded any more. If the
+    /// policy returned and its server was blocked at once, an alert is active, which must be
+    /// cleared first.
     pub fn is_policy_removed(&self) -> bool {
         self.removed && self.alerts.is_empty() && self.blocked.is_none()
     }

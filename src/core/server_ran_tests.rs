@@ -1,4 +1,4 @@
-//! The alert that a server ran while its snapshot was made.
+//! The `server_ran` alert: a stopped server ran while its snapshot was made.
 
 use super::{NAME, alert, complete, create, intend_stop, runs, start, stop, world};
 use crate::core::server_event::{AlertKind, Outcome, ServerEvent};
@@ -91,7 +91,7 @@ fn i20_an_early_start_and_a_late_create_each_raise_an_alert() {
         world.recorded();
         assert!(
             alert(&world, AlertKind::ServerRan).is_some(),
-            "the snapshot stays what it is"
+            "an edit does not change how the snapshot was made"
         );
     }
 }

@@ -8,7 +8,7 @@ use super::decide::{DecisionContext, Step};
 use super::downtime_record::Downtime;
 use super::policy::{Policy, ReleaseWhen, Rotation, Rules, StopServer};
 use super::retry_backoff::backoff;
-use super::server_event::{AlertKind, ClockReading, ServerEvent};
+use super::server_event::{ClockReading, KeyedAlert, ServerEvent};
 use super::server_history::{PendingOp, ServerHistory};
 use super::server_info::PowerState;
 use super::snapshot::Status;
@@ -24,8 +24,8 @@ pub(super) struct OwedStart<'a> {
     pub(super) now: ClockReading,
 }
 
-/// Returns the due power call, or the record of a state that was seen. `None` if nothing is due or
-/// the rules decide.
+/// Returns the start that is due, or a record that must precede it. `None` if neither is; then the
+/// rules decide.
 pub fn next_power_step(
     policy: Option<&Policy>,
     history: &ServerHistory,
@@ -227,7 +227,8 @@ impl OwedStart<'_> {
         self.rotation()?.stop.as_deref()
     }
 
-    /// Returns the longest downtime that the present policy or that of the stop allows.
+    /// Returns the longest downtime that is allowed by the policy in force, or by the one that was
+    /// in force when the stop was sent.
     fn longest(&self) -> SignedDuration {
         let longest = self.stop().map(|stop| stop.longest);
         longest.max(self.downtime.longest).unwrap_or_default()
@@ -344,7 +345,7 @@ impl DecisionContext<'_> {
             },
             _ if making => waits("its snapshot is in progress"),
             _ if downtime.is_doubtful() => {
-                waits("the server's stop was refused, but may still take effect")
+                waits("the stop request was refused, but may still take effect")
             }
             _ if !downtime.stopped => waits("the server is being stopped"),
             // The create follows at once.
@@ -358,7 +359,7 @@ impl DecisionContext<'_> {
                         format!("{} can't be created now: {reason}", downtime.snapshot)
                     }
                     _ if self.history.paused().is_some() => format!(
-                        "{} can't be created now: the rotation is paused",
+                        "{} can't be created now: the server is paused",
                         downtime.snapshot
                     ),
                     _ => format!("{} can't be created now", downtime.snapshot),
@@ -385,7 +386,7 @@ impl DecisionContext<'_> {
     }
 
     /// Returns the alert about a server that the rotation has kept stopped for too long.
-    pub(super) fn stopped_for_long(&self) -> Option<((AlertKind, String), String)> {
+    pub(super) fn stopped_for_long(&self) -> Option<KeyedAlert> {
         let state = self.inventory.state.as_ref();
         let owed = OwedStart::of(Some(self.policy), self.history, self.rules, state, self.now);
         owed?.too_long()

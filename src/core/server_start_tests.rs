@@ -104,7 +104,7 @@ fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_gives_the_er
     }
     assert_eq!(starts(&world.recorded()), Some(false));
     let said = alert(&world, AlertKind::ServerStopped).expect("an alert");
-    assert!(said.contains("the provider says \"busy\""), "{said}");
+    assert!(said.contains(": \"busy\"; "), "{said}");
     // Meanwhile nothing else begins.
     let order = Order::Create {
         snapshot: "mine".into(),
@@ -301,7 +301,7 @@ fn i20_on_a_blocked_server_the_start_follows_the_completed_snapshot() {
 }
 
 #[test]
-fn i20_a_service_that_ends_while_a_stop_may_still_take_effect_says_so() {
+fn i20_when_the_service_ends_a_message_reports_a_stop_that_may_still_take_effect() {
     let mut world = world();
     assert!(is_stop(&world.recorded()));
     intend_stop(&mut world);
@@ -358,13 +358,13 @@ fn i20_at_shutdown_a_stop_that_may_still_take_effect_is_watched_after_its_start(
 }
 
 #[test]
-fn i20_an_alert_of_the_process_before_stays_until_the_server_is_seen_active() {
+fn i20_an_alert_of_the_previous_process_stays_until_the_server_is_seen_active() {
     let mut world = world();
     stop(&mut world);
     world.record(&ServerEvent::AlertRaised {
         alert: AlertKind::ServerStopped,
         about: "weekly".to_owned(),
-        reason: "the service is stopping".to_owned(),
+        text: "the service is stopping".to_owned().into(),
     });
     world.recorded();
     let said = alert(&world, AlertKind::ServerStopped).expect("the server is down");

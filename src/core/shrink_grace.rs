@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::alert_text::AlertText;
 use super::announced_deletes::UnpaidDeletes;
 use super::decide::{DecisionContext, Inventory};
 use super::policy::Rotation;
@@ -25,8 +26,8 @@ impl ServerHistory {
         }
     }
 
-    /// Restarts the grace period of announced deletions when the service starts. A wall clock that
-    /// was ahead then can't end it early.
+    /// Restarts the grace period of announced deletes when the service starts, so that a wall clock
+    /// that was ahead can't end it early.
     pub fn restart_grace(&mut self, now: ClockReading) {
         for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
             shrink.since = shrink.since.map(|_| now.into());
@@ -74,7 +75,7 @@ impl DecisionContext<'_> {
         since.map_or(grace, |since| grace - since.age(self.now))
     }
 
-    /// Returns when the grace of each shrink ends.
+    /// Returns when the grace period of each announced delete ends.
     pub(super) fn graces(&self) -> impl Iterator<Item = Timestamp> {
         let rotations = self.policy.rotations.iter();
         let shrinks = rotations.filter_map(|rotation| self.shrink_of(rotation));
@@ -92,7 +93,7 @@ impl DecisionContext<'_> {
         owned: &[OwnSnapshot<'_>],
     ) -> Option<String> {
         if let Some(Err(odd)) = retention::oldest(owned, own.place.rotation) {
-            return Some(super::create_or_prune::disagree(&odd));
+            return Some(super::create_or_prune::disagree(&odd).reason());
         }
         if self.paid(own, why, owned).is_some() {
             return None;
@@ -104,7 +105,8 @@ impl DecisionContext<'_> {
             return Some("its deletion will be announced first".to_owned());
         }
         let shrink = self.shrink_summary(rotation, &[*own]);
-        Some(shrink.unwrap_or_else(|| "it is kept until a newer one is made".to_owned()))
+        let unpaid = || "it is kept until a newer one is made".to_owned();
+        Some(shrink.map_or_else(unpaid, |text| text.reason()))
     }
 
     /// Returns the state of a rotation's shrink, in one line.
@@ -112,12 +114,12 @@ impl DecisionContext<'_> {
         &self,
         rotation: &Rotation,
         spares: &[OwnSnapshot<'_>],
-    ) -> Option<String> {
+    ) -> Option<AlertText> {
         let shrink = self.shrink_of(rotation)?;
         let named = |own: &OwnSnapshot<'_>, then: &str| {
             format!("{} (id {}{then})", own.snapshot.name, own.snapshot.id)
         };
-        let (name, server) = (&rotation.name, self.policy.server.clone());
+        let name = &rotation.name;
         // A full server that owes a snapshot deletes nothing for a slot.
         let full = self.inventory.snapshots.len() >= self.rules.limit && self.is_promise_kept();
         let waiting = spares.iter().filter_map(|own| {
@@ -130,15 +132,17 @@ impl DecisionContext<'_> {
         });
         let waiting: Vec<_> = waiting.collect();
         let mut said = Vec::new();
+        let mut first = "to agree to the deletion, run";
         if let Some(from) = waiting.iter().map(|(_, until)| *until).min() {
             let count = waiting.len();
+            first = "to prevent this, undo the edit; to agree now, run";
             let waiting = waiting.into_iter().map(|(own, until)| match until {
                 Some(later) if until != from => named(own, &format!(", from {} on", utc(later))),
                 _ => named(own, ""),
             });
             let named = waiting.collect::<Vec<_>>().join(", ");
             said.push(format!(
-                "{} beyond keep = {} of {name} will be deleted from {} on (later by the length of any pause){}: {named}; to prevent this, undo the edit; to agree now, run snaprotate resume {server}",
+                "{} beyond keep = {} of {name} will be deleted from {} on (later by the length of any pause){}: {named}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 from.map_or("now".to_owned(), utc),
@@ -156,7 +160,7 @@ impl DecisionContext<'_> {
         let (count, named) = (found.len(), found.join(", "));
         if count > 0 {
             said.push(format!(
-                "{} beyond keep = {} of {name} {}{}: {named}; to agree to the deletion, run snaprotate resume {server}",
+                "{} beyond keep = {} of {name} {}{}: {named}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 if count == 1 {
@@ -171,7 +175,8 @@ impl DecisionContext<'_> {
                 }
             ));
         }
-        (!said.is_empty()).then(|| said.join("; "))
+        let resume = format!("snaprotate resume {}", self.policy.argument());
+        (!said.is_empty()).then(|| AlertText::new(said.join("; ")).then_run(first, resume))
     }
 
     /// Returns the ids that new terms of a rotation delete, that no new snapshot has replaced, and

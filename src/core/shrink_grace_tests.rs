@@ -146,7 +146,7 @@ fn i19_a_pause_delays_a_shrink_by_the_length_of_the_pause() {
     assert_eq!(until, world.now.wall + grace / 2);
 }
 
-/// Returns a server that is full of five weekly snapshots, whose policy now keeps two.
+/// Returns a full server with five weekly snapshots, whose policy now keeps two.
 fn full_and_shrunk() -> TestProvider {
     let mut world = TestProvider::grown(5, 5);
     assert_eq!(world.snapshots.len(), 5);
@@ -206,6 +206,28 @@ fn i19_a_due_slot_on_a_full_server_uses_the_place_of_the_oldest_announced_snapsh
     world.settle(&Status::Completed);
     assert_eq!(world.snapshots.len(), 2);
     assert_eq!(world.shrink(), None);
+}
+
+#[test]
+fn i19_a_pause_extends_the_grace_of_every_announced_snapshot() {
+    let mut world = full_and_shrunk();
+    world.pass(WEEK);
+    world.settle(&Status::Completed);
+    let announced = |world: &TestProvider| -> Vec<_> {
+        let notes = world.history.rotation("weekly").expect("notes");
+        let shrink = notes.shrink.as_deref().expect("a shrink");
+        assert_eq!(shrink.instead.len(), 1);
+        let since = shrink.announcements().map(|(_, since)| since);
+        since.map(|since| since.expect("a time").wall).collect()
+    };
+    let before = announced(&world);
+    let (from, at) = (world.now.wall, world.now.wall + 2 * 60 * MINUTE);
+    world.history.resume(Some(from), at);
+    let later: Vec<_> = before
+        .iter()
+        .map(|since| *since + 2 * 60 * MINUTE)
+        .collect();
+    assert_eq!(announced(&world), later);
 }
 
 #[test]

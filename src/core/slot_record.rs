@@ -21,7 +21,8 @@ pub struct SlotRecord {
     pub tries: u32,
     /// Time at which the last try ended.
     pub last_try: Option<RecordedAt>,
-    /// Since when its tries have not counted: each was refused for now or not delivered.
+    /// Time of the first of its latest tries in a row that don't count, since each was refused for
+    /// now or not delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Timestamp>,
     /// True if the last try exceeded the provider's rate limit.

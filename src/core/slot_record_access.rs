@@ -12,7 +12,8 @@ use jiff::Timestamp;
 const REMEMBERED: usize = 6;
 
 impl ServerHistory {
-    /// Returns true if a delete of this snapshot was sent recently.
+    /// Returns true if a delete of this snapshot was sent: one that a payment or the last promise
+    /// covered, or one of the last few.
     pub fn was_deletion_sent(&self, id: &SnapshotId) -> bool {
         let payments = self.rotations.iter().flat_map(|notes| &notes.payments);
         let promised = self.prune_first.as_deref();
@@ -20,13 +21,14 @@ impl ServerHistory {
             .clone()
             .any(|payment| payment.victim.as_ref() == Some(id))
             || promised.is_some_and(|prune| prune.victim == *id)
+            || self.deleted.contains(id)
     }
 
     pub(super) fn rotation(&self, name: &str) -> Option<&RotationRecord> {
         self.rotations.iter().find(|notes| notes.name == name)
     }
 
-    /// Returns since when the rotation has been under care.
+    /// Returns since when the rotation's slots have counted. `None` if it is not under care.
     pub fn since(&self, rotation: &str) -> Option<Timestamp> {
         self.rotation(rotation)?.since
     }
@@ -46,7 +48,7 @@ impl ServerHistory {
         known.filter_map(|notes| notes.since.map(|_| notes.name.as_str()))
     }
 
-    /// Returns the record of the slot of this name.
+    /// Returns the record of the slot whose snapshot has this name.
     pub fn slot(&self, rotation: &str, name: &str) -> Option<&SlotRecord> {
         self.slots(rotation).find(|note| note.name == name)
     }
@@ -76,16 +78,17 @@ impl ServerHistory {
         self.rotation(rotation)?.ran.as_deref()
     }
 
-    /// Returns why the last attempt on the slot of this name failed.
-    pub fn failed(&self, rotation: &str, name: &str) -> Option<&str> {
-        let fault = self.rotation(rotation)?.failed.as_deref()?;
-        (*fault.name == *name).then_some(&*fault.why)
+    /// Returns why the last attempt failed, if it was for the snapshot with this name.
+    pub fn failed(&self, rotation: &str, name: &str) -> Option<&SlotFailure> {
+        let failed = self.rotation(rotation)?.failed.as_deref();
+        failed.filter(|failed| *failed.name == *name)
     }
 
-    /// Returns why the slot of this name, which has ended, has no snapshot.
-    pub fn missing(&self, rotation: &str, name: &str) -> Option<&str> {
-        let fault = self.rotation(rotation)?.missing.as_deref()?;
-        (*fault.name == *name).then_some(&*fault.why)
+    /// Returns why the last slot that ended without a snapshot has none, if its snapshot would have
+    /// this name.
+    pub fn missing(&self, rotation: &str, name: &str) -> Option<&SlotFailure> {
+        let missing = self.rotation(rotation)?.missing.as_deref();
+        missing.filter(|missing| *missing.name == *name)
     }
 
     /// Returns true if the slot of this instant ended so long ago that it has no record of its own.
@@ -173,7 +176,7 @@ impl ServerHistory {
         }
     }
 
-    /// Returns the unsettled slots of this name, of any rotation.
+    /// Returns the unsettled slots of all rotations whose snapshot has this name.
     pub(super) fn unsettled_named(&mut self, name: &str) -> impl Iterator<Item = &mut SlotRecord> {
         let rotations = self.rotations.iter_mut();
         rotations.filter_map(move |rotation| {
@@ -184,11 +187,14 @@ impl ServerHistory {
 
     /// Records why a slot ended without a snapshot.
     pub(super) fn missed(&mut self, rotation: &str, name: &str, reason: &str) {
-        let why = match (self.failed(rotation, name), &self.blocked) {
-            (Some(last), _) => format!("{reason}; the last attempt: {last}"),
+        let last = self.failed(rotation, name);
+        let why = match (last, &self.blocked) {
+            (Some(last), _) => format!("{reason}; the last attempt: {}", last.why),
             (None, Some(blocked)) => format!("{reason}; blocked: {blocked}"),
             (None, None) => reason.to_owned(),
         };
-        self.notes(rotation).missing = Some(Box::new(SlotFailure::of(name, &why)));
+        let said = last.and_then(|last| last.said.as_deref());
+        let missing = SlotFailure::of(name, &why, said);
+        self.notes(rotation).missing = Some(Box::new(missing));
     }
 }

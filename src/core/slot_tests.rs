@@ -6,6 +6,7 @@ use super::*;
 use crate::core::decide::Inventory;
 use crate::core::newest_slot_completed::all_settled;
 use crate::core::policy::FormerPattern;
+use crate::core::rotation_history::SlotFailure;
 use crate::core::server_event::{AlertKind, Outcome, RecordedAt, ServerEvent, TransientRefusal};
 use crate::core::test_provider::*;
 
@@ -102,8 +103,9 @@ fn a_first_slot_that_the_next_slot_overtakes_is_reported_as_superseded() {
     world.recorded();
     world.pass(SignedDuration::from_hours(24 * 7));
     world.recorded();
-    let why = world.history.missing("weekly", "weekly-2026-11-22");
-    assert_eq!(why, Some("superseded by the next slot"));
+    let missing = world.history.missing("weekly", "weekly-2026-11-22");
+    let why = missing.map(SlotFailure::reason);
+    assert_eq!(why.as_deref(), Some("superseded by the next slot"));
 }
 
 #[test]

@@ -48,10 +48,13 @@ impl DecisionContext<'_> {
         Some(ended(rotation, old, ending, why))
     }
 
-    /// Returns the newest due slot of a new schedule, zone or pattern, if slots count from that
-    /// slot. Either the old terms had the same slot, written differently or under another name; or
-    /// no slot has been judged since it became due, because no process ran or the server was
-    /// blocked. `None` means that slots count from now on.
+    /// Returns the instant of the slot from which slots count after a change of schedule, zone or
+    /// pattern. `None` means that they count from now on, or that nothing changed.
+    ///
+    /// For a new rotation, this is its first slot, if that is open and no create was sent for it.
+    /// Otherwise it is the newest due slot, on one of two conditions: the old terms had the same
+    /// slot, written differently or under another name; or no slot has been judged since it became
+    /// due, because no process ran or the server was blocked.
     pub(super) fn counts_since(&self, rotation: &Rotation) -> Option<Timestamp> {
         let notes = self.history.rotation(&rotation.name)?;
         if notes.terms?.timing == TermsHash::of(self.policy, rotation).timing {

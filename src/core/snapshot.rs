@@ -27,7 +27,8 @@ impl Status {
         }
     }
 
-    /// Returns the word for people and other programs; an undocumented one is the provider's.
+    /// Returns the word for people and other programs: for an undocumented status, the provider's
+    /// own.
     pub fn word(&self) -> &str {
         match self {
             Self::Completed => "completed",

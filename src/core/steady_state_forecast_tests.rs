@@ -13,7 +13,7 @@ use crate::core::test_provider::{TestProvider, rotation, rules, time};
 /// A Wednesday.
 const NOON: &str = "2026-11-25T12:00:00Z";
 
-/// Duration of one look: the poll interval of the rules.
+/// Time between two looks: the poll interval of the rules.
 const LOOK: SignedDuration = SignedDuration::from_secs(15);
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);

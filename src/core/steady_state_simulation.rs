@@ -34,7 +34,7 @@ pub struct SnapshotLifetime {
     pub slot: DateTime,
     /// Time of its creation.
     pub created_at: Timestamp,
-    /// Time of its completion, if within the span.
+    /// Time of its completion, if before the end of the span.
     pub completed_at: Option<Timestamp>,
     /// Time of its deletion, if within the span.
     pub deleted_at: Option<Timestamp>,
@@ -46,7 +46,7 @@ pub struct SnapshotLifetime {
 pub struct ForecastEvent {
     /// Its time.
     pub time: Timestamp,
-    /// A create, a delete, or a slot that finds the server blocked.
+    /// The action; `blocked` if no snapshot can be made for a due slot.
     #[serde(rename = "do")]
     pub do_: PlannedAction,
     /// The snapshot's name.
@@ -215,8 +215,8 @@ impl SimulationResult {
         }
     }
 
-    /// Returns the part within the span. Times after its end are removed, since the span can't show
-    /// them.
+    /// Returns the part within the span. Times at or after its end are removed, since the span
+    /// can't show them.
     fn between(
         self,
         from: Timestamp,

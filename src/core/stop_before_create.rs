@@ -7,12 +7,13 @@ use super::sanitize::printable;
 use super::server_event::{ServerEvent, SlotOutcome};
 use super::server_info::PowerState;
 
-/// Maximum number of characters of a foreign word that a message repeats.
+/// Maximum number of characters of the provider's word that a message shows.
 const WORD_SHOWN: usize = 40;
 
 impl DecisionContext<'_> {
-    /// Returns the record that the slot gets no snapshot because the server can't be stopped or its
-    /// state is unknown, or the step that requests the state. Called before room is made.
+    /// Returns the step that requests the server's state if that was not done. If the server can't
+    /// be stopped or its state is unknown, returns the record of why the slot gets no snapshot.
+    /// Called before room is made.
     pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         rotation.stop.as_ref()?;
         if self.history.is_down() {
@@ -50,8 +51,8 @@ impl DecisionContext<'_> {
         )))
     }
 
-    /// Returns the stop that precedes a create for which there is room, or the reason to wait.
-    /// `None`: create.
+    /// Returns the stop that precedes a create for which there is room, a wait, or the step that
+    /// gives up the slot. `None` if the create may be sent.
     pub(super) fn stop_first(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         if let Some(downtime) = self.history.downtime.as_deref() {
             let own = downtime.rotation == rotation.name && downtime.snapshot == name;
@@ -67,8 +68,8 @@ impl DecisionContext<'_> {
         }
         let note = self.history.slot(&rotation.name, name)?;
         if note.stops >= rotation.attempts {
-            let reason = "the server's stop was attempted as often as the setting attempts allows"
-                .to_owned();
+            let reason =
+                "the stop request was sent as often as the setting attempts allows".to_owned();
             return Some(RotationDemand::Step(ended(
                 rotation,
                 note,

@@ -7,7 +7,8 @@ use super::decide::DecisionContext;
 use super::policy::{OwnSlot, Rotation};
 use super::snapshot::Snapshot;
 
-/// Longest delay at which a snapshot still counts as on time: a splay, a retry, a busy hour.
+/// Longest delay with which a snapshot still counts as on time. It covers a splay, a retry or a
+/// busy hour.
 const IN_TIME: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns how long after its slot a snapshot was taken, in words; `None` if it was on time.

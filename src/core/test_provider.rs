@@ -43,7 +43,7 @@ pub(crate) fn rotation(name: &str, schedule: &str, keep: usize) -> Rotation {
     }
 }
 
-/// Returns a policy without a name that protects nothing.
+/// Returns a policy that gives the server no name and protects nothing.
 pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
     Policy {
         file: "web".to_owned(),
@@ -53,6 +53,7 @@ pub(crate) fn policy(server: u64, rotations: Vec<Rotation>) -> Policy {
         protected_ids: BTreeSet::new(),
         min_completed: 1,
         delete_stuck: false,
+        alert_after: None,
         rotations,
     }
 }
@@ -142,10 +143,10 @@ impl TestProvider {
     pub(super) fn shrink(&self) -> Option<&str> {
         let key = (AlertKind::Shrink, "weekly".to_owned());
         let standing = self.history.alerts.get(&key);
-        standing.map(|alert| alert.reason.as_str())
+        standing.map(|alert| alert.text.what.as_str())
     }
 
-    /// Adds these rows; the trail has known the completed own ones for a long time.
+    /// Replaces the rows. The history already has the completed own ones.
     pub(super) fn holding(mut self, rows: &[(u64, &str, Status, &str)]) -> Self {
         self.snapshots = rows
             .iter()
@@ -164,7 +165,7 @@ impl TestProvider {
         self
     }
 
-    /// Records that the rotation made this snapshot and that it failed.
+    /// Records that the rotation made this snapshot and never saw it completed.
     pub(super) fn made_in_vain(&mut self, id: u64) {
         let id = SnapshotId::from(id);
         let row = self.snapshots.iter().find(|s| s.id == id).expect("a row");
@@ -194,7 +195,7 @@ impl TestProvider {
         self.history.completed.retain(|(known, _)| *known != id);
     }
 
-    /// Makes all recent findings old.
+    /// Writes all records, and forgets when an unexpected snapshot was last found.
     pub(super) fn settle_down(&mut self) {
         self.recorded();
         self.history.found = None;
@@ -258,7 +259,7 @@ impl TestProvider {
                 step => return step,
             }
         }
-        panic!("it records without end");
+        panic!("the decision records without end");
     }
 
     pub(super) fn pass(&mut self, time: SignedDuration) {
@@ -327,7 +328,7 @@ impl TestProvider {
 
     /// Performs steps until nothing more happens. Every create ends with `status`.
     pub(super) fn settle(&mut self, status: &Status) -> Step {
-        // A second listing of the snapshots that were completed follows.
+        // Once all snapshots have ended, a wait is for a second listing, so time may pass.
         let ended = |s: &Snapshot| matches!(s.status, Status::Completed | Status::Failed);
         for _ in 0..200 {
             match self.step() {
@@ -369,7 +370,7 @@ impl TestProvider {
                 end => return end,
             }
         }
-        panic!("it never ends: {:?}", self.log);
+        panic!("the server never comes to rest: {:?}", self.log);
     }
 }
 

@@ -70,7 +70,7 @@ fn upcoming_names_what_the_next_change_waits_for_and_its_earliest_possible_time(
     );
     let delete = "delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&next.steps), delete);
-    // Of several waits, the last one determines the time.
+    // Several waits are named one after the other.
     let mut world = TestProvider::weekly(3).holding(&old_weeklies());
     world.recorded();
     world.intend_create(name);

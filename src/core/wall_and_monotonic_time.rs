@@ -39,8 +39,8 @@ impl RecordedAt {
         self.elapsed_with(SignedDuration::ZERO, now)
     }
 
-    /// Returns the same as [`elapsed`](Self::elapsed), for an instant that lies `grace` after its
-    /// record: the latest end of an intent's call.
+    /// Does the same as [`elapsed`](Self::elapsed) for the end of a call. The call of an earlier
+    /// process may have lasted for `grace` beyond that process.
     pub(super) fn elapsed_with(self, grace: SignedDuration, now: ClockReading) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,
@@ -49,8 +49,9 @@ impl RecordedAt {
         passed.max(SignedDuration::ZERO)
     }
 
-    /// Returns the record's age by the wall clock, across restarts. A wait of days, or one that
-    /// short processes watch in turn, must not start anew with each process.
+    /// Returns the record's age: by the monotonic clock if this process recorded it, else by the
+    /// wall clock. A wait of days, or one that spans several short processes, must not start over
+    /// with each process.
     pub(super) fn age(self, now: ClockReading) -> SignedDuration {
         let passed = match self.mono {
             Some(mono) => now.mono - mono,

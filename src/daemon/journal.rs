@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_becomes_an_entry_in_which_each_value_has_its_length() {
+    fn an_event_becomes_an_entry_in_which_each_value_is_preceded_by_its_length() {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let logged = tracing_subscriber::registry().with(Kept(Arc::clone(&kept)));
         let line = tracing::subscriber::with_default(logged, || {

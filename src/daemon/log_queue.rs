@@ -1,5 +1,5 @@
-//! Writes the log from a thread of its own. A reader of the log that hangs must delay nothing: no
-//! decision, no start of a stopped server, and no end of the process.
+//! Writes the log in a separate thread. A reader of the log that hangs must not delay any decision
+//! or the start of a stopped server. It delays the end of the process by at most a second.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ const CAPACITY: usize = 4096;
 /// How long the end of the process waits for the lines that are still to be written.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Pause between two tries to reach a full queue at the end of the process.
+/// Pause between two tries to add to a full queue at the end of the process.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// The way into the log. It never blocks.
+/// The queue of lines for the log. Adding a line never blocks.
 #[derive(Clone)]
 pub(super) struct LogQueue {
     entries: SyncSender<QueueEntry>,
@@ -77,7 +77,7 @@ fn write_all(
 ) {
     for entry in queue {
         match entry {
-            // Nobody can be told that the log can't be written.
+            // A failure to write the log can't be reported anywhere.
             QueueEntry::Line(line) => drop(write(&line)),
             QueueEntry::Flush(done) => drop(done.send(())),
         }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_writer_that_hangs_blocks_no_line_and_lines_beyond_the_capacity_are_counted_as_lost() {
+    fn a_writer_that_hangs_blocks_no_caller_and_lines_beyond_the_capacity_are_counted_as_lost() {
         let (resume, hang) = channel::<()>();
         let written = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&written);

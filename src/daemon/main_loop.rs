@@ -16,13 +16,15 @@ use super::signals::{Signal, Signals};
 use super::startup::{REFUSED, Service, prepare};
 use super::systemd::{Systemd, describe, watchdog_period};
 use super::ticker::Ticker;
+use crate::audit::StandingAlert;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Http};
+use crate::core::server_event::{AlertText, RaisedAlert};
 use crate::engine::LAST_WORK;
 use crate::status::{self, ControlSocket, FleetView, PageModel, ViewSource};
 
-/// How long shutdown may take beyond one request timeout and the engine's last work. The unit's
-/// `TimeoutStopSec` is longer than all three.
+/// How long shutdown may take beyond one request timeout and the engine's last work. With the
+/// default request timeout, the unit's `TimeoutStopSec` exceeds the sum of the three.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// Ticks between two status texts for systemd: each counts the alerts of all servers.
@@ -77,7 +79,7 @@ struct Daemon {
     stop: CancellationToken,
     systemd: Systemd,
     /// Why the files on disk are refused, if they are, and since when.
-    refused: Arc<Mutex<Option<(String, Timestamp)>>>,
+    refused: Arc<Mutex<Option<(AlertText, Timestamp)>>>,
     /// The status page's settings; the page's server restarts when they change.
     page: watch::Sender<Option<Http>>,
 }
@@ -151,7 +153,10 @@ impl Daemon {
                 }
             }
         };
-        tracing::info!(signal = reason, "stopping: no new change is started");
+        tracing::info!(
+            signal = reason,
+            "stopping: no new create, delete or stop is sent"
+        );
         self.systemd.stopping("finishing the requests in flight");
         self.stop.cancel();
         if let Some(control) = control {
@@ -176,17 +181,15 @@ impl Daemon {
             Arc::clone(&self.service.read),
         );
         Arc::new(move || {
-            let reason = refused.lock().unwrap_or_else(PoisonError::into_inner);
-            let reason = reason.clone();
-            let alert = reason.map(|(reason, since)| {
-                let (alert, about) = REFUSED.key();
-                status::AlertView {
-                    alert,
-                    server: None,
-                    about,
-                    reason,
+            let text = refused.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = text.clone();
+            let alert = text.map(|(text, since)| StandingAlert {
+                alert: REFUSED.word().to_owned(),
+                about: REFUSED.about().to_owned(),
+                standing: RaisedAlert {
+                    text,
                     since: Some(since),
-                }
+                },
             });
             let more = alert.into_iter().collect();
             let mut view = FleetView::of(&engine, more, &config, (started, clock.now().wall));
@@ -230,11 +233,12 @@ impl Daemon {
         }
     }
 
-    /// Puts the new configuration in force, or records why it is refused.
+    /// Puts the new configuration into force, or records why it is refused.
     async fn reload(&mut self, read: ReadConfig) {
         let refused = self.refused().is_some();
         let why = reload::apply(&mut self.service, read, refused).await.err();
         if let Some(why) = &why {
+            let why = why.reason();
             tracing::error!("config_refused: the previous configuration stays in force: {why}");
         }
         let now = self.service.clock.now().wall;
@@ -246,7 +250,7 @@ impl Daemon {
             .send_if_modified(|page| std::mem::replace(page, http.clone()) != http);
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<(String, Timestamp)>> {
+    fn refused(&self) -> MutexGuard<'_, Option<(AlertText, Timestamp)>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -263,9 +267,9 @@ impl Daemon {
     }
 }
 
-/// Waits for the engine's work to end, for one request timeout, [`LAST_WORK`] and [`MARGIN`]. A
-/// call that is still open then has its intent in the trail, and the next start looks for its
-/// effect (I6).
+/// Waits for the engine's work to end, for at most one request timeout plus [`LAST_WORK`] plus
+/// [`MARGIN`]. A call that is still open then has its intent in the trail, and the next process
+/// looks for its effect (I6).
 pub(super) async fn ended_in_time<T: Default>(
     service: &Service,
     mut work: JoinHandle<T>,

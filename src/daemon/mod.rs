@@ -3,13 +3,13 @@
 //! - `startup`: lock, trail, API and engine, set up once for `run`, `once` and single commands.
 //! - `main_loop`: the daemon's select loop; `once`: one run over what is due now.
 //! - `single_command`: one change while no service runs.
-//! - `reload`: a new set of files, put in force as a whole or refused.
+//! - `reload`: a new set of files, put into force as a whole or refused.
 //! - `read_only_plan`: what a run would do, from GETs and reads only.
 //! - `ticker`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
 //!   systemd.
 //! - `response_drift`: the daily comparison of the provider's answers with their learned shape.
 //! - `witness_publisher`: signed checkpoints of the trail, kept elsewhere.
-//! - `lock`: the single writer; `locked_disk`: the trail's disk behind the lock.
+//! - `lock`: the single writer; `locked_disk`: the trail's disk, guarded by the lock.
 //! - `logging`: log output; `log_queue`: the thread that writes it; `journal`: the journal's format.
 
 mod journal;
@@ -45,7 +45,7 @@ pub enum CommandError {
     /// The configuration has errors.
     #[error("{0}")]
     Problems(#[from] Problems),
-    /// Something that the configuration names can't be used.
+    /// A usage error, or something that the configuration names can't be used.
     #[error("{0}")]
     Settings(String),
     /// The lock could not be taken.
@@ -57,10 +57,10 @@ pub enum CommandError {
     /// The provider's API can't be read.
     #[error("{0}")]
     Api(String),
-    /// The system refused something.
+    /// Something else failed, such as a system call or the control socket.
     #[error("{0}")]
     System(String),
-    /// No service is running to ask.
+    /// No service is running.
     #[error("{0}")]
     NotRunning(String),
 }
@@ -87,8 +87,8 @@ impl CommandError {
         }
     }
 
-    /// Returns the exit code: 2 for errors that only an edit of the files can fix, 3 for `status`
-    /// without a service, else 1.
+    /// Returns the exit code: 2 for configuration and usage errors, 3 for `status` without a
+    /// service, else 1.
     pub fn code(&self) -> u8 {
         match self {
             Self::Problems(_) | Self::Settings(_) => 2,

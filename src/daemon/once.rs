@@ -80,7 +80,7 @@ fn say_why(service: &Service, reason: &str) {
     for one in alerts.iter().take(MOST_SAID) {
         let server = one.server.as_ref().map(|place| logged::id(&place.id));
         let server_name = one.server.as_ref().map(|place| place.name.as_str());
-        let (alert, about, reason) = (&one.kind, &one.about, &one.reason);
+        let (alert, about, reason) = (&one.kind, &one.about, one.text.reason());
         tracing::error!(server, server_name, alert, about, reason, "alert_standing");
     }
     let slots = service.engine.unsettled();

@@ -35,7 +35,8 @@ pub fn histories(config: &Config, now: Timestamp) -> Result<Histories, TrailErro
         now,
         config.rules.request_timeout,
     )?;
-    // A running service has judged every slot; otherwise the last process did, until it ended.
+    // A running service has judged all slots up to now. Otherwise the last process judged those up
+    // to its last record.
     let running = is_held(&config.state_dir);
     let judged = if running { Some(now) } else { opened.last };
     for history in opened.histories.values_mut() {
@@ -160,8 +161,8 @@ pub async fn ask_states(
     }
 }
 
-/// Returns what the new set deletes and the old one would not, and which own snapshots it makes
-/// foreign so that they take up needed room. One line each.
+/// Lists the deletions of the new set that the old one would not make, and the servers on which own
+/// snapshots become foreign and take up needed room, one line each.
 pub(super) async fn changes(
     api: &HttpApi,
     clock: &Clock,
@@ -212,8 +213,8 @@ fn difference(before: &Plans, after: &Plans) -> Vec<String> {
         .collect()
 }
 
-/// Returns the servers on which own snapshots become foreign, for example after a rotation was
-/// renamed, and leave too little room for `keep`.
+/// Returns a line for each server on which own snapshots become foreign, for example after a
+/// rotation was renamed, and leave too little room for `keep`.
 fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String> {
     let former: BTreeMap<_, _> = old.policies.iter().map(|p| (p.server.clone(), p)).collect();
     let mut lines = Vec::new();

@@ -1,7 +1,7 @@
-//! Puts a new set of files in force as a whole, or refuses it.
+//! Puts a new set of files into force as a whole, or refuses it.
 //!
 //! The files are read outside the main loop: 10,000 files take a while, and the watchdog must be
-//! fed. They are put in force in the main loop.
+//! fed. They are put into force in the main loop.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,6 +16,7 @@ use crate::api::SnapshotApi as _;
 use crate::audit::GlobalEvent;
 use crate::config::{self, Config, Environment, Problem, Severity};
 use crate::core::policy::{Policy, Rotation};
+use crate::core::server_event::AlertText;
 
 /// Result of reading the files: the configuration, what it will delete (a line each) and when the
 /// reading began; or the problems.
@@ -91,13 +92,13 @@ fn untold(why: &str) -> String {
     )
 }
 
-/// Puts the set in force as a whole. `alert` is true if the last set was refused. Returns the
-/// reason in one line if this one is refused.
+/// Puts the set into force as a whole. `alert` is true if the last set was refused. Returns the
+/// alert's text if this one is refused.
 pub(super) async fn apply(
     service: &mut Service,
     read: ReadConfig,
     alert: bool,
-) -> Result<(), String> {
+) -> Result<(), AlertText> {
     let fitting = |(new, said, began)| Ok((fitting(&service.config, new)?, said, began));
     let (mut new, said, began) = match read.0.and_then(fitting) {
         Ok(found) => found,
@@ -112,9 +113,10 @@ pub(super) async fn apply(
     // The trail must record what the change does before the change takes effect. If that can't be
     // recorded, the old set stays.
     if let Err(error) = service.record(events).await {
-        return Err(format!(
-            "the change can't be recorded: {error}; reload again later"
-        ));
+        let text = AlertText::new("the changed configuration can't be recorded in the trail");
+        return Err(text
+            .cause(Some(&error.to_string()))
+            .remedy("reload again later"));
     }
     for warning in &new.warnings {
         tracing::warn!("{warning}");
@@ -143,7 +145,12 @@ pub(super) async fn apply(
     Ok(())
 }
 
-async fn refuse(service: &Service, wrong: ConfigProblems) -> String {
+/// Returns the alert's text for a refused configuration.
+fn config_refused(problem: &str) -> AlertText {
+    AlertText::new(problem).then_run("to see all problems, run", "snaprotate check")
+}
+
+async fn refuse(service: &Service, wrong: ConfigProblems) -> AlertText {
     let ConfigProblems { errors, warnings } = wrong;
     // The alert names the first error.
     let first = errors.first().cloned().unwrap_or_default();
@@ -158,13 +165,14 @@ async fn refuse(service: &Service, wrong: ConfigProblems) -> String {
         tracing::warn!("{warning}");
     }
     let problems = [errors, warnings].concat();
-    let raised = GlobalEvent::raised(REFUSED, reason.clone());
+    let text = config_refused(&reason);
+    let raised = GlobalEvent::raised(REFUSED, text.clone());
     service.tell(&raised);
     let events = vec![GlobalEvent::ConfigRefused { problems }, raised];
     if let Err(error) = service.record(events).await {
         tracing::error!(%error, "the refused configuration can't be recorded in the trail");
     }
-    reason
+    text
 }
 
 /// Refuses a set that changes the address, token file, certificate file, proxy or a folder: half of
@@ -204,7 +212,8 @@ fn fitting(old: &Config, new: Config) -> Result<Config, ConfigProblems> {
     Ok(new)
 }
 
-/// Lists what the change removes and what is therefore no longer rotated, a line each.
+/// Lists the policies and rotations that the change removes, each `keep` that it lowers, and each
+/// id that it replaces, one line each.
 fn removed(old: &Config, new: &Config) -> Vec<String> {
     let rotations = |config: &Config| -> BTreeMap<_, _> {
         let policies = config.policies.iter();

@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use super::startup::Service;
 use crate::api::response_shape::ResponseShape;
 use crate::audit::GlobalEvent;
-use crate::core::server_event::ServiceAlertKind;
+use crate::core::server_event::{AlertText, ServiceAlertKind};
 use crate::safe_fs::OpenFolder;
 
 /// The alert that is active while a field that rotation needs is missing.
@@ -59,7 +59,7 @@ impl ResponseDriftCheck {
                 tracing::warn!(%error, "the changes in the provider's answers can't be recorded");
             }
         }
-        engine.set_alert(CHANGED, lacks).await;
+        engine.set_alert(CHANGED, lacks.map(AlertText::new)).await;
     }
 }
 
@@ -72,7 +72,7 @@ pub fn learnt(state_dir: &Path) -> Option<ResponseShape> {
     serde_json::from_str(&text).ok()
 }
 
-/// Adds what is new to the learned shape, and returns the differences, a line each.
+/// Adds new fields to the learned shape, and returns the differences, one line each.
 fn compare(state_dir: &Path, seen: &ResponseShape) -> io::Result<Vec<String>> {
     let before = learnt(state_dir).unwrap_or_default();
     let mut known = before.clone();

@@ -1,5 +1,5 @@
-//! One change by this process while no service runs: lock, trail, change, end. A service that
-//! starts meanwhile finds the lock taken.
+//! Makes one change in this process while no service runs: takes the lock, opens the trail, makes
+//! the change and ends. A service that starts meanwhile finds the lock taken.
 
 use std::sync::Arc;
 

@@ -9,12 +9,11 @@ use super::lock::StateLock;
 use super::locked_disk::LockedDisk;
 use super::witness_publisher::{self, Witness};
 use super::{CommandError, logging};
-use crate::alerts::Alert;
 use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
 use crate::audit::{Entry, GlobalEvent, OpenedTrail, StandingAlert, Trail, TrailError};
 use crate::clock::Clock;
 use crate::config::{Api, Config, Environment};
-use crate::core::server_event::{RaisedAlert, ServiceAlertKind};
+use crate::core::server_event::{AlertText, RaisedAlert, ServiceAlertKind};
 use crate::engine::{Engine, global_alert, queue_global_alert};
 use crate::hooks::{self, RunnerLauncher};
 use crate::notify::{DeliveryContext, Notifier};
@@ -76,7 +75,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
             })
         })
         .collect();
-    // A single command puts no configuration in force.
+    // A single command puts no configuration into force.
     if matches!(command, "run" | "once") {
         events.push(config_loaded_event(&config, Vec::new()));
         if opened.global_alerts.remove(&REFUSED.key()).is_some() {
@@ -130,8 +129,8 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         trail,
         lock,
     };
-    // A full disk does not keep the service from starting. Without a trail the engine changes
-    // nothing, and it resumes when there is room (I6).
+    // Not fatal: while nothing can be recorded, the engine changes nothing, except that it starts
+    // servers stopped for a snapshot. It resumes once records can be written (I6).
     if let Err(error) = service.record(events).await {
         tracing::error!(%error, "the start of the service can't be recorded in the trail");
     }
@@ -162,8 +161,7 @@ impl Service {
     /// Applies the receivers of the files in force.
     pub(super) fn renotify(&mut self) {
         let (engine, now) = (&self.engine, self.clock.now().wall);
-        let of_account = engine.account_alerts().into_iter().map(global_alert);
-        let standing: Vec<Alert> = of_account.chain(engine.standing()).collect();
+        let standing = engine.all_standing();
         let delivery = delivery_context(&self.config);
         let receivers = &self.config.receivers;
         self.notifier.reload(receivers, &delivery, &standing, now);
@@ -202,12 +200,12 @@ impl Service {
 /// been long ago.
 fn remind(opened: &OpenedTrail) {
     for ((alert, about), standing) in &opened.global_alerts {
-        let reason = &standing.reason;
+        let reason = standing.text.reason();
         tracing::warn!(%alert, %about, %reason, "alert_standing");
     }
     for (server, history) in &opened.histories {
         for ((alert, about), standing) in &history.alerts {
-            let (alert, reason) = (alert.word(), &standing.reason);
+            let (alert, reason) = (alert.word(), standing.text.reason());
             tracing::warn!(%server, alert, %about, %reason, "alert_standing");
         }
     }
@@ -222,10 +220,10 @@ fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
     }
     let key = LOST.key();
     if opened.hold_creates {
-        let reason = format!("{}; run snaprotate audit verify", found.join("; "));
-        let standing = RaisedAlert::raised(&reason, now, opened.global_alerts.get(&key));
+        let text = AlertText::new(found.join("; ")).run("snaprotate audit verify");
+        let standing = RaisedAlert::raised(&text, now, opened.global_alerts.get(&key));
         opened.global_alerts.insert(key, standing);
-        return Some(GlobalEvent::raised(LOST, reason));
+        return Some(GlobalEvent::raised(LOST, text));
     }
     opened.global_alerts.remove(&key)?;
     Some(GlobalEvent::cleared(LOST))
@@ -274,6 +272,7 @@ pub fn delivery_context(config: &Config) -> DeliveryContext {
         ca_file: config.api.ca_file.clone(),
         proxy: config.api.proxy.clone(),
         credentials: Environment::from_process().credentials_directory,
+        page: config.http.as_ref().and_then(|http| http.url.clone()),
     }
 }
 

@@ -30,8 +30,8 @@ impl Systemd {
         ]);
     }
 
-    /// Reports that a reload begins. Both fields must be in one datagram, else systemd takes it for
-    /// an old reload.
+    /// Reports that a reload has begun. Both fields must be in one datagram; otherwise systemd
+    /// treats the message as one about an earlier reload.
     pub fn reloading() {
         match NotifyState::monotonic_usec_now() {
             Ok(time) => send(&[NotifyState::Reloading, time]),
@@ -39,7 +39,7 @@ impl Systemd {
         }
     }
 
-    /// Reports that the service ends.
+    /// Reports that the service is stopping.
     pub fn stopping(&mut self, status: &str) {
         send(&[NotifyState::Stopping, NotifyState::Status(status)]);
         status.clone_into(&mut self.status);
@@ -89,7 +89,7 @@ pub fn describe(summary: &EngineSummary) -> String {
     parts.join(", ")
 }
 
-/// Sends a notification. Rotation does not depend on a service manager that listens.
+/// Sends a notification. A failure is only logged, since rotation does not depend on systemd.
 fn send(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(%error, "systemd can't be notified");

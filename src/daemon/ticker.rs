@@ -1,9 +1,9 @@
 //! The tick: one job of tokio-cron-scheduler that only wakes the engine.
 //!
-//! No slot depends on it; a lost tick delays a look by seconds. The scheduler polls the wall clock,
-//! so it stops for an hour after the clock is set back an hour (docs/development.md, "Measured
-//! pitfalls"). Ten seconds of monotonic time without a tick therefore count as a tick, and the job
-//! is replaced.
+//! No slot depends on it; a lost tick delays the engine by seconds. The scheduler polls the wall
+//! clock, so it stops for an hour after the clock is set back an hour (docs/development.md,
+//! "Measured pitfalls"). Ten seconds of monotonic time without a tick therefore count as a tick,
+//! and the job is replaced.
 
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ impl Ticker {
     }
 }
 
-/// Starts the scheduler. Without one, only the timeout ticks, every ten seconds, which is enough
-/// for rotation.
+/// Starts the scheduler. Without one, the timeout is the only source of ticks, one every ten
+/// seconds, which is enough for rotation.
 async fn begin(schedule: &str) -> (Option<JobScheduler>, watch::Receiver<()>) {
     let (sender, ticks) = watch::channel(());
     let scheduler = match schedule_job(schedule, sender).await {

@@ -1,9 +1,11 @@
 //! Account-wide health: whether the provider accepts the token and can be reached.
 //!
-//! A 401, or a 403 on a listing, stops every mutation of the account. A GET probes the token from
-//! time to time, with the token file read anew, and everything resumes when a token works. A token
-//! whose mutations were rejected may be read-only. After a good GET a single mutation is therefore
-//! sent as a trial; only when the provider accepts it do the alert clear and all mutations resume.
+//! A 401, or a 403 on an account-wide listing, stops every mutation of the account except owed
+//! starts. The token file is then read again regularly, and a listing probes the token. Once a
+//! token works, the mutations resume. A token whose mutations were rejected may be read-only, so
+//! after a successful listing a single mutation is sent as a trial. The alert clears, and the
+//! others resume, only when the provider accepts the trial, or a listing with another token
+//! succeeds.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -18,7 +20,7 @@ use crate::core::decide::Inventory;
 use crate::core::policy::Rules;
 use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
 use crate::core::server_event::ServiceAlertKind::{AccountRefused, ApiUnreachable};
-use crate::core::server_event::{ClockReading, RaisedAlert, ServiceAlertKind};
+use crate::core::server_event::{AlertText, ClockReading, RaisedAlert, ServiceAlertKind};
 
 /// The alert is raised after this many consecutive failed listings, or once they have failed for
 /// [`FAILING`].
@@ -32,7 +34,8 @@ struct AccountState {
     next_probe: SignedDuration,
     /// No mutation is tried before this instant; listings go on meanwhile.
     next_trial: SignedDuration,
-    /// Rejections of mutations since the last accepted one. Those in flight together count as one.
+    /// Rejections of mutations since a trial was accepted or another token worked. Those in flight
+    /// together count as one.
     barred: u32,
     /// The token generation that the rejected mutations were sent with.
     barred_token: u64,
@@ -117,8 +120,8 @@ impl AccountHealth {
         })
     }
 
-    /// Returns a permit for an owed start. A rejected token does not delay it, and its success does
-    /// not prove that the token may make snapshots.
+    /// Returns a permit for an owed start. A rejected token does not delay the start, and a start
+    /// that succeeds does not prove that the token may create snapshots.
     pub(super) fn owed_start_permit(&self) -> MutationPermit<'_> {
         MutationPermit {
             account: self,
@@ -140,7 +143,7 @@ impl AccountHealth {
         state.refused.is_none() || mono >= state.next_probe
     }
 
-    /// Makes the next listing probe at once, since the token may have changed.
+    /// Ends the waits before the next probe and the next trial, since the token may have changed.
     pub(super) fn look_again(&self) {
         let mut state = lock(&self.0);
         (state.next_probe, state.next_trial) = (SignedDuration::ZERO, SignedDuration::ZERO);
@@ -186,15 +189,18 @@ impl AccountHealth {
                 if state.failures < FAILURES && !long {
                     return Vec::new();
                 }
-                let advice = match error.status {
+                let text = AlertText::new(
+                    "listings fail, and until one succeeds nothing is created or deleted",
+                )
+                .cause(Some(&error.to_string()));
+                let text = match error.status {
                     // The provider can be reached.
-                    Some(429 | 503) => "",
-                    _ => "; to test the connection, run snaprotate check --online",
+                    Some(429 | 503) => {
+                        text.remedy("wait until the provider accepts requests again")
+                    }
+                    _ => text.then_run("to test the connection, run", "snaprotate check --online"),
                 };
-                let reason = format!(
-                    "listings fail, and until one succeeds nothing is created or deleted: {error}{advice}"
-                );
-                let raised = state.raise(ApiUnreachable, reason, now.wall);
+                let raised = state.raise(ApiUnreachable, text, now.wall);
                 raised.into_iter().collect()
             }
             // It was requested before the rejection arrived, so it says nothing about the token
@@ -241,21 +247,21 @@ impl AccountHealth {
     fn host(
         &self,
         kind: ServiceAlertKind,
-        reason: Option<String>,
+        text: Option<AlertText>,
         at: Timestamp,
     ) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
-        let Some(reason) = reason else {
+        let Some(text) = text else {
             return state.clear(kind);
         };
         let key = kind.key();
         let before = state.alerts.get(&key);
-        if before.is_some_and(|standing| standing.reason == reason) {
+        if before.is_some_and(|standing| standing.text == text) {
             return None;
         }
-        let standing = RaisedAlert::raised(&reason, at, before);
+        let standing = RaisedAlert::raised(&text, at, before);
         state.alerts.insert(key, standing);
-        Some(GlobalEvent::raised(kind, reason))
+        Some(GlobalEvent::raised(kind, text))
     }
 
     /// Returns the account's active alerts, and true if the token is rejected.
@@ -284,24 +290,26 @@ impl AccountState {
         self.refused_at = now.mono;
         self.next_probe = now.mono + pause;
         self.refused = Some(error.clone());
-        let reason = format!(
-            "the provider rejects the token ({error}), and nothing is changed until it accepts one; token_file is read again before each listing, and at once on a reload"
-        );
-        self.raise(AccountRefused, reason, now.wall)
+        let text = AlertText::new(
+            "the provider rejects the token, and nothing is changed until it accepts one",
+        )
+        .cause(Some(&error.to_string()))
+        .remedy("put a valid token into token_file, which is read again before each listing and at a reload");
+        self.raise(AccountRefused, text, now.wall)
     }
 
     fn raise(
         &mut self,
         kind: ServiceAlertKind,
-        reason: String,
+        text: AlertText,
         at: Timestamp,
     ) -> Option<GlobalEvent> {
         let key = kind.key();
         if self.alerts.contains_key(&key) {
             return None;
         }
-        let standing = RaisedAlert::raised(&reason, at, None);
-        let raised = GlobalEvent::raised(kind, reason);
+        let standing = RaisedAlert::raised(&text, at, None);
+        let raised = GlobalEvent::raised(kind, text);
         self.alerts.insert(key, standing);
         Some(raised)
     }
@@ -313,11 +321,11 @@ impl AccountState {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Raises an alert that concerns the host, or clears it if `reason` is `None`. A change is
+    /// Raises an alert that concerns the host, or clears it if `text` is `None`. A change is
     /// recorded and sent to the receivers.
-    pub async fn set_alert(&self, kind: ServiceAlertKind, reason: Option<String>) {
+    pub async fn set_alert(&self, kind: ServiceAlertKind, text: Option<AlertText>) {
         let at = self.clock.now().wall;
-        if let Some(change) = self.account.host(kind, reason, at) {
+        if let Some(change) = self.account.host(kind, text, at) {
             self.note_global_event(change).await;
         }
     }
@@ -360,7 +368,8 @@ impl<A: SnapshotApi> Engine<A> {
         &self,
         event: GlobalEvent,
     ) -> Result<Timestamp, TrailError> {
-        // A pause or its end applies only once it is recorded, so it is logged after the write.
+        // A pause or a resume that can't be recorded is refused, so it is logged only after the
+        // write.
         let pause = matches!(
             event,
             GlobalEvent::Paused { .. } | GlobalEvent::Resumed { .. }

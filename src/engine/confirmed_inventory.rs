@@ -1,4 +1,4 @@
-//! How a server's loop gets its listing, and what follows if it gets none.
+//! Requests a server's listing until it is accepted, and handles listings that fail.
 
 use std::sync::Mutex;
 
@@ -13,11 +13,11 @@ use crate::logged;
 
 use jiff::SignedDuration;
 
-/// Maximum number of consecutive listings that each contradict the one before.
+/// Maximum number of listings that are requested until one is accepted.
 const MOST_ASKED: u32 = 4;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Blocks this server with an alert of its own, since other servers' listings succeed.
+    /// Blocks this server with an alert of its own, since the account's listings succeed.
     pub(super) async fn block_after_failed_listing(
         &self,
         policy: &Policy,
@@ -32,8 +32,10 @@ impl<A: SnapshotApi> Engine<A> {
         self.decided(policy, runtime, &nothing, rules).await;
     }
 
-    /// Returns an accepted listing. The first one of a process, and one that contradicts the last,
-    /// must be confirmed by the next one.
+    /// Returns an accepted listing, or one that is in doubt. The first one of a process, and one
+    /// that contradicts the last, must be confirmed by the next one. If consecutive listings
+    /// disagree too often, the last one is returned in doubt. Fails with `None` if the service is
+    /// stopping.
     pub(super) async fn confirmed_inventory(
         &self,
         server: &ServerId,
@@ -45,7 +47,7 @@ impl<A: SnapshotApi> Engine<A> {
                 self.owners.accept(server, &inventory);
                 return Ok(inventory);
             }
-            // A pause comes first: a stale copy at the provider would only confirm itself.
+            // Without the pause, the same stale copy at the provider could answer both requests.
             let pause = self.wanted().rules.poll_interval / 2;
             self.rest(pause).await.map_err(|ShuttingDown| None)?;
         }
@@ -92,8 +94,8 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-/// Counts a failed listing and returns a pause that grows with each. `once` gives up after
-/// [`FAILURES`].
+/// Counts a failed listing and returns a pause that doubles with each failure, up to `retry_after`.
+/// `once` gives up after [`FAILURES`].
 pub(super) fn no_listing(
     policy: &Policy,
     runtime: &Mutex<ServerRuntime>,

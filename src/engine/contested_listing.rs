@@ -1,5 +1,5 @@
-//! Compares a server's listing with the owners of all snapshots (I1): what it shows of another
-//! server, and what it lacks that another one shows.
+//! Compares a server's listing with the owners of all snapshots (I1). Finds the rows that another
+//! server has or claims, and the server's snapshots that only another server's listing shows.
 
 use super::owner_map::Owners;
 use crate::core::decide::Inventory;
@@ -9,7 +9,7 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 /// A reason not to rely on a listing.
 pub(super) struct Contest {
     pub(super) doubt: String,
-    /// The snapshot that two servers have.
+    /// The snapshot, if another server's listing shows it.
     pub(super) snapshot: Option<ContestedSnapshot>,
 }
 
@@ -51,7 +51,7 @@ impl<'a, P: Fn(&ServerId) -> bool> ComparedListing<'a, P> {
         claimants.find(|claimant| self.is_other(claimant) && (self.has_policy)(claimant))
     }
 
-    /// Returns the rows that another server has or claims.
+    /// Returns a contest for each row that another server has or claims.
     pub(super) fn shown_of_others(&self) -> impl Iterator<Item = Contest> {
         let rows = self.inventory.snapshots.iter();
         rows.filter_map(|row| self.shown_of_another(row))
@@ -94,7 +94,8 @@ impl<'a, P: Fn(&ServerId) -> bool> ComparedListing<'a, P> {
         })
     }
 
-    /// Returns those of the server's claimed snapshots that its own listings lack.
+    /// Returns a contest for each of these snapshots of the server that its own last listing lacks
+    /// and another server with a policy claims.
     pub(super) fn lacked(&self, claimed: &[SnapshotId]) -> impl Iterator<Item = Contest> {
         let missing = claimed.iter().filter(|id| self.owners.missing.contains(id));
         missing.filter_map(|id| {

@@ -9,13 +9,14 @@ use crate::api::SnapshotApi;
 use crate::core::decide::Inventory;
 use crate::core::policy::Policy;
 use crate::core::sanitize::utc;
+use crate::core::server_event::AlertText;
 use crate::core::server_event::ServiceAlertKind::TrailBegins;
 use crate::core::snapshot::Snapshot;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Returns how long no create may be sent to a server that already has own snapshots at a first
-    /// start. If there had been a trail and somebody removed it, the record of a create that may
-    /// still take effect would be lost.
+    /// Returns how long no create may be sent to a server that already had own snapshots when the
+    /// trail began. If somebody removed an earlier trail, the record of a create that may still
+    /// take effect is lost.
     pub(super) async fn create_hold(
         &self,
         policy: &Policy,
@@ -27,11 +28,14 @@ impl<A: SnapshotApi> Engine<A> {
             self.set_alert(TrailBegins, None).await;
             return None;
         }
-        // Checked at the first look only: own snapshots that appear later may come from this
-        // process.
+        // Checked with the first reliable listing of this process only: own snapshots that appear
+        // later may be its own work.
         let own = |row: &Snapshot| policy.place(&row.name).is_some();
         {
             let mut runtime = lock(runtime);
+            if runtime.found_own.is_none() && inventory.doubt.is_some() {
+                return None;
+            }
             let asked = runtime.history.has_asked();
             let first = || !asked && inventory.snapshots.iter().any(own);
             if !*runtime.found_own.get_or_insert_with(first) {
@@ -39,12 +43,13 @@ impl<A: SnapshotApi> Engine<A> {
             }
         }
         let until = self.clock.now().wall.checked_add(left).ok()?;
-        let reason = format!(
-            "there was no trail at the start, but servers hold snapshots of their rotations: nothing is created on them until {}, because an earlier create request may still take effect. On a first start, this is normal; otherwise, find out who removed the trail",
+        let text = AlertText::new(format!(
+            "there was no trail at the start, but servers hold snapshots of their rotations: nothing is created on them until {}, because an earlier create request may still take effect",
             utc(until)
-        );
+        ))
+        .remedy("on a first start, this is normal; otherwise, find out who removed the trail");
         if !self.account.stands(TrailBegins) {
-            self.set_alert(TrailBegins, Some(reason)).await;
+            self.set_alert(TrailBegins, Some(text)).await;
         }
         Some(left)
     }

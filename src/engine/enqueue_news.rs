@@ -1,14 +1,16 @@
-//! Sends alert changes and slot results to the notifiers. They go into a bounded queue; nothing
-//! here waits for a receiver (I16).
+//! Sends changes of alerts and slots to the notifiers. They go into a bounded queue; nothing here
+//! waits for a receiver (I16).
 
 use jiff::Timestamp;
 
-use super::{Engine, lock};
+use super::{Engine, ServerRuntime, lock};
 use crate::alerts::{Alert, AlertKey, News, NewsQueue, ServerLabel, SlotChange, SlotNews};
 use crate::api::SnapshotApi;
 use crate::audit::{GlobalEvent, StandingAlert};
-use crate::core::policy::Policy;
-use crate::core::server_event::{AlertKind, RaisedAlert, ServerEvent};
+use crate::core::decide::Inventory;
+use crate::core::health::{self, NewestCopy};
+use crate::core::policy::{Policy, Rules};
+use crate::core::server_event::{AlertKind, ClockReading, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
@@ -37,21 +39,18 @@ impl<A: SnapshotApi> Engine<A> {
             })
         };
         match event {
-            ServerEvent::AlertRaised {
-                alert,
-                about,
-                reason,
-            } => tap.put(News::Raised(Alert {
+            ServerEvent::AlertRaised { alert, about, text } => tap.put(News::Raised(Alert {
                 kind: alert.word().to_owned(),
                 server: Some(self.place(server)),
                 about: about.clone(),
-                reason: reason.clone(),
+                text: text.clone(),
+                copy: history.newest_copy,
                 since: at,
             })),
             ServerEvent::AlertCleared { alert, about } => {
                 tap.put(News::Cleared(key(*alert, about)));
             }
-            // Every active alert of the server goes with it.
+            // The alerts of a server without a policy are no longer watched.
             ServerEvent::ServerRemoved => {
                 for (alert, about) in history.alerts.keys() {
                     tap.put(News::Unwatched(key(*alert, about)));
@@ -95,6 +94,26 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
+    /// Stores the newest copy that a reliable listing shows. The messages about an active alert say
+    /// how old it is.
+    pub(super) fn note_newest_copy(
+        &self,
+        policy: &Policy,
+        runtime: &mut ServerRuntime,
+        inventory: &Inventory,
+        rules: &Rules,
+        now: ClockReading,
+    ) {
+        let copy = health::newest_copy(policy, inventory, &runtime.history, rules, now);
+        let changed = std::mem::replace(&mut runtime.history.newest_copy, copy) != copy;
+        if let Some(tap) = self.tap.get()
+            && changed
+            && !runtime.history.alerts.is_empty()
+        {
+            tap.put(News::Copy(policy.server.clone(), copy));
+        }
+    }
+
     /// Returns the active alerts of all servers, including those without a policy.
     pub fn standing(&self) -> Vec<Alert> {
         let runtimes: Vec<_> = {
@@ -105,8 +124,9 @@ impl<A: SnapshotApi> Engine<A> {
         };
         let mut alerts = Vec::new();
         for (server, runtime) in runtimes {
-            for ((kind, about), standing) in &lock(&runtime).history.alerts {
-                alerts.push(self.alert(&server, *kind, about, standing));
+            let history = &lock(&runtime).history;
+            for key in history.alerts.keys() {
+                alerts.extend(self.alert(&server, history, key));
             }
         }
         alerts
@@ -116,17 +136,19 @@ impl<A: SnapshotApi> Engine<A> {
     pub(super) fn alert(
         &self,
         server: &ServerId,
-        kind: AlertKind,
-        about: &str,
-        standing: &RaisedAlert,
-    ) -> Alert {
-        Alert {
+        history: &ServerHistory,
+        key: &(AlertKind, String),
+    ) -> Option<Alert> {
+        let standing = history.alerts.get(key)?;
+        let (kind, about) = key;
+        Some(Alert {
             kind: kind.word().to_owned(),
             server: Some(self.place(server)),
-            about: about.to_owned(),
-            reason: standing.reason.clone(),
+            about: about.clone(),
+            text: standing.text.clone(),
+            copy: history.newest_copy,
             since: standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
-        }
+        })
     }
 
     pub(super) fn place(&self, server: &ServerId) -> ServerLabel {
@@ -157,15 +179,12 @@ pub(super) fn place(policy: &Policy) -> ServerLabel {
 /// Queues the change of an alert that concerns no single server.
 pub fn queue_global_alert(tap: &NewsQueue, event: &GlobalEvent, at: Timestamp) {
     match event {
-        GlobalEvent::AlertRaised {
-            alert,
-            about,
-            reason,
-        } => tap.put(News::Raised(Alert {
+        GlobalEvent::AlertRaised { alert, about, text } => tap.put(News::Raised(Alert {
             kind: alert.clone(),
             server: None,
             about: about.clone(),
-            reason: reason.clone(),
+            text: text.clone(),
+            copy: NewestCopy::Unknown,
             since: at,
         })),
         GlobalEvent::AlertCleared { alert, about } => tap.put(News::Cleared(AlertKey {
@@ -183,7 +202,8 @@ pub fn global_alert(standing: StandingAlert) -> Alert {
         kind: standing.alert,
         server: None,
         about: standing.about,
-        reason: standing.standing.reason,
+        text: standing.standing.text,
+        copy: NewestCopy::Unknown,
         since: standing.standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
     }
 }

@@ -1,7 +1,8 @@
 //! Hook leases: a rotation's `before`, its create and its `after`, whatever happens in between.
 //!
-//! `before` starts only when the create is the only thing left to do. From then on every way out
-//! leads to `release`, which needs neither the provider nor the trail (I18).
+//! `before` starts only when nothing else is left to do before the create, or before the stop that
+//! precedes it. From then on every path leads to `release`, which needs neither the provider nor
+//! the trail (I18).
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,8 +20,8 @@ use crate::core::server_history::{HookLease, PendingOp};
 use crate::core::snapshot::ServerId;
 use crate::hooks::{HookJob, HookReport, RunnerLease};
 
-/// Maximum number of servers that may be between `before`, or a stop, and an answered create at the
-/// same time. More would only wait in the queue for the provider.
+/// Maximum number of servers that may be between `before` and an answered create, or stopped, at
+/// the same time. More would only wait in the queue for the provider.
 pub(super) const MOST_AT_ONCE: usize = 8;
 
 /// How long shutdown waits for servers to be released.
@@ -63,7 +64,7 @@ impl<A: SnapshotApi> Engine<A> {
             drop(place);
             return self.rest(self.wanted().rules.poll_interval).await;
         }
-        // Shutdown does not cancel `before` either: the hook has a time limit of its own.
+        // Shutdown does not cancel `before`, since the hook has a time limit of its own.
         let (report, lease) = runner.begin(job).await;
         lock(runtime).held = Some(Box::new(HoldRuntime {
             lease,

@@ -1,10 +1,11 @@
 //! Decides which listings are accepted. The first one of a process, one that lacks a known
-//! snapshot, and one that shows a deleted snapshot are accepted only if the next one agrees.
+//! snapshot, and one that shows a deleted snapshot are not accepted; the next one is, if it agrees.
 
 use crate::core::decide::Inventory;
 use crate::core::snapshot::SnapshotId;
 
-/// Confirmed deletes that are remembered for each server: a stale listing lags by minutes only.
+/// Maximum number of confirmed deletes that are remembered for each server: a stale listing lags by
+/// only a few minutes.
 const MOST_GONE: usize = 8;
 
 /// The state of one server's listings in this process.
@@ -14,7 +15,7 @@ pub(super) struct ListingConfirmation {
     ids: Vec<SnapshotId>,
     /// Reliable listings so far. The first accepted one is the second in a row.
     looks: u32,
-    /// Contradictions of the last listings. Boxed, since nearly every server has none.
+    /// Contradictions in the last listings. Boxed, since nearly every server has none.
     odd: Option<Box<Contradictions>>,
 }
 
@@ -40,8 +41,8 @@ impl ListingConfirmation {
         }
     }
 
-    /// Adds the ids of a listing that only other servers' listings put in doubt. A later listing
-    /// that lacks such an id must be confirmed by the next one.
+    /// Adds ids from a listing that is in doubt only because of other servers' listings. A later
+    /// listing that lacks such an id must be confirmed by the next one.
     pub(super) fn know<'a>(&mut self, ids: impl Iterator<Item = &'a SnapshotId>) {
         let new: Vec<_> = ids.filter(|id| !self.ids.contains(id)).cloned().collect();
         self.ids.extend(new);

@@ -1,4 +1,4 @@
-//! Serves all servers that are waiting for a listing, with as few requests as possible.
+//! Answers all servers that wait for a listing, with few requests.
 //!
 //! A request joins the next listing, never one that was requested before (I4). While many servers
 //! are at work, one account-wide listing answers them all; while few are, each gets a listing of
@@ -20,17 +20,17 @@ use crate::clock::Clock;
 use crate::core::decide::Inventory;
 use crate::core::snapshot::ServerId;
 
-/// Up to this many servers at work are listed one by one.
+/// Up to this many servers at work are listed one by one; more if an account-wide listing is large.
 const FEW: usize = 4;
 
 /// Rows of an account-wide listing that cost about as much as one server's listing.
 const ROWS_A_REQUEST: usize = 500;
 
-/// A listing of several pages is requested this many times less often. It costs one request for
-/// each page.
+/// An account-wide listing of several pages is requested this many times less often, since it costs
+/// one request for each page.
 const PAGED: i32 = 4;
 
-/// Time limit of a listing with all its pages and retries, in request timeouts.
+/// Time limit of a listing with all its pages and retries, as a multiple of the request timeout.
 const MOST_CALLS: i32 = 20;
 
 /// Requests within this time of the first one join the same listing.
@@ -94,7 +94,7 @@ impl<A: SnapshotApi> Engine<A> {
             let mut asks = vec![first];
             tokio::time::sleep(GATHER).await;
             if self.account.refused() {
-                // Reads the token file anew; another token is tried at once.
+                // Reads the token file again; a new token is tried at once.
                 let used = self.api.token();
                 if let Err(error) = self.api.renew() {
                     tracing::warn!(error, "the token can't be read");
@@ -110,7 +110,7 @@ impl<A: SnapshotApi> Engine<A> {
                 continue;
             }
             if self.account.refused() {
-                // A probe of the token: one request.
+                // A probe of the token: one listing instead of one for each server.
                 let requested = self.clock.now().mono;
                 let probe = self.list(None).await;
                 self.note(&probe, requested).await;
@@ -146,8 +146,7 @@ impl<A: SnapshotApi> Engine<A> {
         let listing = self.list(None).await;
         self.note(&listing, requested).await;
         match listing {
-            // Mutations shift the pages while they are read. The servers are listed one by one
-            // instead.
+            // The pages shifted while they were read, so the servers are listed one by one instead.
             Ok(listing) if listing.shifted => self.one_by_one(asks),
             Ok(listing) => {
                 let rows = listing.servers.values().map(|rows| rows.snapshots.len());

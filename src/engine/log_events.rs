@@ -89,11 +89,9 @@ pub(super) fn log_global_event(event: &GlobalEvent) {
     // Alerts and pauses get named fields, as they do elsewhere. The other events are logged as the
     // trail's JSON.
     match event {
-        GlobalEvent::AlertRaised {
-            alert,
-            about,
-            reason,
-        } => warn!(alert, about, reason, "{word}"),
+        GlobalEvent::AlertRaised { alert, about, text } => {
+            warn!(alert, about, reason = text.reason(), "{word}");
+        }
         GlobalEvent::AlertCleared { alert, about } => info!(alert, about, "{word}"),
         GlobalEvent::Paused { by } | GlobalEvent::Resumed { by } => {
             info!(by, "{word}: every server");

@@ -16,7 +16,7 @@ use crate::core::decide::CLOCK_TOLERANCE;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 
-/// Longest sleep between two checks of the queues, so that a lost tick does not matter.
+/// Longest sleep between two checks of the queues, so that a missed wake-up does no harm.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
 
 /// Resting servers, sorted by the time they wake, and servers at work.
@@ -27,18 +27,19 @@ struct WorkQueue {
     tasks: JoinSet<(ServerId, Requeue)>,
     at_work: BTreeMap<Id, ServerId>,
     /// Servers to run once more, because they were at work when new policies or a wake request
-    /// came.
+    /// arrived.
     again: BTreeSet<ServerId>,
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Runs until `stop`, then until the requests in flight are answered.
+    /// Runs until `stop`, then waits for the requests in flight, starts the servers that the
+    /// rotation stopped, and releases held ones.
     pub async fn run(self: &Arc<Self>, stop: CancellationToken) {
         self.turn(stop, false).await;
     }
 
-    /// Settles what is due and ends. Returns true if the newest due slot of every policy is settled
-    /// by a completed snapshot and no alert is active.
+    /// Settles what is due and ends. Returns true if the newest due slot of every rotation has a
+    /// completed snapshot and no alert is active.
     pub async fn once(self: &Arc<Self>, stop: CancellationToken) -> bool {
         self.turn(stop, true).await;
         let wanted = self.wanted();
@@ -170,8 +171,8 @@ impl<A: SnapshotApi> Engine<A> {
             Requeue::Until(Some(at)) => {
                 fleet.by_wall.insert((at, server));
             }
-            // The runtime state stays, so that open calls and settled slots are there if the policy
-            // returns.
+            // The runtime state stays, so that open calls and settled slots are not forgotten if
+            // the policy returns.
             Requeue::Until(None) | Requeue::Gone => {}
             Requeue::After(pause) | Requeue::Blocked(pause) => {
                 fleet.by_mono.insert((now.mono + pause, server));
@@ -229,7 +230,8 @@ impl WorkQueue {
         self.look_now(servers);
     }
 
-    /// Makes servers that are in no queue due now, or once more if their loop is running.
+    /// Makes servers that are in no queue due now. A server whose loop is running gets another
+    /// turn.
     fn look_now(&mut self, servers: impl IntoIterator<Item = ServerId>) {
         let at_work: BTreeSet<_> = self.at_work.values().cloned().collect();
         for server in servers {

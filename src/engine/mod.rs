@@ -1,25 +1,25 @@
-//! Performs the steps: observe, decide, record, act, and look again.
+//! Runs each server's loop: observe, decide, record, act, and look again.
 //!
-//! - `server_loop`: the loop of one server, until it can rest; `server_runtime`: its state between
-//!   two looks.
+//! - `server_loop`: the loop of one server, until it can rest; `server_runtime`: the server's state
+//!   in memory.
 //! - `loop_scheduler`: when each server's loop runs; a server at rest costs no task.
-//! - `listing_batcher`: one listing for all servers that wait for one, with few requests.
+//! - `listing_batcher`: listings for all servers that wait for one, with few requests.
 //! - `confirmed_inventory`: the listing of one server; `listing_acceptance`: which listings are
 //!   accepted, and which need a second one that agrees.
-//! - `snapshot_owners`: whose a snapshot is; `owner_map`: the owners and claims as data;
-//!   `contested_listing`: a listing compared with them; `stray_snapshots`: new snapshots under the
-//!   name of another server's open create.
+//! - `snapshot_owners`: which server a snapshot belongs to; `owner_map`: the owners and claims as
+//!   data; `contested_listing`: a listing compared with them; `stray_snapshots`: new snapshots with
+//!   the name of another server's open create.
 //! - `account_health`: whether the provider accepts the token and can be reached.
 //! - `mutation`: one mutation: the permit, the intent, the call, the outcome; `step_recheck`: the
-//!   decision, made again right before the call; `call_outcome`: what its answer shows;
-//!   `turn_outcome`: when the server's loop continues.
+//!   decision, made again right before the call; `call_outcome`: the outcome that the call's answer
+//!   shows; `turn_outcome`: when the server's loop runs again.
 //! - `create_hold_at_new_trail`: no creates for a while if there are own snapshots but no trail.
 //! - `hooked_create`: a rotation's hooks around its create, and the release; `power_cycle`: the
 //!   stop and the start of a server around its create; `starts_at_shutdown`: the starts that are
 //!   owed when the service ends.
 //! - `other_id_handover`: the handover when a policy names its server by another id.
-//! - `order_execution`: an operator's create, delete or restore; `pending_order`: one that waits;
-//!   `pauses`: pause and resume.
+//! - `order_execution`: an operator's create, delete or restore; `pending_order`: an order that
+//!   waits; `pauses`: pause and resume.
 //! - `policy_set_swap`: the swap to a new policy set.
 //! - `once_failures`: the reasons why `once` did not succeed.
 //! - `runtime_view`: the read-only view for status.
@@ -96,8 +96,8 @@ use runtime_view::{DecisionCounters, runtimes_by_policy};
 use server_runtime::{ServerRuntime, SharedRuntime};
 use trail_health::TrailHealth;
 
-/// How long the end of a run may take after the last answer: stopped servers are started, and held
-/// ones released.
+/// Time limit for the end of a run, counted from the last answer: stopped servers are started, and
+/// held ones are released.
 pub const LAST_WORK: Duration =
     starts_at_shutdown::LAST_STARTS.saturating_add(hooked_create::LAST_RELEASES);
 
@@ -113,7 +113,7 @@ struct PolicySet {
 pub struct EngineSummary {
     /// Policies in force.
     pub servers: usize,
-    /// Servers whose loop runs now.
+    /// Servers whose loop is running.
     pub working: usize,
     /// Servers on which nothing may be changed.
     pub blocked: usize,
@@ -138,22 +138,24 @@ pub struct Engine<A> {
     other_ids: Mutex<BTreeMap<ServerId, ServerId>>,
     /// Former ids of servers, with the ids by which the policies in force name them.
     id_changes: Mutex<BTreeMap<ServerId, ServerId>>,
-    /// Held while a state moves to its new id, or while a pause is applied under the id of the
-    /// state.
+    /// Locked while a server's state moves to a new id, and while a pause or a resume is recorded
+    /// under the id of the state.
     renaming: tokio::sync::Mutex<()>,
     owners: SnapshotOwners,
     all_paused: Mutex<GlobalPause>,
     called: Mutex<WakeRequests>,
-    /// No create is sent before this monotonic instant, because the trail's tail was lost.
+    /// No create is sent before this monotonic instant, since records of the trail may have been
+    /// lost. Zero if none were.
     no_create_before: SignedDuration,
-    /// No create is sent before this instant on servers that show own snapshots, because the trail
-    /// begins with this process.
+    /// No create is sent before this monotonic instant to servers that already had own snapshots,
+    /// since the trail is new. Zero if it is not.
     begins_until: SignedDuration,
     longest_sleep: OnceLock<SignedDuration>,
     /// Queue to the notifiers.
     tap: OnceLock<Arc<NewsQueue>>,
-    /// Runs the hooks. `holds` limits how many servers are held or stopped at once.
+    /// Runs the hooks.
     runner: OnceLock<Arc<dyn Runner>>,
+    /// Limits how many servers are stopped, or held without an answered create, at the same time.
     holds: Arc<Semaphore>,
     /// Limits concurrent decisions. A permit is kept until the decision's records are written.
     turns: Semaphore,
@@ -167,7 +169,8 @@ pub struct Engine<A> {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Creates an engine from the opened trail. It does nothing before `run`, `once` or an order.
+    /// Creates an engine from the opened trail. It sends nothing until `run`, `once` or an order is
+    /// called.
     pub fn new(
         api: Arc<A>,
         trail: Trail,
@@ -176,7 +179,7 @@ impl<A: SnapshotApi> Engine<A> {
         rules: Rules,
         policies: Vec<Arc<Policy>>,
     ) -> Arc<Self> {
-        // A lost record may have been the intent of a create that is still on its way.
+        // A lost record may have been the intent of a create that may still take effect.
         let now = clock.now();
         let no_create_before = opened.hold_since.map_or(SignedDuration::ZERO, |since| {
             let past = now.wall.duration_since(since).max(SignedDuration::ZERO);
@@ -201,14 +204,15 @@ impl<A: SnapshotApi> Engine<A> {
         let other_ids = Mutex::new(other_ids.collect());
         let owners = SnapshotOwners::of(opened.histories.iter());
         let once = rules.count_all;
-        // The process before this one judged slots until its last record.
+        // The previous process judged the slots up to its last record.
         let last = opened.last;
         let runtimes = opened
             .histories
             .into_iter()
             .map(move |(server, mut history)| {
                 history.judged = last;
-                // Runs of `once` share one grace.
+                // Runs of `once` share one grace period: a restart at each run would never let it
+                // end.
                 if !once {
                     history.restart_grace(now);
                 }
@@ -384,8 +388,8 @@ fn wanted(rules: Rules, policies: Vec<Arc<Policy>>) -> PolicySet {
     }
 }
 
-/// Locks a mutex and ignores poisoning. A panic elsewhere leaves the value whole, so other servers
-/// go on (I16).
+/// Locks a mutex and ignores poisoning. A panic elsewhere leaves the value consistent, so the other
+/// servers continue (I16).
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

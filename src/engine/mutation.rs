@@ -19,12 +19,12 @@ use crate::core::server_event::{Outcome, ServerEvent, TransientRefusal};
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::core::taken_late_text::description;
 
-/// Number of times that `once` tries to record an outcome. If all fail, the next start finds the
-/// intent open.
+/// Number of times that `once` tries to record an outcome. If all attempts fail, the next process
+/// finds the intent open.
 const LAST_TRIES: u32 = 3;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Performs a create, delete or stop that was decided based on this inventory.
+    /// Performs a create, delete or stop that was decided from this inventory.
     pub(super) async fn act(
         &self,
         policy: &Policy,
@@ -179,7 +179,7 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Returns the policy's description of a slot's snapshot. Defaults to a text that names the
-    /// slot and how late it was.
+    /// slot and, if the snapshot is late, says by how much.
     fn description(
         &self,
         policy: &Policy,
@@ -194,8 +194,9 @@ impl<A: SnapshotApi> Engine<A> {
         })
     }
 
-    /// Returns true if the trail holds as many creates of this name as the rotation has attempts,
-    /// or if the rotation or the slot does not exist. A last safeguard, whatever was decided (I9).
+    /// Returns true if the trail contains as many creates of this name as the rotation has
+    /// attempts, or if the rotation or the slot does not exist. A last safeguard that does not
+    /// depend on the decision (I9).
     fn is_spent(
         policy: &Policy,
         runtime: &Mutex<ServerRuntime>,
@@ -209,7 +210,7 @@ impl<A: SnapshotApi> Engine<A> {
         runtime.history.slot(rotation, name).is_none() || runtime.history.intents(name) >= attempts
     }
 
-    /// Sends a create. Returns `None` if the intent can't be recorded; then nothing was sent.
+    /// Sends a create. If the intent can't be recorded, sends nothing and returns `None`.
     pub(super) async fn create(
         &self,
         policy: &Policy,
@@ -272,7 +273,7 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Sends a delete. Returns `None` if the intent can't be recorded; then nothing was sent.
+    /// Sends a delete. If the intent can't be recorded, sends nothing and returns `None`.
     pub(super) async fn delete(
         &self,
         policy: &Policy,
@@ -304,8 +305,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Sends a restore, which only an operator may order and which is never sent again (I12).
-    /// Returns `None` if the intent can't be recorded; then nothing was sent.
+    /// Sends a restore, which only an operator may order and which is never sent again (I12). If
+    /// the intent can't be recorded, sends nothing and returns `None`.
     pub(super) async fn restore(
         &self,
         policy: &Policy,
@@ -348,8 +349,8 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Records the outcome and retries until it is written, since every intent gets one (I6). If
-    /// the service stops first, the next start finds the intent open, which is equivalent to an
-    /// unknown outcome.
+    /// the service stops first, or `once` gives up, the next process finds the intent open, which
+    /// is equivalent to an unknown outcome.
     pub(super) async fn conclude(
         &self,
         server: &ServerId,

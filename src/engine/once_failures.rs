@@ -1,4 +1,7 @@
-//! Lists why `once` did not succeed: active alerts, and slots that are not settled.
+//! Lists the reasons why `once` did not succeed: active alerts, and newest due slots without a
+//! completed snapshot.
+
+use std::borrow::Cow;
 
 use super::enqueue_news::global_alert;
 use super::{AcceptedListing, Engine, ServerRuntime, lock};
@@ -22,20 +25,20 @@ pub struct UnsettledSlot {
     pub rotation: RotationName,
     /// The name of the slot's snapshot.
     pub snapshot: SnapshotName,
-    /// Why the slot is not settled.
+    /// Why there is no completed snapshot, or why the server did not come to rest.
     pub reason: String,
 }
 
 impl<A: SnapshotApi> Engine<A> {
     /// Returns all active alerts, those of the account first.
     pub fn all_standing(&self) -> Vec<Alert> {
-        let of_account = self.account_alerts().into_iter().map(global_alert);
-        of_account.chain(self.standing()).collect()
+        let of_service = self.service_alerts().into_iter().map(global_alert);
+        of_service.chain(self.standing()).collect()
     }
 
     /// Returns the newest due slots that have no completed snapshot at the end of `once`. A server
-    /// whose slots are all settled, but that did not come to rest, gets one entry without a
-    /// rotation.
+    /// that has no such slot and no active alert, but did not come to rest, gets one entry without
+    /// a rotation.
     pub fn unsettled(&self) -> Vec<UnsettledSlot> {
         let wanted = self.wanted();
         let mut all = Vec::new();
@@ -61,9 +64,9 @@ impl<A: SnapshotApi> Engine<A> {
                 .map_or_else(nothing, AcceptedListing::inventory);
             for (rotation, name) in left_unsettled(policy, &seen, &runtime.history, rules, now) {
                 let reason = why(&runtime, rotation, &name);
-                all.push(entry(&rotation.name, name, reason));
+                all.push(entry(&rotation.name, name, &reason));
             }
-            // An active alert already says why.
+            // An active alert already gives the reason.
             if all.len() == before && runtime.history.alerts.is_empty() {
                 let reason = if runtime.history.paused().is_some() {
                     "the server is paused"
@@ -77,14 +80,14 @@ impl<A: SnapshotApi> Engine<A> {
     }
 }
 
-fn why<'a>(runtime: &'a ServerRuntime, rotation: &Rotation, name: &str) -> &'a str {
+fn why(runtime: &ServerRuntime, rotation: &Rotation, name: &str) -> Cow<'static, str> {
     if runtime.history.paused().is_some() {
-        return "the server is paused";
+        return "the server is paused".into();
     }
-    if let Some(why) = runtime.history.missing(&rotation.name, name) {
-        return why;
+    if let Some(missing) = runtime.history.missing(&rotation.name, name) {
+        return missing.reason().into();
     }
-    match runtime.history.slot(&rotation.name, name).map(|n| n.ending) {
+    let why = match runtime.history.slot(&rotation.name, name).map(|n| n.ending) {
         Some(Some(SlotOutcome::GivenUp | SlotOutcome::Skipped)) => {
             "the slot ended without a snapshot"
         }
@@ -95,5 +98,6 @@ fn why<'a>(runtime: &'a ServerRuntime, rotation: &Rotation, name: &str) -> &'a s
         Some(None) => "the slot has no completed snapshot yet",
         _ if runtime.seen.is_none() => "the server's snapshots could not be listed",
         _ => "no snapshot was made for the slot",
-    }
+    };
+    why.into()
 }

@@ -78,7 +78,8 @@ impl<A: SnapshotApi> Engine<A> {
         answer.await.unwrap_or_else(unanswered)
     }
 
-    /// Carries out one order, and nothing else, while no loop is running.
+    /// Carries out one order while no loop is running. No due slot gets a snapshot, but records
+    /// that are due are written, and an owed start or release comes first.
     pub async fn order_alone(
         self: &Arc<Self>,
         server: ServerId,
@@ -201,8 +202,8 @@ impl<A: SnapshotApi> Engine<A> {
         (order, by, until): (Order, String, SignedDuration),
         begun: &AtomicBool,
     ) -> Result<OrderOutcome, ShuttingDown> {
-        // Checked before the wait for a permit, so that an order that can't be done is refused at
-        // once.
+        // Checked before the wait for a permit, so that an order that can't be carried out is
+        // refused at once.
         if let Some(why) = self.objection(policy, runtime, inventory, &order) {
             return Ok(OrderOutcome::refused(why));
         }
@@ -212,7 +213,10 @@ impl<A: SnapshotApi> Engine<A> {
             () = self.stop.cancelled() => return Err(ShuttingDown),
             pass = self.api.admit() => pass,
             () = self.clock.sleep(left) => {
-                return Ok(OrderOutcome::refused("the rate limit requires a pause of more than a minute: try again later"));
+                return Ok(OrderOutcome::refused(
+                    "the order could not be sent within a minute, because of the rate limit or \
+                    other requests: try again later",
+                ));
             }
         };
         let pass = match pass {

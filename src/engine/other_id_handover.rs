@@ -17,8 +17,8 @@ use crate::core::server_event::ServerEvent;
 use crate::core::snapshot::ServerId;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Finds the servers that a policy of the new set names by a different id than before. Must be
-    /// called before the set is in force.
+    /// Finds the servers that a policy of the new set names by a different id than before. At a
+    /// reload, it must be called before the set is in force.
     pub(super) fn expect_id_changes(&self, wanted: &PolicySet) {
         let mut former = BTreeMap::new();
         let runtimes = lock(&self.runtimes);
@@ -72,7 +72,8 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Returns the id by which a policy now names this server, if no policy uses this id.
+    /// Returns the other id by which a policy now names this server. Only for an id that no policy
+    /// uses.
     pub(super) fn id_in_force(
         &self,
         server: &ServerId,
@@ -126,8 +127,8 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Hands the state over if a policy now names this server by its other id. Called for the new
-    /// id, it wakes the old id's loop and waits for it. Returns `None` if there is nothing to hand
-    /// over, else when to look again.
+    /// id, it only wakes the old id's loop, which hands over. Returns `None` if there is nothing to
+    /// hand over, else when to look again.
     pub(super) async fn renamed(
         &self,
         server: &ServerId,
@@ -273,13 +274,16 @@ impl<A: SnapshotApi> Engine<A> {
     /// Moves the active alerts to the new id.
     fn tap_succession(&self, from: &ServerId, server: &ServerId, past: &ServerRuntime) {
         let Some(tap) = self.tap.get() else { return };
-        for ((kind, about), standing) in &past.history.alerts {
+        for key in past.history.alerts.keys() {
+            let (kind, about) = key;
             tap.put(News::Unwatched(AlertKey {
                 kind: kind.word().to_owned(),
                 server: Some(from.clone()),
                 about: about.clone(),
             }));
-            tap.put(News::Raised(self.alert(server, *kind, about, standing)));
+            if let Some(alert) = self.alert(server, &past.history, key) {
+                tap.put(News::Raised(alert));
+            }
         }
     }
 }

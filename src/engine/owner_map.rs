@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::stray_snapshots::StraySnapshots;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// The server of each snapshot, and the servers that show it too.
+/// The server of each snapshot, and the other servers whose listings show it.
 #[derive(Default)]
 pub(super) struct Owners {
     pub(super) of: HashMap<SnapshotId, ServerId>,
@@ -14,7 +14,7 @@ pub(super) struct Owners {
     pub(super) claims: Vec<(SnapshotId, ServerId)>,
     /// Claimed snapshots that the last listing of their own server lacked.
     pub(super) missing: HashSet<SnapshotId>,
-    /// Snapshots whose server is known only from an answer, which may be wrong.
+    /// Snapshots whose server is known only from the answer to a create, which may be wrong.
     pub(super) answered: HashSet<SnapshotId>,
     /// Snapshots that a server has only according to a listing that is not accepted yet.
     pub(super) tentative: HashMap<ServerId, Vec<SnapshotId>>,
@@ -40,7 +40,8 @@ impl Owners {
         self.add(id, server);
     }
 
-    /// Accepts that this server's listing shows the snapshot, unless another server has it.
+    /// Makes the server the owner of a snapshot that a listing showed on it, unless another server
+    /// has the snapshot.
     pub(super) fn accept(&mut self, id: &SnapshotId, server: &ServerId) {
         match self.of.get(id) {
             None => drop(self.of.insert(id.clone(), server.clone())),
@@ -49,7 +50,8 @@ impl Owners {
         }
     }
 
-    /// Withdraws the snapshots that this server has only from a listing that was not accepted.
+    /// Withdraws the snapshots that this server has only according to a listing that was not
+    /// accepted.
     pub(super) fn withdraw_tentative(&mut self, server: &ServerId) {
         for id in self.tentative.remove(server).unwrap_or_default() {
             if self.of.get(&id) == Some(server) {
@@ -101,8 +103,8 @@ impl Owners {
         self.claims.retain(|(_, claimant)| claimant != server);
     }
 
-    /// Withdraws what this server claimed through its previous listing, and stores which of its
-    /// claimed snapshots the new listing lacks.
+    /// Withdraws this server's claims from its previous listing. Stores which of its own snapshots,
+    /// among those that others claim, the new listing lacks.
     pub(super) fn relist(&mut self, server: &ServerId, rows: &[Snapshot], claimed: &[SnapshotId]) {
         self.withdraw(server);
         self.withdraw_tentative(server);

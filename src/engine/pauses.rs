@@ -1,5 +1,5 @@
-//! Pauses. Once a pause is requested, no mutation begins except on an operator's order. The answer
-//! names the mutations that had begun before.
+//! Pauses and resumes. Once a pause is requested, no mutation begins except an operator's order
+//! and the owed start of a stopped server. The answer names the mutations that began before.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,8 @@ pub struct PauseResult {
     /// True if there was nothing to resume, and nothing was recorded.
     #[serde(default)]
     pub nothing: bool,
-    /// Conditions other than a pause that the resume ended, in words.
+    /// In words: the conditions other than a pause that the resume ended and, if there is one, the
+    /// contested snapshot that it did not give up.
     #[serde(default)]
     pub ended: Vec<String>,
 }
@@ -63,13 +64,13 @@ pub enum PauseError {
 #[derive(Default)]
 pub(super) struct GlobalPause {
     pub(super) since: Option<Timestamp>,
-    /// Set while the pause is being recorded; it applies already.
+    /// Set while the pause is being recorded. The pause already applies.
     pub(super) asked: bool,
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Pauses one server, or all. From now on, no mutation begins except on an operator's order,
-    /// even after a restart.
+    /// Pauses one server, or all. From then on, even after a restart, no mutation begins except an
+    /// operator's order and the owed start of a stopped server.
     pub async fn pause(
         &self,
         server: Option<ServerId>,
@@ -104,7 +105,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(self.held(Some(&server)))
     }
 
-    /// Ends the pause of one server, or the pause of all.
+    /// Ends the pause of one server, or of all, and the conditions that [`PauseResult::ended`]
+    /// lists.
     pub async fn resume(
         &self,
         server: Option<ServerId>,
@@ -190,8 +192,8 @@ impl<A: SnapshotApi> Engine<A> {
         self.wake();
     }
 
-    /// Returns true if the server is held or stopped, or if another server shows a snapshot of it.
-    /// A resume then reaches it even without a policy.
+    /// Returns true if the server is held or stopped, or if another server's listing shows one of
+    /// its snapshots. Such a server can be resumed even without a policy.
     pub fn is_resumable(&self, server: &ServerId) -> bool {
         let runtime = lock(&self.runtimes).get(server).cloned();
         runtime.is_some_and(|runtime| lock(&runtime).history.owes_release())

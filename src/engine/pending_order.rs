@@ -25,8 +25,8 @@ pub(super) struct PendingOrder {
 /// The result of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderOutcome {
-    /// The outcome according to the provider's answer. Also `Unknown` if the order began and the
-    /// service could not report its result. `None` if the order was refused and nothing was sent.
+    /// The outcome according to the provider's answer. Also `Unknown` if the order began and its
+    /// result was lost. `None` if the order was refused and nothing was sent.
     pub outcome: Option<Outcome>,
     /// Why it was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

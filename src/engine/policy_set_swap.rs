@@ -1,5 +1,5 @@
-//! Swaps in a new policy set. No mutation starts between recording the set and activating it, so
-//! every later record belongs to the new set (I1).
+//! Swaps in a new policy set. No mutation except an owed start begins between recording the set and
+//! activating it, so every other intent after the set's record belongs to the new set (I1).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -12,8 +12,8 @@ use crate::api::SnapshotApi;
 use crate::core::policy::{Policy, Rotation, Rules};
 use crate::core::snapshot::ServerId;
 
-/// Blocks mutations while it exists: a new policy set is being recorded, and every later record
-/// must belong to that set.
+/// Blocks mutations, except owed starts, while it exists: a new policy set is being recorded, and
+/// later intents must belong to that set.
 pub struct PolicySwap<'e>(&'e watch::Sender<bool>);
 
 impl Drop for PolicySwap<'_> {
@@ -41,7 +41,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Puts new policies in force; every decision from now on uses them.
+    /// Puts new policies into force. Every decision from then on uses them.
     pub fn reload(&self, rules: Rules, policies: Vec<Arc<Policy>>) {
         let new = wanted(rules, policies);
         let old = self.wanted().policies;

@@ -1,7 +1,7 @@
 //! Stops a server for its snapshot, and sends the owed start until the server is seen active (I20).
 //!
-//! Each call follows its intent, as every mutation does. The start needs neither a listing nor a
-//! policy, and no pause delays it.
+//! Each call follows its intent, as every mutation does, except for a start while the trail can't
+//! be written (I6). The start needs neither a listing nor a policy, and no pause delays it.
 
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +24,8 @@ use crate::core::server_start::{is_start_due, next_power_step};
 use crate::core::snapshot::ServerId;
 use crate::logged;
 
-/// A state older than this is requested again before a stop. A person may have stopped the server.
+/// A state older than this is requested again before a stop, since a person may have stopped the
+/// server meanwhile.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 impl<A: SnapshotApi> Engine<A> {
@@ -99,8 +100,8 @@ impl<A: SnapshotApi> Engine<A> {
         is_start_due(policy, &lock(runtime).history, &wanted.rules, now)
     }
 
-    /// Clears the alerts of a server that was down; this needs no listing. Returns false if they
-    /// can't be recorded.
+    /// Clears the alerts `server_stopped` of a server that is no longer down; this needs no
+    /// listing. Returns false if that can't be recorded.
     async fn tell_started(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) -> bool {
         loop {
             let alert = {
@@ -142,7 +143,8 @@ impl<A: SnapshotApi> Engine<A> {
         };
         lock(runtime).place = Some(place);
         let performed = self.perform(policy, runtime, inventory, step, None);
-        // Boxed so that an idle server's future stays small (10,000 of them are alive).
+        // Boxed so that the future of a server that waits for its listing stays small (10,000 of
+        // them may be alive).
         Box::pin(performed).await?;
         let mut runtime = lock(runtime);
         if !runtime.history.is_down() {
@@ -151,14 +153,14 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(())
     }
 
-    /// Returns true if the server's state may have changed since it was asked for: the stop waited
-    /// for a permit, for the rate limit or for a hook.
+    /// Returns true if the server's state may have changed since it was requested, because the stop
+    /// waited for a permit, the rate limit or a hook.
     pub(super) fn is_stale(&self, inventory: &Inventory) -> bool {
         self.clock.now().mono - inventory.requested > FRESH
     }
 
-    /// Asks for the state again, with the permit of the stop. Returns another permit for the stop,
-    /// or `None` if the server is no longer active.
+    /// Requests the state again, using the permit of the stop. Returns another permit for the stop,
+    /// or `None` if the server is not seen active.
     pub(super) async fn still_active(&self, pass: Permit, server: &ServerId) -> Option<Permit> {
         let asked = self.api.state(pass, server).await;
         if asked.state != PowerState::Active {
@@ -168,7 +170,8 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     /// Waits for a permit to hold or stop a server. The caller keeps it until the create is
-    /// answered. Returns `None` if the token is rejected.
+    /// answered or, after a stop, until the downtime ends. Returns `None` while mutations are
+    /// stopped because the token was rejected.
     pub(super) async fn standstill(&self) -> Result<Option<OwnedSemaphorePermit>, ShuttingDown> {
         let place = tokio::select! {
             biased;
@@ -182,7 +185,7 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(place.ok().filter(|_| !barred))
     }
 
-    /// Sends a stop. Returns `None` if the intent can't be recorded; then nothing was sent.
+    /// Sends a stop. If the intent can't be recorded, sends nothing and returns `None`.
     pub(super) async fn stop_server(
         &self,
         server: &ServerId,
@@ -208,8 +211,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(Some(answer))
     }
 
-    /// Sends a start ahead of all other waiting requests. Returns false if the intent can't be
-    /// recorded; then nothing was sent.
+    /// Sends a start ahead of all other waiting requests. If the intent can't be recorded, sends
+    /// nothing and returns false.
     pub(super) async fn start(
         &self,
         server: &ServerId,
@@ -225,7 +228,7 @@ impl<A: SnapshotApi> Engine<A> {
         self.send_start(server, runtime, (pass, leave), start).await
     }
 
-    /// Sends a start. Returns false if the intent can't be recorded; then nothing was sent.
+    /// Sends a start. If the intent can't be recorded, sends nothing and returns false.
     pub(super) async fn send_start(
         &self,
         server: &ServerId,
@@ -263,8 +266,8 @@ impl<A: SnapshotApi> Engine<A> {
         Ok(true)
     }
 
-    /// Records the intent, sends the call once, and returns its outcome. Returns `None` if the
-    /// intent can't be recorded; then nothing was sent.
+    /// Records the intent, sends the call once, and returns its outcome. If the intent can't be
+    /// recorded, sends nothing and returns `None`.
     async fn power(
         &self,
         server: &ServerId,
@@ -317,7 +320,7 @@ impl<A: SnapshotApi> Engine<A> {
         }
     }
 
-    /// Returns the server's state, asked for under the id that the provider uses.
+    /// Returns the server's state, requested under the id that power calls use.
     pub(super) async fn state_of(
         &self,
         server: &ServerId,

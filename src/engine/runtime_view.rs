@@ -32,7 +32,8 @@ pub struct ServerStateView<'a> {
     pub asked: Option<SignedDuration>,
     /// Why the last listing failed, if it did.
     pub unlisted: Option<&'a ListingFailure>,
-    /// Until when no create is sent to it, because records were lost or the trail is new.
+    /// No create is sent to the server before this time, since records were lost or the trail is
+    /// new.
     pub creates_held: Option<Timestamp>,
     /// The wall clock and the monotonic clock.
     pub now: ClockReading,
@@ -45,7 +46,7 @@ pub struct EngineCounters {
     pub decisions: Vec<(&'static str, u64)>,
     /// Records written to the trail.
     pub records: u64,
-    /// True if the last record could be written.
+    /// False if the last append to the trail failed or hangs.
     pub writable: bool,
     /// True if the provider rejects the token.
     pub account_refused: bool,
@@ -88,7 +89,7 @@ impl DecisionCounters {
 }
 
 /// Returns the servers that have a policy, or those that have none. Both maps are walked side by
-/// side: a search for each of ten thousand servers would take most of the time of an idle service.
+/// side: a lookup for each of ten thousand servers would dominate the CPU time of an idle service.
 pub(super) fn runtimes_by_policy<'r>(
     runtimes: &'r BTreeMap<ServerId, SharedRuntime>,
     policies: &'r BTreeMap<ServerId, Arc<Policy>>,
@@ -141,7 +142,7 @@ impl<A: SnapshotApi> Engine<A> {
             .filter(|_| left.is_positive())
     }
 
-    /// Returns the active alerts that belong to no policy's server.
+    /// Returns the active alerts that don't concern a server with a policy.
     pub fn account_alerts(&self) -> Vec<StandingAlert> {
         self.global_alerts().0
     }
@@ -155,16 +156,19 @@ impl<A: SnapshotApi> Engine<A> {
         (alerts, refused)
     }
 
-    /// Returns the alerts of servers that have no policy any more but are still owed something.
+    /// Returns the alerts of the account and of the trail.
+    pub fn service_alerts(&self) -> Vec<StandingAlert> {
+        let alerts = self.account.alerts().0.into_iter();
+        alerts.chain(self.keeper.alert()).collect()
+    }
+
+    /// Returns the active alerts of servers that no longer have a policy.
     fn orphaned_alerts(&self) -> Vec<StandingAlert> {
         let policies = self.wanted().policies;
         let runtimes = lock(&self.runtimes);
         let mut alerts = Vec::new();
         for (server, runtime) in runtimes_by_policy(&runtimes, &policies, false) {
             let runtime = lock(runtime);
-            if runtime.history.is_forgettable() {
-                continue;
-            }
             for ((kind, _), standing) in &runtime.history.alerts {
                 alerts.push(StandingAlert {
                     alert: kind.word().to_owned(),

@@ -47,7 +47,8 @@ impl<A: SnapshotApi> Engine<A> {
                 Ok(ready) => ready,
                 Err(rest) => return rest,
             };
-            // Boxed so that an idle server's future stays small (10,000 of them are alive).
+            // Boxed so that the future of a server that waits for its listing stays small (10,000
+            // of them may be alive).
             if let Some(rest) = Box::pin(self.proceed(runtime, ready)).await {
                 return rest;
             }
@@ -161,15 +162,11 @@ impl<A: SnapshotApi> Engine<A> {
                 return Err(Requeue::After(SignedDuration::ZERO));
             }
             let held = lock(runtime).history.orphaned_hold(server);
-            if let Some((key, reason)) = held {
+            if let Some((key, text)) = held {
                 let stands = lock(runtime).history.alerts.get(&key).cloned();
-                if stands.is_none_or(|stands| stands.reason != reason) {
+                if stands.is_none_or(|stands| stands.text != text) {
                     let (alert, about) = key;
-                    let raised = ServerEvent::AlertRaised {
-                        alert,
-                        about,
-                        reason,
-                    };
+                    let raised = ServerEvent::AlertRaised { alert, about, text };
                     let record = self.record(server, runtime, raised, Details::default());
                     let _retried = Box::pin(record).await;
                 }
@@ -197,10 +194,17 @@ impl<A: SnapshotApi> Engine<A> {
         }
         let idle = lock(runtime).idle_in_pause();
         // A paused server is still listed once, so that status can show its snapshots.
-        if idle && (rules.count_all || lock(runtime).seen.is_some()) {
-            // No newer listing is requested, so an old failure must not be shown.
-            lock(runtime).unlisted = None;
-            return Err(Requeue::Until(None));
+        if idle {
+            let now = self.clock.now();
+            let mut runtime = lock(runtime);
+            // The newest copy may become too old during the pause.
+            let check = runtime.next_health_check(&policy, &rules, now);
+            let rests = check.is_none_or(|at| at > now.wall);
+            if rules.count_all || (runtime.seen.is_some() && rests) {
+                // No newer listing is requested, so an old failure must not be shown.
+                runtime.unlisted = None;
+                return Err(Requeue::Until(check));
+            }
         }
         // A server that is down must not wait for a listing: its start may come due first.
         let patience =
@@ -231,7 +235,7 @@ impl<A: SnapshotApi> Engine<A> {
                     Box::pin(self.block_after_failed_listing(&policy, runtime, &rules, &error))
                         .await;
                 }
-                // A server that is down is looked at again soon in any case.
+                // A server that is down is checked again soon, whatever the error.
                 let down = lock(runtime).history.downtime.is_some();
                 return Err(if down {
                     Requeue::After(rules.poll_interval)
@@ -253,7 +257,8 @@ impl<A: SnapshotApi> Engine<A> {
         })
     }
 
-    /// Returns the step for this inventory, with the server's state where the step depends on it.
+    /// Returns the next step for this inventory. If the step depends on the server's state,
+    /// requests the state first and adds it to the inventory.
     async fn stepped(
         &self,
         policy: &Policy,
@@ -290,14 +295,15 @@ impl<A: SnapshotApi> Engine<A> {
     ) -> bool {
         let release = async {
             let Some(policy) = policy else {
-                // Only the runner of the hold knows its programs now, so there is one try.
+                // Without the policy, only the hold's runner can still run `after`, so it is tried
+                // once.
                 if lock(runtime).history.orphaned_hold(server).is_some() {
                     return true;
                 }
                 let why = "its policy was removed".to_owned();
                 return self.release(None, server, runtime, true, why).await;
             };
-            // The end of its snapshot can't be recorded, but a held server must not wait for that.
+            // A held server must not wait until the trail can record the end of its snapshot.
             let unwritten = {
                 let runtime = lock(runtime);
                 runtime.is_end_unwritten() && runtime.history.downtime.is_none()
@@ -316,8 +322,8 @@ impl<A: SnapshotApi> Engine<A> {
         Box::pin(release).await
     }
 
-    /// Records every event that the decision asks for and returns the step that remains. Returns
-    /// `None` if the trail can't be written or the service is stopping.
+    /// Records every event that the decision requires and returns the step that remains. Returns
+    /// `None` if the trail can't be written, the service is stopping, or the decision does not end.
     pub(super) async fn decided(
         &self,
         policy: &Policy,
@@ -337,6 +343,7 @@ impl<A: SnapshotApi> Engine<A> {
                 } else {
                     if inventory.doubt.is_none() {
                         runtime.history.observe(policy, inventory, now);
+                        self.note_newest_copy(policy, &mut runtime, inventory, rules, now);
                         runtime.store_for_status(inventory, now.wall);
                     }
                     let step = decide(policy, inventory, &runtime.history, rules, now);

@@ -1,4 +1,4 @@
-//! State of one server between two looks.
+//! The in-memory state of one server.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,8 +8,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::listing_acceptance::ListingConfirmation;
 use super::pending_order::PendingOrder;
 use crate::core::decide::Inventory;
-use crate::core::policy::Policy;
-use crate::core::server_event::ServerEvent;
+use crate::core::health;
+use crate::core::policy::{Policy, Rules};
+use crate::core::server_event::{ClockReading, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{Snapshot, Status};
 use crate::hooks::RunnerLease;
@@ -54,13 +55,13 @@ pub(super) struct HoldRuntime {
 }
 
 impl HoldRuntime {
-    /// Returns true if the runner has released the server already, or is gone.
+    /// Returns true if the runner has already released the server, or is gone.
     pub(super) fn is_over(&self) -> bool {
         self.lease.as_ref().is_some_and(RunnerLease::is_over)
     }
 }
 
-/// State of one server between two looks.
+/// The in-memory state of one server.
 #[derive(Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -84,20 +85,22 @@ pub(super) struct ServerRuntime {
     pub(super) unwritten: u32,
     /// Set if `once` may count this server as a success.
     pub(super) settled: bool,
-    /// Set at the first look if the trail is new: true if the listing showed own snapshots.
+    /// Set at the first decision of this process if the trail is new. True if its listing showed
+    /// own snapshots, and the trail contained no create for the server.
     pub(super) found_own: Option<bool>,
     /// The hold, if the server is held.
     pub(super) held: Option<Box<HoldRuntime>>,
-    /// The permit of a held or stopped server, until its create is answered.
+    /// The permit of a stopped server, until its downtime ends.
     pub(super) place: Option<OwnedSemaphorePermit>,
-    /// Set while a pause is being recorded; it applies already.
+    /// Set while a pause is being recorded. The pause already applies.
     pub(super) pausing: bool,
     /// Set while an intent is being recorded.
     pub(super) intending: bool,
     /// True if the last decision judged the slots that were due.
     pub(super) watching: bool,
-    /// Number of orders so far, and the order that waits.
+    /// Number of orders so far.
     pub(super) orders: u64,
+    /// The order that waits.
     pub(super) order: Option<Box<PendingOrder>>,
 }
 
@@ -116,8 +119,8 @@ impl ServerRuntime {
         listed.believes(inventory)
     }
 
-    /// Returns true if the last listing shows that the snapshot of a stopped server has ended, and
-    /// the trail can't record that.
+    /// Returns true if the snapshot of a held or stopped server is completed or failed according to
+    /// the last listing or the trail, and the trail can't be written now.
     pub(super) fn is_end_unwritten(&self) -> bool {
         let rows = self.seen.as_ref().map(|seen| &seen.rows[..]);
         let open = self.history.open.as_ref();
@@ -129,8 +132,8 @@ impl ServerRuntime {
         self.unwritten > 0 && (is_recorded || row.is_some_and(has_ended))
     }
 
-    /// Returns the event of a completed own snapshot that somebody else deleted since the last
-    /// listing, or while no process ran.
+    /// Returns the event for a completed own snapshot that has disappeared since the last listing,
+    /// or while no process was running, and has no open delete.
     pub(super) fn deleted_by_others(&mut self, policy: &Policy) -> Option<ServerEvent> {
         while let Some(id) = self.listed.vanished() {
             let mut rows = self.seen.iter().flat_map(|seen| seen.rows.iter());
@@ -163,6 +166,18 @@ impl ServerRuntime {
             && history.hold.is_none()
             && history.downtime.is_none()
             && self.order.is_none()
+    }
+
+    /// Returns when the server must be listed because its newest copy becomes too old. The time is
+    /// in the past if the listing is due; `None` if none is needed.
+    pub(super) fn next_health_check(
+        &self,
+        policy: &Policy,
+        rules: &Rules,
+        now: ClockReading,
+    ) -> Option<Timestamp> {
+        let inventory = self.seen.as_ref()?.inventory();
+        health::next_health_check(policy, &inventory, &self.history, rules, now)
     }
 
     /// Stores a listing for status. Equal rows are kept instead of copied.

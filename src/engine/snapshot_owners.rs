@@ -88,8 +88,9 @@ impl SnapshotOwners {
         }
     }
 
-    /// Returns the snapshots of a server that only another server's listing shows. `listed` is its
-    /// last accepted listing. Without a policy, no further listing will follow.
+    /// Returns the snapshots of a server that only another server's listing shows. `listed` is the
+    /// server's own last accepted listing. If the server has no policy, every claimed snapshot
+    /// counts, since no further listing of it will follow.
     pub(super) fn shown_elsewhere(
         &self,
         server: &ServerId,
@@ -137,7 +138,9 @@ impl SnapshotOwners {
     }
 
     /// Puts the inventory in doubt if it shows a snapshot of another server, or lacks or shows one
-    /// that the last listing of another server with a policy showed.
+    /// that the last listing of another server with a policy showed. Also if it shows a new
+    /// snapshot with the name of another server's open create, or if another server's listing shows
+    /// one with the name of this server's open create.
     pub(super) fn doubt_contested(
         &self,
         server: &ServerId,
@@ -190,14 +193,16 @@ pub fn doubt_contested(
     histories: &BTreeMap<ServerId, ServerHistory>,
     has_policy: impl Fn(&ServerId) -> bool,
 ) {
-    // If a policy has changed its server's id, the server has a history under each of the ids.
+    // If a policy has changed its server's id, the server has a history under each of the ids. The
+    // one under the id in force comes first, so it takes precedence.
     let with_policy = |wanted: bool| {
         let has_policy = &has_policy;
         let all = histories.iter();
         all.filter(move |(server, _)| has_policy(server) == wanted)
     };
     let owners = SnapshotOwners::of(with_policy(true).chain(with_policy(false)));
-    // The first pass collects the claims to snapshots of servers that were looked at before.
+    // The first pass collects the claims; only the second applies those of later servers to earlier
+    // ones.
     for _ in 0..2 {
         for (server, inventory) in &mut *inventories {
             owners.doubt_contested(server, inventory, &has_policy, |_| false);

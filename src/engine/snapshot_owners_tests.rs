@@ -13,7 +13,7 @@ fn rows(count: usize) -> Vec<Snapshot> {
 }
 
 #[test]
-fn i1_a_snapshot_that_one_server_listed_and_an_answer_to_another_named_belongs_to_the_first() {
+fn i1_a_snapshot_listed_for_one_server_and_named_in_an_answer_to_another_belongs_to_the_first() {
     let of = |events: &[ServerEvent]| {
         let mut history = ServerHistory::default();
         for event in events {
@@ -58,13 +58,13 @@ fn i1_a_snapshot_that_one_server_listed_and_an_answer_to_another_named_belongs_t
         let histories = BTreeMap::from(histories);
         let owners = SnapshotOwners::of(histories.iter());
         assert!(owners.is_of_another(&second.into(), &id));
-        // Until its next listing the other server claims it.
+        // The other server claims it until its next listing.
         assert_eq!(owners.claimed_one(&first.into()), Some(id.clone()));
     }
 }
 
 #[test]
-fn i1_a_snapshot_that_its_server_lacked_and_shows_again_is_given_up_by_no_resume() {
+fn i1_no_resume_gives_up_a_snapshot_that_its_server_lacked_but_shows_again() {
     let owners = SnapshotOwners::of(iter::empty());
     let list = |server: u64, count| {
         let server = ServerId::from(server);
@@ -118,7 +118,7 @@ fn i9_a_new_snapshot_under_the_name_of_another_servers_open_create_blocks_both_u
     assert_eq!(doubt(&owners, 1, None), "");
     assert!(doubt(&owners, 2, Some(row)).contains("may belong to server 1"));
     assert!(doubt(&owners, 1, None).contains("the listing of server 2 shows"));
-    // If both show it, nothing says whose it is.
+    // If both show it, nothing shows which server it belongs to.
     assert!(doubt(&owners, 1, Some(row)).contains("so does the listing of server 2"));
     let gave_up = owners.shown_elsewhere(&1.into(), None, true);
     assert_eq!(gave_up, std::slice::from_ref(&row.id));
@@ -134,7 +134,7 @@ fn i9_a_new_snapshot_under_the_name_of_another_servers_open_create_blocks_both_u
 }
 
 #[test]
-fn i1_a_snapshot_that_first_listings_of_two_servers_show_is_in_doubt_until_only_one_shows_it() {
+fn i1_first_listings_of_two_servers_that_show_one_snapshot_are_in_doubt_until_only_one_shows_it() {
     let owners = SnapshotOwners::of(iter::empty());
     let look = |server: u64, count| {
         let mut inventory = Inventory {

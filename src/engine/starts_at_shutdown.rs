@@ -17,15 +17,15 @@ use crate::logged;
 /// How long shutdown waits for servers that are owed a start.
 pub(super) const LAST_STARTS: Duration = Duration::from_mins(1);
 
-/// Longest pause between two looks at such a server during shutdown.
+/// Longest pause between two requests for a server's state during shutdown.
 const END_POLL: SignedDuration = SignedDuration::from_secs(1);
 
 /// Longest pause between two starts that the provider refuses.
 const END_BACKOFF: SignedDuration = SignedDuration::from_secs(8);
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Starts every server that is still down at shutdown. Otherwise only the next process could
-    /// start it, and nobody can say when that begins.
+    /// Starts every server that the rotation stopped and that is still down at shutdown. Otherwise
+    /// only the next process could start it, and that may begin much later.
     pub(super) async fn start_all(&self) {
         let down: Vec<_> = {
             let runtimes = lock(&self.runtimes);
@@ -99,13 +99,9 @@ impl<A: SnapshotApi> Engine<A> {
         );
         let standing = (AlertKind::ServerStopped, rotation);
         if !lock(runtime).history.alerts.contains_key(&standing) {
-            let (alert, about) = standing;
-            let raised = ServerEvent::AlertRaised {
-                alert,
-                about,
-                reason,
-            };
-            // A record that can't be written was already logged.
+            let ((alert, about), text) = (standing, reason.into());
+            let raised = ServerEvent::AlertRaised { alert, about, text };
+            // If the record can't be written, the log entry above is all that remains.
             let _unwritten = self
                 .record(server, runtime, raised, Details::default())
                 .await;

@@ -8,8 +8,8 @@ use crate::core::decide::{Inventory, Step, decide, decide_in_hold};
 use crate::core::policy::Policy;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Returns the step as decided now, if the policy in force still asks for it and no pause was
-    /// requested. The wait for a permit may have been long.
+    /// Returns the step as decided now, if the decision under the policy in force is still the same
+    /// and no pause was requested.
     pub(super) fn still_wanted(
         &self,
         policy: &Policy,

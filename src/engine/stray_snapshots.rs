@@ -1,6 +1,5 @@
-//! Snapshots under the name of another server's open create (I9, I19). Its call may have made them,
-//! so they belong to no server until that create has an outcome, and the create is not sent again
-//! meanwhile.
+//! New snapshots with the name of another server's open create (I9, I19). That create may have made
+//! them, so they belong to no server until it has an outcome, and it is not sent again meanwhile.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,10 +7,10 @@ use crate::core::server_event::{Outcome, ServerEvent};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
-/// The names of open creates, and the new snapshots that bear one on another server.
+/// The names of open creates, and the new snapshots of other servers that bear one of them.
 #[derive(Default)]
 pub(super) struct StraySnapshots {
-    /// The servers whose create of this name has no outcome yet.
+    /// For each name, the servers whose create of that name has no outcome yet.
     creating: HashMap<String, BTreeSet<ServerId>>,
     /// The strays of each server's last listing, with their names.
     shown: HashMap<ServerId, Vec<(String, SnapshotId)>>,
@@ -20,7 +19,7 @@ pub(super) struct StraySnapshots {
 }
 
 impl StraySnapshots {
-    /// Adds a server's open create and what the server gave up.
+    /// Adds a server's open create and the snapshots that a `resume` of the server gave up.
     pub(super) fn add(&mut self, server: &ServerId, history: &ServerHistory) {
         if let Some(name) = history.unanswered_create() {
             self.begin(name, server);
@@ -68,8 +67,8 @@ impl StraySnapshots {
         }
     }
 
-    /// Returns another server whose open create may have made this row of the server. A row that
-    /// bears the name of one of the server's own creates belongs to the server.
+    /// Returns another server whose open create may have made the snapshot in this row. `None` if
+    /// an open create of the server itself has that name, or if the snapshot was given up.
     pub(super) fn maker(&self, server: &ServerId, row: &Snapshot) -> Option<&ServerId> {
         let servers = self.creating.get(&row.name)?;
         let given_up = row.ids().any(|id| self.given_up.contains(id));

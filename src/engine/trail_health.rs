@@ -1,8 +1,9 @@
-//! Tracks whether the trail is writable; without it nothing is mutated (I6).
+//! Tracks whether the trail is writable. Without a trail nothing is mutated, except that servers
+//! that the rotation stopped are started (I6).
 //!
 //! A disk that does not answer raises the alert too. After a failure a write is retried regularly,
-//! since days may pass without a record. Once the trail is writable, the outage and the alerts that
-//! were raised during it are recorded.
+//! since days may pass without a record. Once the trail is writable, the outage and the account's
+//! active alerts are recorded.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,13 +14,14 @@ use super::{Engine, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Entry, GlobalEvent, StandingAlert, TrailError};
 use crate::core::sanitize::utc;
-use crate::core::server_event::{RaisedAlert, ServiceAlertKind};
+use crate::core::server_event::{AlertText, RaisedAlert, ServiceAlertKind};
 
 /// The alert that is active while the trail can't be written.
 const TRAIL_DOWN: ServiceAlertKind = ServiceAlertKind::TrailUnwritable;
 
-/// The reason that the alert gives.
-const REASON: &str = "the trail can't be written, and nothing is changed until it can";
+/// The text of the alert, without its cause.
+const WHAT: &str = "the trail can't be written; until it can, nothing is changed, except that \
+    servers stopped for a snapshot are started";
 
 /// Longest time for one append; the trail on a slower disk is treated as unwritable.
 const HANGS: Duration = Duration::from_secs(30);
@@ -33,7 +35,7 @@ pub(super) struct TrailHealth(Mutex<TrailState>);
 
 #[derive(Default)]
 struct TrailState {
-    /// The time since which the trail hasn't been writable.
+    /// When the trail became unwritable; `None` while it is writable.
     down: Option<Timestamp>,
     /// The last outage, until it is recorded.
     outage: Option<TrailOutage>,
@@ -45,8 +47,15 @@ struct TrailOutage {
     next_try: SignedDuration,
 }
 
+/// Returns the alert's text for this error.
+fn unwritable(error: Option<&str>) -> AlertText {
+    AlertText::new(WHAT)
+        .cause(error)
+        .remedy("check the disk, the mount and the owner of the audit and state folders")
+}
+
 impl TrailHealth {
-    /// Returns true unless the last attempt to write a record failed.
+    /// Returns true unless the last append failed or has hung for [`HANGS`].
     pub(super) fn writable(&self) -> bool {
         lock(&self.0).down.is_none()
     }
@@ -61,26 +70,33 @@ impl TrailHealth {
             alert,
             about,
             standing: RaisedAlert {
-                reason: why.map_or(REASON.to_owned(), |why| format!("{REASON}: {why}")),
+                text: unwritable(why.map(String::as_str)),
                 since: Some(since),
             },
         })
     }
 
-    /// Records the result of an append. Returns the event of the alert's change, if any.
+    /// Records the result of an append. If this raises or clears the alert, returns the event for
+    /// it.
     fn written(&self, error: Option<&TrailError>, at: Timestamp) -> Option<GlobalEvent> {
         let mut state = lock(&self.0);
         match error {
             Some(error) if state.down.is_none() => {
-                tracing::error!(event = "alert_raised", alert = TRAIL_DOWN.word(), %error, "nothing is changed while the trail can't be written");
+                tracing::error!(
+                    event = "alert_raised",
+                    alert = TRAIL_DOWN.word(),
+                    %error,
+                    "while the trail can't be written, nothing is changed, except that \
+                    servers stopped for a snapshot are started"
+                );
                 state.down = Some(at);
                 state.outage.get_or_insert(TrailOutage {
                     since: at,
                     why: error.to_string(),
                     next_try: SignedDuration::MIN,
                 });
-                let reason = format!("{REASON}: {error}");
-                Some(GlobalEvent::raised(TRAIL_DOWN, reason))
+                let text = unwritable(Some(&error.to_string()));
+                Some(GlobalEvent::raised(TRAIL_DOWN, text))
             }
             None if state.down.is_some() => {
                 tracing::info!(
@@ -100,10 +116,11 @@ impl TrailHealth {
         let mut state = lock(&self.0);
         let outage = state.outage.as_mut().filter(|o| o.next_try <= mono)?;
         outage.next_try = mono + PAUSE;
-        let (since, why) = (utc(outage.since), &outage.why);
-        let reason = format!("the trail could not be written from {since} on: {why}");
+        let since = utc(outage.since);
+        let text = AlertText::new(format!("the trail could not be written from {since} on"))
+            .cause(Some(&outage.why));
         Some([
-            GlobalEvent::raised(TRAIL_DOWN, reason),
+            GlobalEvent::raised(TRAIL_DOWN, text),
             GlobalEvent::cleared(TRAIL_DOWN),
         ])
     }
@@ -135,7 +152,7 @@ impl<A: SnapshotApi> Engine<A> {
         let standing = standing.into_iter().map(|one| GlobalEvent::AlertRaised {
             alert: one.alert,
             about: one.about,
-            reason: one.standing.reason,
+            text: one.standing.text,
         });
         let events = outage.into_iter().chain(standing);
         let entries = events.map(|event| Entry::global(time, event)).collect();

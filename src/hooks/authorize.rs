@@ -1,6 +1,6 @@
-//! Authorizes the peer of the runner's socket: root and the service only. The socket is open to a
-//! group of the service, since the service's user changes at each start, and an administrator may
-//! have given that group to others.
+//! Authorizes the peer of the runner's socket: only root, the runner's own user and the service.
+//! The socket is open to a group of the service, since the service's user may change at each start,
+//! and an administrator may have given that group to others.
 
 use tokio::net::UnixStream;
 
@@ -28,9 +28,9 @@ pub fn admit(stream: &UnixStream) -> Result<(), String> {
     ))
 }
 
-/// Returns true if a process with these cgroups belongs to the service: its unit lies in the slice
-/// of the runner's own unit. Only root can put a unit there, while users can create cgroups of any
-/// name below their own.
+/// Returns true if a process with these cgroups belongs to the service: its unit lies directly in
+/// the `system.slice` that contains the runner's own unit. Only root can put a unit there, while
+/// users can create cgroups of any name below their own.
 fn is_service(groups: &str, own: &str) -> bool {
     let (Some(group), Some(own)) = (unit(groups), unit(own)) else {
         return false;

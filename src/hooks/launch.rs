@@ -32,7 +32,7 @@ pub const LOCKS: &str = "SNAPROTATE_HOOK_LOCKS";
 /// Socket of the shipped unit for hooks.
 const UNIT_SOCKET: &str = "/run/snaprotate-hook.sock";
 
-/// Returns the shipped unit's socket if it exists, also for commands that run beside the service.
+/// Returns the shipped unit's socket if it exists. Commands that run beside the service use it too.
 /// Its runners read the default main file, so the socket is not used with another one.
 pub fn unit_socket(config: &Path) -> Option<PathBuf> {
     socket_for(config, Path::new(DEFAULT_FILE), Path::new(UNIT_SOCKET))

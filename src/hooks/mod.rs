@@ -25,7 +25,7 @@ use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::server_event::HookOutcome;
 use crate::core::snapshot::ServerId;
 
-/// The purpose of a hold on a server.
+/// The server, the rotation and the snapshot that a hook is run for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookJob {
     /// Stem of the policy's file.
@@ -51,7 +51,7 @@ pub struct HookReport {
     /// The truncated output of a hook that succeeded; a failed hook's output is only in `reason`.
     #[serde(default)]
     pub said: String,
-    /// True if it was run before it was requested.
+    /// True if `after` was run without a request.
     #[serde(default)]
     pub early: bool,
 }

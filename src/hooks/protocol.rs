@@ -22,7 +22,7 @@ pub(super) const FIRST: Duration = Duration::from_secs(10);
 pub(super) struct RunRequest {
     /// The hook's job.
     pub(super) job: HookJob,
-    /// `Some`: run only `after`, since `before` ran long ago; holds the reason.
+    /// `Some`: run only `after`, for this reason, since the lease of the hold was lost.
     pub(super) after: Option<String>,
 }
 
@@ -66,7 +66,8 @@ pub(super) async fn say(
     sent.await.map_err(|error| error.to_string())
 }
 
-/// Receives a line; `None` if the other side has closed the connection.
+/// Receives a line; `None` if the connection is closed before the line ends, or if the line is
+/// longer than [`LONGEST`].
 pub(super) async fn hear<T: DeserializeOwned>(
     from: &mut (impl AsyncBufRead + Unpin),
 ) -> Result<Option<T>, String> {

@@ -98,7 +98,8 @@ pub async fn serve(
         return Ok(());
     }
     let latest = Instant::now() + std(run.hooks.max_hold);
-    // `before` is never aborted: what it started elsewhere could then take effect after `after`.
+    // Neither a lost connection nor a request to end aborts `before`: what it started elsewhere
+    // could then take effect after `after`.
     let report = run.run(HookKind::Before, "").await;
     let ran = report.ran;
     let hook = HookKind::Before;

@@ -16,14 +16,14 @@ use crate::api::{is_loopback, outgoing, secret};
 use crate::config::notify::{Address, Receiver, SecretFile, Transport, address};
 use crate::core::sanitize::printable;
 
-/// Maximum number of characters kept of an error.
+/// Maximum number of characters of an error that are kept.
 const ERROR_SHOWN: usize = 300;
 
 /// Delivers to one receiver.
 pub struct Delivery {
     receiver: Receiver,
     means: DeliveryContext,
-    /// The client, with true if it is for loopback addresses only.
+    /// The last client. The flag is true if it is for loopback addresses only.
     client: Mutex<Option<(bool, Client)>>,
 }
 
@@ -45,6 +45,7 @@ impl Delivery {
             host: host(),
             alerts: Vec::new(),
             signed: None,
+            page: None,
         };
         self.limited(async {
             match &self.receiver.way {
@@ -69,6 +70,10 @@ impl Delivery {
     }
 
     async fn message(&self, message: &Message) -> Result<(), String> {
+        let message = &Message {
+            page: self.means.page.clone(),
+            ..message.clone()
+        };
         match &self.receiver.way {
             Transport::Webhook(address) => {
                 let (client, url) = self.web(address)?;
@@ -143,6 +148,7 @@ impl Deliver for Delivery {
                         host: host(),
                         alerts: Vec::new(),
                         signed: Some(signed.clone()),
+                        page: None,
                     })
                     .await
                 }

@@ -27,20 +27,22 @@ pub(super) async fn ntfy(
     token: Option<SecretString>,
     message: &Message,
 ) -> Result<(), String> {
-    let (priority, tags) = match message.event {
-        AlertChange::Raised if message.is_urgent() => ("max", "rotating_light"),
-        AlertChange::Raised => ("high", "rotating_light"),
-        AlertChange::Repeated => ("default", "hourglass"),
-        AlertChange::Recovered => ("default", "white_check_mark"),
-        AlertChange::Test => ("low", "test_tube"),
-        AlertChange::Witnessed => ("min", "receipt"),
+    let tags = match message.event {
+        AlertChange::Raised => "rotating_light",
+        AlertChange::Repeated => "hourglass",
+        AlertChange::Recovered => "white_check_mark",
+        AlertChange::Test => "test_tube",
+        AlertChange::Witnessed => "receipt",
     };
     let mut request = client
         .post(url)
         .header("Title", encoded_word(&message.subject()))
-        .header("Priority", priority)
+        .header("Priority", message.priority().word())
         .header("Tags", tags)
         .body(message.text());
+    if let Some(link) = message.link() {
+        request = request.header("Click", encoded_word(&link));
+    }
     if let Some(token) = token {
         let text = format!("Bearer {}", token.expose_secret());
         let mut value = HeaderValue::try_from(text)

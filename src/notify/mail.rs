@@ -110,7 +110,7 @@ fn letter(settings: &Mail, host: &str, message: &Message) -> String {
     )
 }
 
-/// Returns the host's name with the characters that SMTP allows.
+/// Returns the characters of the host's name that SMTP allows; `localhost` if there are none.
 fn domain(host: &str) -> String {
     let fit = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     let name: String = host.chars().filter(fit).collect();

@@ -59,6 +59,8 @@ pub struct DeliveryContext {
     pub proxy: Proxy,
     /// Folder of systemd's credentials.
     pub credentials: Option<PathBuf>,
+    /// The address of the status page, if people can reach it.
+    pub page: Option<String>,
 }
 
 type ReceiverTasks = Arc<Mutex<Vec<Arc<ReceiverLoop>>>>;
@@ -90,8 +92,8 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Starts delivering news to the receivers. A previous process, which was alive until `last`,
-    /// has delivered `standing`.
+    /// Starts delivering news to the receivers. `standing` has the alerts that a previous process,
+    /// which was alive until `last`, had raised.
     pub fn start(
         receivers: &[Receiver],
         means: &DeliveryContext,

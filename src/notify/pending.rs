@@ -41,7 +41,7 @@ impl PendingMessages {
         }
     }
 
-    /// Adds the alerts that a previous process, which was alive until `last`, has delivered.
+    /// Adds the alerts that a previous process, which was alive until `last`, had raised.
     pub(super) fn stood(&mut self, settings: &Receiver, standing: &[Alert], last: Timestamp) {
         if let Self::Alerts(desk, _) = self {
             for alert in standing.iter().filter(|alert| wants(settings, alert)) {
@@ -61,6 +61,7 @@ impl PendingMessages {
                 }
                 (Self::Alerts(desk, _), News::Cleared(key)) => desk.cleared(key, now),
                 (Self::Alerts(desk, _), News::Unwatched(key)) => desk.unwatched(key, now),
+                (Self::Alerts(desk, _), News::Copy(server, copy)) => desk.copy(server, *copy),
                 (Self::Alerts(_, waiting), News::Witness(signed)) if settings.witness => {
                     if waiting.len() >= CHECKPOINTS {
                         waiting.pop_front();
@@ -81,7 +82,7 @@ impl PendingMessages {
         dropped
     }
 
-    /// Returns when something is due; `None` if nothing is pending.
+    /// Returns the time at which the next item is due; `None` if nothing is pending.
     pub(super) fn next(&self) -> Option<Timestamp> {
         match self {
             Self::Alerts(desk, waiting) => match waiting.front() {
@@ -97,7 +98,8 @@ impl PendingMessages {
         matches!(self, Self::Alerts(..))
     }
 
-    /// Returns the items that are due: one message for each kind of change, or pings one by one.
+    /// Returns the items that are due: one message for each kind of change and then each
+    /// checkpoint, or each ping.
     pub(super) fn due(&self, time: Timestamp) -> Vec<Parcel> {
         let (desk, waiting) = match self {
             Self::Pings(slots) => return slots.iter().cloned().map(Parcel::Ping).collect(),
@@ -118,6 +120,7 @@ impl PendingMessages {
                 host: host(),
                 alerts: notices.iter().map(|notice| notice.alert.clone()).collect(),
                 signed: None,
+                page: None,
             };
             (!notices.is_empty()).then_some(Parcel::Message(message, notices))
         });

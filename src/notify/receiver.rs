@@ -24,8 +24,9 @@ const MESSAGES: usize = 10;
 const PACE: Duration = alerts::PACE.unsigned_abs();
 /// Longest sleep until a wall-clock time, since the wall clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
-/// The first pause after a failed delivery, and the longest.
+/// First pause after a failed delivery, before jitter is added.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Longest pause after a failed delivery, before jitter is added.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 const GIVE_UP: Duration = alerts::GIVE_UP.unsigned_abs();
 
@@ -81,12 +82,12 @@ impl ReceiverLoop {
         }
     }
 
-    /// Adds the alerts that a previous process, which was alive until `last`, has delivered.
+    /// Adds the alerts that a previous process, which was alive until `last`, had raised.
     pub(super) fn stood(&self, standing: &[Alert], last: Timestamp) {
         lock(&self.inbox).stood(&self.settings, standing, last);
     }
 
-    /// Adds the news that the receiver wants.
+    /// Adds the news items that pass the receiver's filter.
     pub(super) fn hear(&self, news: &[News], now: Timestamp) {
         let dropped = lock(&self.inbox).hear(&self.settings, news, now);
         lock(&self.tally).dropped += dropped;

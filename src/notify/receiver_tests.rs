@@ -6,6 +6,7 @@ use super::super::pending::PINGS;
 use super::*;
 use crate::alerts::{AlertChange, ServerLabel, SignedCheckpoint, SlotChange, SlotNews};
 use crate::config::notify::{Address, Transport};
+use crate::core::health::NewestCopy;
 use crate::core::snapshot::ServerId;
 
 /// A receiver that accepts deliveries, or fails.
@@ -97,7 +98,8 @@ fn blocked(id: u64) -> Alert {
         kind: "blocked".to_owned(),
         server: Some(place(id)),
         about: id.to_string(),
-        reason: "full".to_owned(),
+        text: "full".to_owned().into(),
+        copy: NewestCopy::Unknown,
         since: "2026-11-25T03:00:00Z".parse().expect("a time"),
     }
 }
@@ -197,7 +199,7 @@ async fn stopping_delivers_pending_alerts_without_waiting_for_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_stop_a_receiver_that_is_down_is_tried_only_once_more() {
+async fn a_receiver_that_is_down_is_tried_only_once_more_after_a_stop() {
     let scene = Scene::webhook();
     *lock(&scene.fake.down) = true;
     scene.hears(&[raised(1)]);

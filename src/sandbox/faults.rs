@@ -1,4 +1,4 @@
-//! Faults that a test orders: which call, how often, and what goes wrong.
+//! Faults that a test injects: into which call, how often, and what goes wrong.
 
 use std::time::Duration;
 
@@ -46,25 +46,26 @@ pub enum FaultEffect {
 pub enum CreateFault {
     /// It stays `in_progress` for ever.
     Stuck,
-    /// It ends `failed`.
+    /// Its final status is `failed`.
     Failed,
     /// It ends with this status word.
     Ends(String),
-    /// It takes this long, and is completed.
+    /// It completes after this long.
     Takes(SignedDuration),
     /// It disappears when it should have been completed.
     Vanishes,
-    /// Two snapshots of its name are made, if there is room for both.
+    /// Two snapshots with its name are made, if there is room for both.
     Twice,
     /// It is stored under this name, which the answer gives too.
     Named(String),
     /// It is stored with this date.
     Dated(Timestamp),
-    /// Nothing is made; the answer gives this other id.
+    /// Nothing is made, but the answer reports a success with this id.
     Another(u64),
 }
 
-/// A fault of a listing. "A row" is the page's last one, or the last one of the fault's server.
+/// A fault of a listing. Unless the variant says otherwise, "a row" is the last row of the page, or
+/// the last one of the fault's server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListingFault {
     /// A row is left out; `count` still counts it.
@@ -101,7 +102,7 @@ pub enum ListingFault {
 }
 
 impl ListingFault {
-    /// Returns the fault that the newest row has no `created_at`.
+    /// Returns a fault that removes `created_at` from the newest row.
     pub fn undated() -> Self {
         Self::Field {
             snapshot: None,
@@ -110,7 +111,7 @@ impl ListingFault {
         }
     }
 
-    /// Returns the fault that the newest row's `created_at` is not a date.
+    /// Returns a fault that gives the newest row a `created_at` that is not a date.
     pub fn misdated() -> Self {
         Self::Field {
             snapshot: None,
@@ -119,7 +120,7 @@ impl ListingFault {
         }
     }
 
-    /// Returns the fault that the newest row has this status word.
+    /// Returns a fault that gives the newest row this status word.
     pub fn status(word: &str) -> Self {
         Self::Field {
             snapshot: None,
@@ -129,7 +130,7 @@ impl ListingFault {
     }
 }
 
-/// The fault of an answer.
+/// What a [`Fault`] does to an answer, or to the snapshot that is made.
 #[derive(Clone, Debug)]
 pub(super) enum FaultKind {
     Answer {
@@ -148,8 +149,8 @@ pub(super) enum FaultKind {
     Made(CreateFault),
 }
 
-/// An ordered fault. Unless the methods change that, it strikes once, on any server, and the
-/// request has no effect.
+/// An injected fault. Unless its constructor or a method says otherwise, it applies once, to any
+/// server, and the request has no effect.
 #[derive(Clone, Debug)]
 pub struct Fault {
     pub(super) call: CallKind,
@@ -157,7 +158,7 @@ pub struct Fault {
     pub(super) what: FaultKind,
     pub(super) outcome: FaultEffect,
     let_pass: usize,
-    /// The number of times that it still strikes; `None`: without end.
+    /// How many more times it applies; `None`: no limit.
     left: Option<usize>,
 }
 
@@ -217,13 +218,13 @@ impl Fault {
         Self::new(call, FaultKind::Cut)
     }
 
-    /// Cuts the true answer in the middle of its body. The effect has happened.
+    /// Takes effect, then cuts the true answer off in the middle of its body.
     pub fn cut_body(call: CallKind) -> Self {
         Self::new(call, FaultKind::CutBody).done()
     }
 
-    /// Sends the true answer a byte at a time, with this pause in real time. The effect has
-    /// happened.
+    /// Takes effect, then sends the true answer a byte at a time, with this pause (in real time)
+    /// before each byte.
     pub fn drip(call: CallKind, pause: Duration) -> Self {
         Self::new(call, FaultKind::Drip(pause)).done()
     }
@@ -243,7 +244,7 @@ impl Fault {
         Self::new(CallKind::Create, FaultKind::Made(fate)).done()
     }
 
-    /// Adds this `Retry-After`, if the answer is a status.
+    /// Adds this `Retry-After` if the fault replaces the whole answer.
     #[must_use]
     pub fn retry_after(mut self, value: &str) -> Self {
         if let FaultKind::Answer { retry_after, .. } = &mut self.what {
@@ -252,7 +253,7 @@ impl Fault {
         self
     }
 
-    /// Sets this body, if the answer is a status.
+    /// Sets this body if the fault replaces the whole answer.
     #[must_use]
     pub fn body(mut self, text: &str) -> Self {
         if let FaultKind::Answer { body, .. } = &mut self.what {
@@ -268,21 +269,21 @@ impl Fault {
         self
     }
 
-    /// Repeats it this many times.
+    /// Applies it to this many matching calls instead of one.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.left = Some(times);
         self
     }
 
-    /// Repeats it until the orders are cleared.
+    /// Applies it to every matching call until the faults are cleared.
     #[must_use]
     pub fn forever(mut self) -> Self {
         self.left = None;
         self
     }
 
-    /// Lets this many matching calls pass unharmed first.
+    /// Leaves this many matching calls unaffected first.
     #[must_use]
     pub fn after(mut self, calls: usize) -> Self {
         self.let_pass = calls;
@@ -310,7 +311,7 @@ impl Fault {
     }
 }
 
-/// The ordered faults that are left, in the order in which they were ordered.
+/// The injected faults that are left, in the order in which they were added.
 #[derive(Default)]
 pub(super) struct FaultQueue(Vec<Fault>);
 
@@ -330,12 +331,12 @@ impl FaultQueue {
         self.0.len()
     }
 
-    /// Takes the fault that is ordered for this call's answer, if any.
+    /// Uses up one application of the first fault that affects this call's answer, if any.
     pub fn answer(&mut self, call: CallKind, server: Option<u64>) -> Option<Fault> {
         self.take(call, server, |what| !matches!(what, FaultKind::Made(_)))
     }
 
-    /// Takes the fault that is ordered for the snapshot being made for this server, if any.
+    /// Uses up one application of the first fault for a snapshot made on this server, if any.
     pub fn fate(&mut self, server: u64) -> Option<CreateFault> {
         let fault = self.take(CallKind::Create, Some(server), |what| {
             matches!(what, FaultKind::Made(_))

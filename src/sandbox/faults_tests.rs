@@ -1,4 +1,5 @@
-//! Each ordered fault reaches the client as ordered, and has the ordered effect on the true state.
+//! Each injected fault reaches the client as specified, and has the specified effect on the true
+//! state.
 
 use serde_json::{Value, json};
 
@@ -124,7 +125,7 @@ async fn answers_can_be_cut_dripped_huge_rate_limited_or_redirected() {
 }
 
 #[tokio::test]
-async fn listings_are_wrong_as_ordered() {
+async fn each_listing_fault_changes_the_listing_as_specified() {
     let sandbox = started().await;
     let [one, two, other] = stocked(&sandbox)[..] else {
         panic!("three snapshots");
@@ -196,7 +197,7 @@ async fn each_page_links_to_the_next_until_the_last() {
 }
 
 #[tokio::test]
-async fn snapshots_are_doubled_get_stuck_or_vanish_as_ordered() {
+async fn an_injected_fault_duplicates_a_snapshot_leaves_it_stuck_or_makes_it_vanish() {
     let sandbox = started().await;
     sandbox.order(Fault::made(CreateFault::Twice));
     sandbox.order(Fault::made(CreateFault::Stuck));

@@ -1,4 +1,4 @@
-//! Listings: the filter, the pages, and the faults that can be ordered for them.
+//! Listings: the filter, the pages, and the faults that can be injected into them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,11 +1,11 @@
 //! A stand-in for the provider's API, over real HTTP: for the demo, tests and benchmarks.
 //!
-//! It answers as docs/api.md says and shares no rule with the client, so that a mistake on one side
-//! shows on the other. Callers can read its true state, and can order every fault that the API's
-//! documentation doesn't rule out:
+//! It answers as documented in docs/api.md and shares no rule with the client, so that a mistake on
+//! one side shows on the other. Callers can read its true state, and can inject every fault that
+//! the API's documentation doesn't rule out:
 //!
 //! - `state`, `mutations`, `store`: the provider's true state and its changes over time;
-//! - [`faults`]: the faults that can be ordered;
+//! - [`faults`]: the faults that can be injected;
 //! - `ids`: the shapes of its ids;
 //! - `serve`, `listing`, `response`, `connection`, `wire`: requests, answers, bytes;
 //! - [`request_log`]: the requests and their effects.
@@ -52,7 +52,7 @@ use self::stored_snapshot::StoredSnapshot;
 pub use self::wire::{PowerAction, SandboxServer};
 use crate::clock::Clock;
 
-/// The behaviour of the stand-in while no fault is ordered.
+/// The behaviour of the stand-in while no fault is injected.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
     /// Its clock.
@@ -89,7 +89,8 @@ pub enum Pagination {
 }
 
 impl SandboxConfig {
-    /// Returns the provider as documented: a limit of five, several minutes per snapshot, no pages.
+    /// Returns the settings of the provider as documented: a limit of five, several minutes per
+    /// snapshot, no pages.
     pub fn new(clock: Clock, token: &str) -> Self {
         Self {
             clock,
@@ -152,17 +153,17 @@ impl Sandbox {
         self.shared.base.clone()
     }
 
-    /// Orders a fault. If several match a call, the first one ordered is used.
+    /// Injects a fault. If several match a call, the one that was injected first applies.
     pub fn order(&self, fault: Fault) {
         self.shared.change(|state, _| state.orders.add(fault));
     }
 
-    /// Removes all ordered faults; late effects that are already scheduled still happen.
+    /// Removes all injected faults; late effects that are already scheduled still happen.
     pub fn clear_orders(&self) {
         self.shared.change(|state, _| state.orders.clear());
     }
 
-    /// Returns the number of ordered faults, endless ones included.
+    /// Returns the number of injected faults that are left, endless ones included.
     pub fn orders(&self) -> usize {
         self.look(ProviderState::orders_left)
     }
@@ -351,7 +352,7 @@ impl Sandbox {
         self.look(|state| state.max_held().get(&server).copied().unwrap_or(0))
     }
 
-    /// Returns the same for every server.
+    /// Returns, for each server, the most snapshots that it ever held.
     pub fn max_held_all(&self) -> BTreeMap<u64, usize> {
         self.look(|state| state.max_held().clone())
     }
@@ -367,8 +368,8 @@ impl Sandbox {
         self.shared.look(|state, _| look(state))
     }
 
-    /// Returns once this holds. It is checked after each request, order and change; the caller must
-    /// bound the wait with a time-out.
+    /// Returns once `holds` returns true. It is checked after each request, injected fault and
+    /// change; the caller must bound the wait with a timeout.
     pub async fn wait_for(&self, holds: impl Fn(&Self) -> bool) {
         let mut changed = self.shared.changed.subscribe();
         while !holds(self) {

@@ -16,7 +16,8 @@ pub struct LoggedRequest {
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// The server that it is about; `None` for an account-wide listing or an unknown id.
+    /// The server that it is about; `None` if there is none (an account-wide listing, for example)
+    /// or if the id is unknown.
     pub server: Option<u64>,
     /// The snapshot that its path names.
     pub snapshot: Option<u64>,
@@ -24,7 +25,7 @@ pub struct LoggedRequest {
     pub at: Timestamp,
     /// True if it had the right token.
     pub authorized: bool,
-    /// True if an injected fault applied to it.
+    /// True if an injected fault applied to its answer; a `CreateFault` is not counted.
     pub faulty: bool,
     /// The status of the answer; `None` until it is sent, and always after a hang or a cut.
     pub status: Option<u16>,
@@ -45,7 +46,7 @@ pub struct LoggedEffect {
     pub kind: EffectKind,
     /// The snapshot as it was when it was made or deleted, or when its restore began.
     pub row: StoredSnapshot,
-    /// The snapshots that its server truly held right after.
+    /// The snapshots that its server truly held right after the change.
     pub held: Vec<StoredSnapshot>,
 }
 

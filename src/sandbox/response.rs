@@ -18,7 +18,7 @@ use super::state::StatusAndBody;
 /// The size of the pieces in which a huge body is generated.
 const PIECE: u64 = 64 * 1024;
 
-/// The action on a connection.
+/// The reply to a request: an answer, a hang, or a cut connection.
 pub(super) enum Reply {
     Whole(Response),
     Hang,
@@ -88,7 +88,7 @@ fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Announces the whole body and sends half of it.
+/// Announces the length of the whole body, but sends only half of it.
 fn cut_body(status: StatusCode, body: String) -> Response {
     let length = HeaderValue::from(body.len());
     let mut body = Bytes::from(body);

@@ -1,4 +1,4 @@
-//! The HTTP side: turns requests into calls and calls into answers, with the ordered faults.
+//! The HTTP side: turns requests into calls and calls into answers, with the injected faults.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -169,7 +169,8 @@ async fn process(shared: Arc<SandboxState>, ask: ParsedRequest) -> Reply {
     })
 }
 
-/// Logs the request and takes the fault that is ordered for it.
+/// Logs the request, and uses up one application of the first fault that affects its answer, if
+/// any.
 fn arrive(
     state: &mut ProviderState,
     ask: &ParsedRequest,
@@ -243,7 +244,8 @@ fn answer(
     response::spoiled((200, String::new()), &fault.what, &shared.stop)
 }
 
-/// Does what a sound provider does, and returns its answer.
+/// Performs the request and returns the answer. Of the answer's fault, only that of a listing is
+/// applied here.
 fn true_answer(
     state: &mut ProviderState,
     ask: &ParsedRequest,

@@ -1,4 +1,4 @@
-//! The provider behind the HTTP: servers, snapshots, and their changes over time.
+//! The provider behind the HTTP interface: servers, snapshots, and their changes over time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -137,7 +137,7 @@ impl ProviderState {
             .map(|server| server.status.as_str())
     }
 
-    /// Returns the number of ordered faults that are left.
+    /// Returns the number of injected faults that are left.
     pub fn orders_left(&self) -> usize {
         self.orders.len()
     }
@@ -147,7 +147,7 @@ impl ProviderState {
         self.next_id
     }
 
-    /// Makes a snapshot as a person does at the provider's panel, by the same rules. Returns its
+    /// Makes a snapshot as a person does in the provider's panel, by the same rules. Returns its
     /// id, or `None` if it is refused.
     pub(super) fn by_hand(&mut self, server: u64, name: &str, now: Timestamp) -> Option<u64> {
         if !wire::is_name(name) || self.rows.len_of(server) >= self.config.limit {

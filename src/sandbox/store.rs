@@ -16,7 +16,7 @@ const REMEMBERED: usize = 4096;
 /// The age of a stale listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Staleness {
-    /// As it was this many changes ago; changes of the requested server, if there is one.
+    /// As it was this many changes ago; if the listing is of one server, only its changes count.
     Changes(usize),
     /// As it was before the last create or delete through the API.
     LastMutation,

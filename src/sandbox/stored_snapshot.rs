@@ -5,7 +5,7 @@ use jiff::Timestamp;
 /// A snapshot as the provider truly holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSnapshot {
-    /// Unique in the account, never used twice.
+    /// Its id: unique in the account, and never reused.
     pub id: u64,
     /// The server that it belongs to.
     pub server: u64,

@@ -10,7 +10,7 @@ use super::stored_snapshot::StoredSnapshot;
 /// A server of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxServer {
-    /// Its number in the provider's ids.
+    /// Its number, from which its id is derived in either shape.
     pub id: u64,
     /// Its name, part of each of its snapshots' rows.
     pub name: String,
@@ -18,7 +18,7 @@ pub struct SandboxServer {
     pub status: String,
 }
 
-/// Returns whole seconds in UTC, as the documentation shows them.
+/// Returns the time in UTC, in whole seconds, as the documentation shows it.
 pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

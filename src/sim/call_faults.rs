@@ -1,4 +1,4 @@
-//! The faults of a call: which one strikes, the course of a mutation, and a listing that is wrong.
+//! The faults of calls: which one applies, the course of a mutation, and listings that are wrong.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +11,7 @@ use super::world_setup::{CALL, SETTLE};
 use crate::api::{ApiError, ErrorKind, Listing, ServerRows};
 use crate::core::snapshot::ServerId;
 
-/// The most that a listing lags behind.
+/// The longest lag of a stale listing.
 const STALE: SignedDuration = SignedDuration::from_mins(4);
 
 /// The part of the settle window within which a late effect happens.

@@ -8,17 +8,17 @@ use crate::audit::memory_disk::Crash;
 /// The phase of a call in which the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CrashPhase {
-    /// The intent is written, nothing is sent.
+    /// The intent is written, but nothing is sent yet.
     BeforeCall,
     /// The request is on its way.
     InCall,
-    /// The answer has arrived and is not recorded yet.
+    /// The answer has arrived, but is not recorded yet.
     AfterCall,
-    /// A listing is about to be requested.
+    /// A listing or a power state is about to be requested.
     BeforeListing,
-    /// Its rows are read and on their way.
+    /// The answer is composed and on its way.
     InListing,
-    /// The rows have arrived and nothing follows from them yet.
+    /// The answer has arrived, but nothing has followed from it yet.
     AfterListing,
 }
 
@@ -101,10 +101,11 @@ impl PlannedCrash {
 /// The progress of a process: the points at which it could have died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ProcessProgress {
-    /// Changes of the disk.
+    /// Number of disk changes.
     pub(super) changes: u64,
-    /// The disk changes of opening the trail, which `changes` includes.
+    /// Number of disk changes made while opening the trail; `changes` includes them.
     pub(super) opening: u64,
     pub(super) mutations: u64,
+    /// Number of listings and of requests for a power state.
     pub(super) listings: u64,
 }

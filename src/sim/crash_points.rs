@@ -1,6 +1,6 @@
-//! Every crash point of a few short stories, enumerated. The process dies at each change of the
-//! disk and at each stage of each mutation and of each listing. The next processes must bring the
-//! server to exactly the state that it reaches without a death.
+//! Every crash point of a few short stories, enumerated. The process dies at each disk change, and
+//! at each stage of each mutation, of each listing and of each request for a power state. The next
+//! processes must bring the server to exactly the state that it reaches without a death.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ const EFFECTS: [LostEffect; 4] = [
     LostEffect::Late,
 ];
 
-/// The most disk changes that opening a trail and writing the first record make.
+/// The maximum number of disk changes made by opening a trail and writing its first record.
 const OPENING: u64 = 13;
 
 /// A story with these deaths that ended badly.
@@ -37,9 +37,10 @@ pub struct StoryFailure {
 /// The result of a sweep over one scenario.
 #[derive(Clone, Debug, Default)]
 pub struct SweepResult {
-    /// Disk changes, mutations and listings of the undisturbed story.
+    /// Number of disk changes, of mutations, and of listings (which include requests for a power
+    /// state) in the undisturbed story.
     pub steps: [u64; 3],
-    /// Points at which the process died.
+    /// Number of points at which the undisturbed process could have died.
     pub points: usize,
     /// Stories with one death.
     pub single: usize,
@@ -54,8 +55,8 @@ pub struct SweepResult {
 pub struct PointShare {
     /// Every nth single death is tried.
     pub single: NonZeroUsize,
-    /// After every nth of the tried single deaths, a second death follows at each change of the
-    /// disk while the next process starts; 0: none.
+    /// After every nth of the tried single deaths, a second death is tried at each disk change made
+    /// while the next process starts; 0: none.
     pub double: usize,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,

@@ -105,8 +105,8 @@ impl World {
         if promised {
             lies.promised.insert(server, &made | &there);
         }
-        // If no snapshot was begun and made since the last prune-first, the one that the
-        // prune-first promised counts too.
+        // If no snapshot has been made since the last prune-first, the one that it promised counts
+        // too.
         let open = lies.promised.get(&server);
         let open = open.is_some_and(|before| made.is_subset(before));
         let (deleted, made) = (deleted.len(), made.len() + usize::from(open));
@@ -126,9 +126,9 @@ impl World {
         }
     }
 
-    /// Returns the rows whose name the rotation asked for and which its intent did not list as
-    /// known. If an answer was lost or unusable, nobody can tell who made such a row. `intent` is
-    /// the delete intent for the snapshot that truly is `id`.
+    /// Returns the ids of the rows whose name the rotation requested and which its intent did not
+    /// list as known. If an answer was lost or unusable, nobody can tell who made such a row.
+    /// `intent` is the delete intent for the snapshot whose true id is `id`.
     fn asked_for(&self, server: u64, id: u64, intent: &str) -> Vec<u64> {
         let intents = self.records_of(server, "\"event\":\"create_intent\"");
         let shown: Value = serde_json::from_str(intent).unwrap_or_default();
@@ -178,7 +178,7 @@ impl World {
 
     /// Returns two facts about a snapshot's deletion. The first is `None` if it was never
     /// announced, else true if the announcement is old enough. The second is true if the
-    /// announcement of another snapshot has passed on to it.
+    /// announcement of another snapshot has passed to it.
     fn announced(&self, server: u64, id: u64) -> (Option<bool>, bool) {
         // After the clock was set, the age of an announcement can't be determined.
         let steady =

@@ -80,8 +80,8 @@ pub(super) fn direct(options: SimulationOptions) -> SimulationReport {
 }
 
 impl Director {
-    /// Creates a director without disturbances except the end. Everything due after `quiet_from`
-    /// must be settled by `end`.
+    /// Creates a director whose only disturbance is the end. Everything due after `quiet_from` must
+    /// be settled by `end`.
     pub(super) fn new(world: World, quiet_from: Timestamp, end: Timestamp) -> Self {
         let mut director = Self {
             disk: world.disk.clone(),
@@ -99,7 +99,8 @@ impl Director {
         director
     }
 
-    /// Locks the world without advancing it: between two processes no time passes.
+    /// Locks the world without applying due changes: between two processes there is no simulated
+    /// clock.
     fn the_world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }

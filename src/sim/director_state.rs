@@ -33,12 +33,12 @@ pub(super) struct Director {
     pub(super) lives: Vec<ProcessProgress>,
 }
 
-/// An event around the process.
+/// An event that the process can't influence.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Disturbance {
     /// The process is killed, or the power fails; it starts again after the pause.
     Crash(Crash, SignedDuration),
-    /// It dies in one of the next mutations or changes of the disk.
+    /// The process dies in one of its next mutations or disk changes.
     Doomed(PlannedCrash),
     /// The process is shut down cleanly and started again after the pause.
     Restart(SignedDuration),
@@ -46,15 +46,16 @@ pub(super) enum Disturbance {
     DiskFull(usize),
     DiskFree,
     SyncsFail(u32),
-    /// The wall clock is set.
+    /// The wall clock is stepped by this much.
     Step(SignedDuration),
-    /// The host sleeps.
+    /// The host sleeps for this long.
     Sleep(SignedDuration),
     /// The server gets another policy, or none for a while.
     Reload(u64, Option<usize>),
     TokenRefused,
     TokenTaken,
-    /// The process is stopped, somebody removes the trail and the state folder, and it is started.
+    /// The process is stopped, somebody removes the trail and, unless a call is in flight, the
+    /// state folder, and the process is started again.
     TrailLost,
     PersonAdds(u64),
     PersonTakes(u64),

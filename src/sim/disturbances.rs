@@ -1,4 +1,4 @@
-//! Events around a process: drawn beforehand, performed when their time has come.
+//! Events that a process can't influence: drawn beforehand, performed at their times.
 
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ impl Director {
             };
             self.plan(at, event);
         }
-        // Only in some seeds: an odd clock blocks everything for a long time.
+        // Only in some seeds: a wrong clock blocks everything for a long time.
         for _ in 0..rng.below(8).saturating_sub(3) {
             let at = start + rng.time(SignedDuration::ZERO, span);
             let by = match rng.below(4) {
@@ -112,7 +112,8 @@ impl Director {
         self.plan(self.quiet_from, Disturbance::Quiet);
     }
 
-    /// Plans an edit of the server's id alone, this long after a slot, when its create may be open.
+    /// Plans an edit that changes only the server's id, this long after a slot, when its create may
+    /// be open.
     fn plan_id_edit(&mut self, server: u64, at: Timestamp, after: SignedDuration) {
         let index = usize::try_from(server - 1).unwrap_or(0);
         let due = {

@@ -1,4 +1,4 @@
-//! Changes of the provider's truth: calls that take effect, time, and people.
+//! Changes to the provider's true state: calls that take effect, time, and people.
 
 use std::collections::{BTreeSet, VecDeque};
 

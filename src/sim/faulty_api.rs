@@ -1,4 +1,4 @@
-//! The provider as the engine meets it: its calls, with every fault.
+//! The provider's API as the engine uses it, with every fault.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ impl FaultyApi {
         }
     }
 
-    /// Returns a listing from before the last mutation, if that rule is broken.
+    /// Returns the previous listing again if the rule against stale listings is broken.
     fn kept_listing(&self, server: Option<&ServerId>) -> Option<Listing> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.remove(&server.cloned())
@@ -73,7 +73,7 @@ impl FaultyApi {
         }
     }
 
-    /// Dies here if that is the planned crash.
+    /// Kills the process if its planned crash is due in this phase, and then never returns.
     async fn dies(&self, at: CrashPhase) {
         self.world().dies(at);
         self.alive().await;

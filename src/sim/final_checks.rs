@@ -1,4 +1,4 @@
-//! The checks after the faults have stopped for a while: everything due is settled or has an alert
+//! The checks some time after the faults have stopped: everything due is settled or has an alert
 //! that says why not (I15), no surplus remains, and the trail records all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,9 +86,9 @@ pub(super) fn histories(disk: &MemoryDisk, wall: Timestamp) -> BTreeMap<ServerId
     opened.map_or_else(|_| BTreeMap::new(), |(_, opened)| opened.histories)
 }
 
-/// Returns true if the open create has a name under which a server was given two snapshots. If
-/// another server's create of that name is open too, only a person can tell whose the second one
-/// is.
+/// Returns true if some server holds two snapshots with the name of the open create. If another
+/// server's create with that name is open too, only a person can tell which server the second one
+/// belongs to.
 fn waits_for_person(world: &World, open: Option<&PendingOp>) -> bool {
     let Some(PendingOp::Create { name, .. }) = open else {
         return false;
@@ -145,8 +145,8 @@ fn settled(
             let noted = history
                 .slots(&rotation.name)
                 .any(|note| *note.name >= *name && note.ending == Some(SlotOutcome::Completed));
-            // An alert counts for its own slot or a later one. A slot that passed under a clock
-            // that was ahead may no longer have a note, but it has a record.
+            // An alert counts if it is about this slot or a later one. A slot that passed under a
+            // clock that was ahead may no longer have a note, but it has a record.
             let failed = history.slots(&rotation.name).any(|note| {
                 let failed = matches!(
                     note.ending,
@@ -155,7 +155,7 @@ fn settled(
                 *note.name >= *name && failed
             });
             let which = (server, name.clone());
-            // A slot that passed in a pause needs no alert, even if the clock was ahead.
+            // A slot that passed during a pause needs no alert, even if the clock was ahead.
             let said = said && (failed || missed.contains(&which)) || paused.contains(&which);
             if !there && !noted && !blocked && !said {
                 let what = format!("I15: {name} is neither there nor said to be missing");
@@ -169,14 +169,15 @@ fn settled(
                     && view.rotation(&row.name) == Some(index)
                     && !view.protects(row.id, &row.name)
                     && row.shown.is_some_and(|at| at <= now)
-                    // A clock that was ahead may have made a later slot's snapshot too early. It
-                    // doesn't count, so the newest settled slot's snapshot stays beside it.
+                    // Under a clock that was ahead, a later slot's snapshot may have been made too
+                    // early. It doesn't count, so the newest settled slot's snapshot stays beside
+                    // it.
                     && newest.as_ref().is_none_or(|newest| row.name <= *newest)
             })
             .map(|row| row.name.as_str())
             .collect();
-        // A snapshot that began in the last hour may be completed this very instant; no listing has
-        // counted it yet.
+        // A snapshot that began in the last hour may complete at this very instant, before any
+        // listing has counted it.
         let young = |at: Timestamp| now.duration_since(at) < SignedDuration::from_hours(1);
         let mut begun = rows.iter();
         let under_way =
@@ -200,7 +201,8 @@ fn settled(
 type SlotTable = BTreeSet<(u64, String)>;
 
 /// Returns two sets of slots, by server and name. The first holds those that the trail records as
-/// skipped or given up; the second, those that passed in a pause by a clock that was ahead.
+/// given up, or as skipped outside a pause; the second, those that were skipped in a pause by a
+/// clock that was ahead.
 fn missed(trail: &str) -> (SlotTable, SlotTable) {
     let (mut failed, mut paused) = (SlotTable::new(), SlotTable::new());
     let mut open: Vec<(Timestamp, (u64, String))> = Vec::new();
@@ -231,7 +233,8 @@ fn missed(trail: &str) -> (SlotTable, SlotTable) {
     (failed, paused)
 }
 
-/// Returns the intents that never get an outcome although the trail goes on for their server.
+/// Returns the intents that have no outcome when the server's next intent is recorded. A delete may
+/// be sent again without one.
 fn without_outcome(trail: &str) -> Vec<(u64, String)> {
     let mut open: BTreeMap<u64, String> = BTreeMap::new();
     let mut powered: BTreeMap<u64, String> = BTreeMap::new();

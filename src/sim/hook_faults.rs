@@ -1,4 +1,4 @@
-//! Hooks: the servers that are truly held, and a runner that fails.
+//! Hooks: the rotations that have them, and a runner that fails.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -148,7 +148,8 @@ impl SimRunner {
         tokio::time::sleep(time).await;
     }
 
-    /// Holds the lease until it is released or dropped or its time is over, then runs `after`.
+    /// Holds the lease until it is released or dropped, or until its time is over, and then runs
+    /// `after`.
     async fn hold(self, job: HookJob, leased: RunnerHandle) {
         let longest = self
             .world()

@@ -4,7 +4,7 @@ use super::rng::Rng;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// The servers that hooks hold. It draws from a random stream of its own.
+/// The servers that hooks hold, and the random stream from which hook faults are drawn.
 pub(super) struct HookLedger {
     pub(super) rng: Rng,
     pub(super) held: BTreeMap<u64, HeldServer>,

@@ -72,7 +72,7 @@ pub(super) struct Lie {
     pub(super) odds: u64,
     /// True if the draw for one snapshot is always the same.
     pub(super) steady: bool,
-    /// Times that it may still be told; a steady lie is not counted.
+    /// How many more times it may be told; a steady lie is not counted.
     pub(super) left: u64,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Lies {
     /// Those that the rotation deletes as never completed: once gone they pay for nothing.
     pub(super) unmade: BTreeSet<u64>,
     pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
-    /// How often a listing showed a snapshot completed, by its true id. A true listing counts
+    /// How often a listing showed a snapshot as completed, by its true id. A true listing counts
     /// twice.
     pub(super) shown_completed: BTreeMap<u64, u32>,
     /// The snapshots that were there, or had been made, when the last prune-first was sent, by
@@ -96,9 +96,9 @@ pub(super) struct Lies {
     /// The true ids of snapshots that are shown under another id.
     pub(super) ids: BTreeMap<u64, u64>,
     /// The snapshots of other servers that the last listing of each server showed in this process,
-    /// and its time.
+    /// and the time of that listing.
     pub(super) claims: BTreeMap<u64, (Timestamp, BTreeSet<u64>)>,
-    /// True if the listing under way is of one server, without doubt.
+    /// True if the listing under way is of a single server and raises no doubt.
     pub(super) told_alone: bool,
 }
 
@@ -152,7 +152,7 @@ impl Lies {
         }
     }
 
-    /// Returns true if it tells this lie now.
+    /// Returns true if the provider tells this lie now.
     pub(super) fn tells(
         &mut self,
         kind: &'static str,
@@ -179,7 +179,8 @@ impl Lies {
         tells
     }
 
-    /// Accepts that the next process does not know how often a snapshot was listed as completed.
+    /// Adds one to each count, since the next process can't tell how often a snapshot was listed as
+    /// completed, and forgets the claims.
     pub(super) fn process_ended(&mut self) {
         self.shown_completed
             .values_mut()
@@ -187,8 +188,8 @@ impl Lies {
         self.claims.clear();
     }
 
-    /// Returns the other servers that showed this server's snapshot too, in their last listing, if
-    /// that was answered before `requested`.
+    /// Returns the other servers whose last listing showed this server's snapshot too, if that
+    /// listing was answered before `requested`.
     pub(super) fn claimants(
         &self,
         server: u64,

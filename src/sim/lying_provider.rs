@@ -1,8 +1,8 @@
-//! A provider that lies: in names, ids, dates, status words, counts and codes, always, for a while
-//! or once.
+//! A provider that lies about names, ids, dates, statuses, rows and results: always, for a while,
+//! or a few times.
 //!
 //! In seeds with lies, only the rules that no lie can affect are judged: no more good snapshots are
-//! deleted than were made, and the program keeps its own obligations.
+//! deleted than were made, and the program meets its own obligations.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// Returns the answer to a create that worked.
+    /// Returns the answer to a create that succeeded.
     pub(super) fn answer_to_create(
         &mut self,
         server: u64,

@@ -1,10 +1,10 @@
-//! The power states of servers, as they truly are.
+//! The true power states of servers.
 
 use super::rng::Rng;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
-/// The longest time before the end at which a downtime that is still open may have begun.
+/// A downtime that began at most this long before the end may still be open.
 const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 
 /// The party that stopped a server.
@@ -12,7 +12,7 @@ const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 pub(super) enum StoppedBy {
     Rotation,
     Person,
-    /// One of the two; it can't be determined.
+    /// One of the two; which one can't be determined.
     Either,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Machine {
     pub(super) stops: BTreeMap<String, u32>,
 }
 
-/// The power states of all servers. They draw from a random stream of their own.
+/// The power states of all servers, and the random stream of power faults and delays.
 pub(super) struct Machines {
     pub(super) rng: Rng,
     /// True if calls fail and states lag behind.
@@ -101,8 +101,8 @@ impl Machine {
         (self.down, self.since) = (down, at);
     }
 
-    /// Notes an answer. A server that is reported as active twice in a row is considered started,
-    /// so nobody can tell any more that the rotation stopped it.
+    /// Records an answer. A server that is reported as active twice in a row is considered started,
+    /// so it can no longer be determined that the rotation stopped it.
     pub(super) fn reported(&mut self, runs: bool) {
         self.misreported = if runs && self.down.is_some() {
             self.misreported + 1

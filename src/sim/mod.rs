@@ -12,8 +12,8 @@
 //! - `judge`, `mutation_judge`: the invariants, checked against the provider's truth at every
 //!   mutation; `deletable`: the snapshots that may be deleted;
 //! - `hook_ledger`: the servers that are truly held; `hook_faults`: a runner that fails;
-//! - `machines`: the servers that truly run; `power_faults`: power calls that fail; `power_judge`:
-//!   I20;
+//! - `machines`: the servers' true power states; `power_faults`: power calls that fail;
+//!   `power_judge`: I20;
 //! - `lies`, `lying_provider`, `lying_listing`: a provider that lies; `deletion_budget`: the
 //!   erosion bound, judged by what the provider truly holds;
 //! - `operator_orders`, `operator_wishes`: orders and pauses; `crash`, `process_deaths`: the points
@@ -21,8 +21,8 @@
 //! - `rule_breaks`: policies, settings and answers under a deliberately broken rule;
 //! - `final_checks`: the checks after the faults have stopped.
 //!
-//! [`crash_points`] draws nothing: it kills a few short stories (`scenario`) at every possible
-//! point.
+//! [`crash_points`] draws no faults: it kills the process at every possible point of a few short
+//! stories (`scenario`).
 //!
 //! The same seed gives the same trail, byte for byte.
 
@@ -77,10 +77,12 @@ pub struct SimulationOptions {
     pub seed: u64,
     /// Days with faults; two quiet ones follow.
     pub days: i64,
-    /// True if some rotations have hooks and operators send orders and pauses. Everything else is
-    /// drawn the same way with or without them.
+    /// True if some rotations have hooks or stop their servers, operators send orders and pauses,
+    /// and people stop and start servers. Everything else is drawn the same way with or without
+    /// them.
     pub company: bool,
-    /// True if the provider lies; then there are no operators who could agree to anything.
+    /// True if the provider lies. It is used without `company`, so that no operator can agree to a
+    /// deletion.
     pub lying: bool,
     /// A rule that is broken on purpose.
     pub broken: Option<Break>,
@@ -89,7 +91,7 @@ pub struct SimulationOptions {
 }
 
 impl SimulationOptions {
-    /// Returns the options of six days with a provider that lies, without hooks and operators.
+    /// Returns the options of six days with a provider that lies, without `company`.
     pub fn lying(seed: u64) -> Self {
         Self {
             days: 6,
@@ -99,7 +101,7 @@ impl SimulationOptions {
         }
     }
 
-    /// Returns the options of two weeks with hooks and operators, nothing broken, no story.
+    /// Returns the options of two weeks with `company`, nothing broken, no story.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,

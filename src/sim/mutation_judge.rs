@@ -189,7 +189,8 @@ impl World {
             && !self.servers[&server].shown.contains(&id)
     }
 
-    /// Judges a delete that is being sent. Returns the server that has the snapshot.
+    /// Judges a delete that is being sent. Returns the server that has the snapshot, or had it a
+    /// short while ago.
     pub(super) fn judge_delete(&mut self, id: u64) -> Option<u64> {
         self.advance();
         let shown = id;
@@ -237,7 +238,7 @@ impl World {
             return Some(server);
         };
         let (now, wall) = (self.now(), self.wall());
-        // A date more than a day before the create is refused only while the trail records that
+        // A date more than a day before the create is rejected only while the trail records that
         // create, so the delete may be right under either reading.
         let rule = |rows: &[TrueSnapshot]| {
             may_delete(&view, rows, id, now, wall).or_else(|why| {
@@ -259,8 +260,8 @@ impl World {
         Some(server)
     }
 
-    /// Returns true if another server that has a policy showed this snapshot too, before these
-    /// listings were requested.
+    /// Returns true if the listing of another server that has a policy showed this snapshot too,
+    /// before these listings were requested.
     fn is_contested(&self, server: u64, id: u64, bases: &[AnsweredListing]) -> bool {
         let requested = bases.iter().map(|basis| basis.requested).min();
         let lies = self.lies.as_ref().zip(requested);

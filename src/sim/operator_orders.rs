@@ -1,5 +1,5 @@
-//! Orders and pauses of operators, drawn from a random stream of their own, and the checks that
-//! nothing happens without an order or on a paused server.
+//! Orders and pauses of operators, drawn from a random stream of their own, and the check that
+//! nothing is restored without an order.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -177,7 +177,7 @@ fn give(server: u64, order: Order, engine: &Arc<Engine<FaultyApi>>) {
 }
 
 impl World {
-    /// Allows changes of the server again, and treats the clock as right.
+    /// Allows changes to the server again, and trusts the clock again.
     fn resumed(&mut self, server: Option<u64>) {
         self.wishes.paused.remove(&server);
         match server {

@@ -1,4 +1,4 @@
-//! The orders of operators so far, and the rules that follow from them.
+//! The orders and pauses that operators have requested, as the judge tracks them.
 
 use super::rng::Rng;
 use std::collections::BTreeSet;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 pub(super) enum OperatorAction {
     /// Pauses one server, or all.
     Pause(Option<u64>),
-    /// Ends such a pause.
+    /// Resumes one server, or all.
     Resume(Option<u64>),
     Create(u64),
     Delete(u64),
     Restore(u64),
 }
 
-/// The orders that are not carried out yet, and the pauses that certainly hold.
+/// The orders that are not carried out yet, and the pauses that are certainly in force.
 #[derive(Default)]
 pub(super) struct OperatorWishes {
     pub(super) rng: Option<Rng>,

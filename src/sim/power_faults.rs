@@ -1,4 +1,4 @@
-//! Power: the servers that truly run, the party that stopped them, and power calls that fail.
+//! Power: rotations that stop their servers, people who switch servers, and power calls that fail.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::api::{CreatedSnapshot, ErrorKind, PowerAction};
 use crate::core::policy::{Policy, ReleaseWhen, StopServer};
 use crate::core::server_info::PowerState;
 
-/// Faults of power calls, with their odds in a thousand; the effect follows the colon.
+/// Faults of power calls, with their odds in a thousand; the words after the colon set the outcome.
 const FAULTS: [(&str, u64); 10] = [
     ("power: 409", 30),
     ("power: 400", 20),
@@ -29,10 +29,10 @@ const FAULTS: [(&str, u64); 10] = [
     ("power: slow", 60),
 ];
 
-/// The faults that are answered like a success.
+/// The faults for which the answer reports a success.
 pub(super) const ODD: [&str; 2] = ["power: without effect", "power: slow"];
 
-/// The most that a state lags behind.
+/// The longest lag of a stale state.
 pub(super) const STALE: SignedDuration = SignedDuration::from_mins(4);
 
 pub(super) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -65,7 +65,7 @@ pub(super) fn draw(setting: &mut WorldSetup, seed: u64) -> Machines {
     }
 }
 
-/// A failed write is recent if the disk has had fewer changes than this since.
+/// A failed write is recent if there have been fewer disk changes than this since.
 pub(super) const RECENT: u64 = 200;
 
 impl World {
@@ -204,7 +204,7 @@ fn nothing() -> CreatedSnapshot {
 }
 
 impl Director {
-    /// Draws the times at which people switch servers.
+    /// Draws the times at which people stop and start servers.
     pub(super) fn draw_switches(&mut self, seed: u64, start: Timestamp, servers: u64) {
         let mut rng = Rng::new(seed ^ 0x7377_6974_6368);
         let span = self.quiet_from.duration_since(start);

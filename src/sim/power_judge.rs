@@ -82,7 +82,8 @@ impl World {
         }
         let stops = machine.stops.entry(name.to_owned()).or_default();
         *stops += 1;
-        // The factor allows for refused stops, which don't count as attempts, and for a lost trail.
+        // The factor allows for stops that were refused only for now, which don't count as
+        // attempts, and for a lost trail.
         if attempts.is_none_or(|attempts| *stops > 6 * attempts) {
             let what = format!("I20: it is stopped again and again for {name}");
             self.violated(server, &what);

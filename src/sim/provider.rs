@@ -128,7 +128,7 @@ impl World {
         self.doom = None;
     }
 
-    /// Lets time pass that the process sees on its wall clock only.
+    /// Lets time pass that only the process's wall clock shows.
     pub(super) fn sleep(&mut self, time: SignedDuration) {
         self.base += time;
     }

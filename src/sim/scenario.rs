@@ -42,7 +42,8 @@ pub struct Scenario {
     /// Number of own completed snapshots; the newest is from the day before.
     own: u64,
     keep: usize,
-    /// The effect of the create in which an earlier process died.
+    /// The effect of the create in which an earlier process died; `None`: there was no such
+    /// process.
     before: Option<LostEffect>,
     /// The pause after a first failed attempt.
     retry_after: SignedDuration,
@@ -196,6 +197,7 @@ impl Scenario {
             protected_ids: BTreeSet::new(),
             min_completed: 1,
             delete_stuck: false,
+            alert_after: None,
             rotations: vec![rotation],
         };
         let view = JudgedPolicy {

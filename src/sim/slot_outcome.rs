@@ -7,13 +7,13 @@ use super::ids;
 /// The way in which a line of the trail ends a slot.
 enum SlotOutcome {
     ForGood,
-    /// Skipped, with the slot's time. A `resume` before that time takes it back: the slot was
+    /// Skipped, with the slot's time. A `resume` before that time revokes the skip: the slot was
     /// skipped too early, by a clock that was ahead.
     Skipped(Timestamp),
 }
 
-/// Returns true if a line of this server about this snapshot ends its slot, and no later `resume`
-/// takes that back.
+/// Returns true if a line about this server and this snapshot ends its slot, and no later `resume`
+/// revokes that.
 pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
     let own = ids::about(server);
     let mut ended = None;

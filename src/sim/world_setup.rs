@@ -1,4 +1,5 @@
-//! The setup that a seed draws beforehand: the servers, their policies and the rates of faults.
+//! The setup that is drawn from the seed beforehand: the servers, their policies and the rates of
+//! faults.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::core::name_pattern::Pattern;
 use crate::core::policy::{Policy, Rotation, Rules, WhenFull};
 use crate::core::schedule::Schedule;
 
-/// The most snapshots of a server.
+/// The maximum number of snapshots on a server.
 pub(super) const LIMIT: usize = 5;
 pub(super) const POLL: SignedDuration = SignedDuration::from_mins(1);
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
@@ -92,7 +93,7 @@ pub(super) struct JudgedPolicy {
 }
 
 impl JudgedPolicy {
-    /// Returns the index of the rotation to which a snapshot of this name belongs.
+    /// Returns the index of the rotation to which a snapshot with this name belongs.
     pub(super) fn rotation(&self, name: &str) -> Option<usize> {
         self.rotations.iter().position(|r| {
             name.strip_prefix(&r.prefix)
@@ -105,7 +106,7 @@ impl JudgedPolicy {
     }
 }
 
-/// Returns true if the text is a day of the calendar, followed by a time of day if `timed`.
+/// Returns true if the text is a calendar date, followed by a time of day if `timed`.
 fn is_date(text: &str, timed: bool) -> bool {
     let fields: Vec<&str> = text.split('-').collect();
     let widths: &[usize] = if timed { &[4, 2, 2, 4] } else { &[4, 2, 2] };
@@ -144,7 +145,8 @@ pub(super) type SeededPolicy = (Arc<Policy>, JudgedPolicy);
 pub(super) struct FaultRates(pub(super) Vec<(&'static str, u64)>);
 
 impl FaultRates {
-    /// Draws the rates: of ten kinds four are absent, five are rare and one is frequent.
+    /// Draws the rates: on average, of ten kinds of faults four are absent, five are rare and one
+    /// is frequent.
     fn draw(rng: &mut Rng, kinds: &[&'static str]) -> Self {
         let mut odds = Vec::new();
         for kind in kinds {
@@ -158,7 +160,7 @@ impl FaultRates {
         Self(odds)
     }
 
-    /// Returns the fault of a call that drew this number of a thousand, if any.
+    /// Returns the fault of a call for which this number below 1000 was drawn, if any.
     pub(super) fn strikes(&self, drawn: u64) -> Option<&'static str> {
         let mut sum = 0;
         self.0.iter().find_map(|(kind, odd)| {
@@ -221,10 +223,10 @@ pub const DELETE_FAULTS: [&str; 8] = [
     "delete: 500, done late",
 ];
 
-/// Index of the policy that differs from a server's first policy in the id alone.
+/// Index of the policy that differs from a server's first policy only in the id.
 pub(super) const ONLY_ID: usize = 2;
 
-/// The setup that a seed draws beforehand.
+/// The setup that is drawn from the seed beforehand.
 pub(super) struct WorldSetup {
     pub(super) start: Timestamp,
     pub(super) rules: Rules,
@@ -376,6 +378,7 @@ fn policy(rng: &mut Rng, id: u64) -> SeededPolicy {
         protected_ids: protected.iter().map(|id| ids::snapshot(*id)).collect(),
         min_completed,
         delete_stuck,
+        alert_after: None,
         rotations,
     };
     let view = JudgedPolicy {

@@ -1,12 +1,11 @@
 //! Derives a server's activity and its reason.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::state_text::span;
 use super::view::{Activity, RotationView, SnapshotView};
 use crate::core::operator_order;
 use crate::core::retry_backoff::time_to_next_attempt;
-use crate::core::sanitize::utc;
+use crate::core::sanitize::{span, utc};
 use crate::core::server_history::PendingOp;
 use crate::engine::{AcceptedListing, ServerStateView};
 
@@ -14,53 +13,132 @@ use crate::engine::{AcceptedListing, ServerStateView};
 const TOKEN_REFUSED: &str =
     "the provider rejects the token; nothing is changed until it accepts one";
 
-/// Returns the server's activity, and its reason if the activity alone doesn't say enough.
-pub(super) fn state(
+/// A server's activity, with its times and its reason.
+pub(super) struct CurrentActivity {
+    pub(super) activity: Activity,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    /// The reason, if the activity alone doesn't say enough.
+    pub(super) reason: Option<String>,
+}
+
+impl CurrentActivity {
+    fn new(activity: Activity) -> Self {
+        Self {
+            activity,
+            since: None,
+            until: None,
+            reason: None,
+        }
+    }
+
+    fn since(self, since: Option<Timestamp>) -> Self {
+        Self { since, ..self }
+    }
+
+    fn until(self, until: Option<Timestamp>) -> Self {
+        Self { until, ..self }
+    }
+
+    fn reason(self, reason: Option<String>) -> Self {
+        Self { reason, ..self }
+    }
+}
+
+/// Returns the server's activity.
+pub(super) fn activity(
     known: ServerStateView<'_>,
     refused: bool,
     snapshots: &[SnapshotView],
     rotations: &[RotationView],
-) -> (Activity, Option<String>) {
-    let history = known.history;
+) -> CurrentActivity {
+    let (history, rules, now) = (known.history, known.rules, known.now);
+    let of = CurrentActivity::new;
     if let Some(since) = history.paused() {
-        return (
-            Activity::Paused,
-            Some(format!("paused since {}", utc(since))),
-        );
+        return of(Activity::Paused).since(Some(since));
     }
     if let Some(reason) = &history.blocked {
-        return (Activity::Blocked, Some(reason.clone()));
+        let alert = history.blocked_alert(&known.policy.server);
+        let since = alert.and_then(|alert| alert.since);
+        return of(Activity::Blocked)
+            .since(since)
+            .reason(Some(reason.clone()));
+    }
+    if history.hold.is_some() || history.downtime.is_some() {
+        return holding(known);
     }
     if let Some(open) = &history.open {
-        return (Activity::Working, Some(begun(known, open)));
+        let (activity, since) = match open {
+            PendingOp::Create { since, .. } => (Activity::Creating, since),
+            PendingOp::Delete { since, .. } => (Activity::Deleting, since),
+            PendingOp::Restore { since, .. } => (Activity::Restoring, since),
+        };
+        return of(activity)
+            .since(Some(since.wall))
+            .reason(Some(begun(known, open)));
+    }
+    if let Some(left) = history.restoring(rules, now) {
+        let until = now.wall.checked_add(left).ok();
+        let since = until.and_then(|until| until.checked_sub(rules.restore_window).ok());
+        let left_alone = operator_order::left_alone(&known.policy.server, history, rules, now);
+        return of(Activity::Restoring)
+            .since(since)
+            .until(until)
+            .reason(left_alone);
     }
     let made = |s: &&SnapshotView| s.verdict == "in_progress";
     if let Some(made) = snapshots.iter().find(made) {
-        return (
-            Activity::Working,
-            Some(format!("{} is being made", made.name)),
-        );
+        return of(Activity::Creating)
+            .since(made.created_at)
+            .reason(Some(format!("{} is being made", made.name)));
     }
-    if history.hold.is_some() || history.downtime.is_some() {
-        return (Activity::Working, None);
-    }
-    let left_alone =
-        operator_order::left_alone(&known.policy.server, history, known.rules, known.now);
-    let held = left_alone.or_else(|| refused.then(|| TOKEN_REFUSED.to_owned()));
+    let refused = refused.then(|| TOKEN_REFUSED.to_owned());
     let waits = |r: &RotationView| r.last.as_ref().is_some_and(|last| last.ending.is_none());
     if rotations.iter().any(waits) {
-        let until = known.creates_held.map(|at| {
-            format!(
+        if let Some(at) = known.creates_held.filter(|_| refused.is_none()) {
+            let reason = format!(
                 "nothing is created until {}: an earlier create request that is not in the trail may still take effect",
                 utc(at)
-            )
-        });
-        return (Activity::Due, held.or(until).or_else(|| attempts(known)));
+            );
+            return of(Activity::Waiting).until(Some(at)).reason(Some(reason));
+        }
+        let (reason, until) = attempts(known).unzip();
+        return of(Activity::Waiting)
+            .until(until.flatten())
+            .reason(refused.or(reason));
     }
     if known.seen.is_none() {
-        return (Activity::Unseen, held);
+        return of(Activity::Waiting).reason(refused);
     }
-    (Activity::Resting, held)
+    let next = rotations.iter().filter_map(|r| Some(r.next.as_ref()?.at));
+    of(Activity::Idle).until(next.min()).reason(refused)
+}
+
+/// Returns the activity of a server that hooks hold, or that is stopped for a snapshot.
+fn holding(known: ServerStateView<'_>) -> CurrentActivity {
+    let history = known.history;
+    let (hold, down) = (history.hold.as_deref(), history.downtime.as_deref());
+    let rotation = |name: &str| known.policy.rotation(name);
+    let hold_time = hold.map(|hold| {
+        let hooks = rotation(&hold.rotation).and_then(|r| r.hooks.as_ref());
+        (hold.since.wall, hooks.map(|hooks| hooks.max_hold))
+    });
+    let down_time = down.map(|down| {
+        let stop = rotation(&down.rotation).and_then(|r| r.stop.as_ref());
+        (down.since.wall, stop.map(|stop| stop.longest))
+    });
+    let times = || hold_time.into_iter().chain(down_time);
+    let ends = times().map(|(since, longest)| since.checked_add(longest?).ok());
+    let reasons = hold
+        .map(operator_order::describe_hook_hold)
+        .into_iter()
+        .chain(down.map(operator_order::describe_downtime));
+    CurrentActivity {
+        activity: Activity::Holding,
+        since: times().map(|(since, _)| since).min(),
+        until: ends.max().flatten(),
+        reason: Some(reasons.collect::<Vec<_>>().join("; ")),
+    }
 }
 
 /// Describes the open mutation, judged by the last listing.
@@ -120,8 +198,8 @@ pub(super) fn unlisted(known: ServerStateView<'_>) -> Option<String> {
     Some(format!("{}; {next}", failed.why))
 }
 
-/// Returns the failed attempts of an unsettled slot, and the time of the next one.
-fn attempts(known: ServerStateView<'_>) -> Option<String> {
+/// Returns the failed attempts of an unsettled slot, and the time of the next one if it is not due.
+fn attempts(known: ServerStateView<'_>) -> Option<(String, Option<Timestamp>)> {
     let ServerStateView {
         policy,
         rules,
@@ -143,10 +221,11 @@ fn attempts(known: ServerStateView<'_>) -> Option<String> {
         };
         let left = time_to_next_attempt(&policy.server, note, rules, now);
         let next = left.and_then(|left| now.wall.checked_add(left).ok());
-        Some(next.map_or_else(
+        let text = next.map_or_else(
             || format!("{tried}; the next one is due"),
             |at| format!("{tried}; next at {}", utc(at)),
-        ))
+        );
+        Some((text, next))
     })
 }
 

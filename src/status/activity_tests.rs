@@ -31,9 +31,16 @@ fn said(open: PendingOp, requested: i64, ids: &[u64]) -> String {
         requested: SignedDuration::from_secs(requested),
     };
     let known = known(&policy, &rules, &history, &seen);
-    let (state, reason) = state(known, false, &[], &[]);
-    assert_eq!(state, Activity::Working);
-    reason.expect("a reason")
+    let current = activity(known, false, &[], &[]);
+    let creating = matches!(history.open, Some(PendingOp::Create { .. }));
+    let wanted = if creating {
+        Activity::Creating
+    } else {
+        Activity::Deleting
+    };
+    assert_eq!(current.activity, wanted);
+    assert_eq!(current.since, Some(at("2026-11-25T05:58:20Z")));
+    current.reason.expect("a reason")
 }
 
 /// Returns second 200 of the process, 06:00.
@@ -202,7 +209,8 @@ fn a_slot_moved_to_another_time_is_not_shown_as_due_if_its_name_is_already_settl
         requested: now().mono,
     };
     let view = crate::status::view_builder::view(known(&after, &rules, &history, &seen), false);
-    assert_eq!(view.state, Activity::Resting);
+    assert_eq!(view.activity, Activity::Idle);
+    assert_eq!(view.activity_until, Some(at("2026-11-26T05:00:00Z")));
     let last = view.rotations[0].last.as_ref().expect("a slot");
     assert_eq!(last.ending.as_deref(), Some("completed"));
 }

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::state_text::span;
 use crate::core::recovery_ages::AgeAt;
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{printable, span};
 use crate::core::steady_state_forecast::Forecast;
 
 /// Longest name that is shown, in characters.

@@ -111,7 +111,7 @@ impl<A: SnapshotApi> PageServer<A> {
     }
 
     async fn listen(&mut self) {
-        let Some(Http { listen, hosts }) = self.settings.borrow_and_update().clone() else {
+        let Some(Http { listen, hosts, .. }) = self.settings.borrow_and_update().clone() else {
             return;
         };
         match BoundedListener::bind(listen).await {

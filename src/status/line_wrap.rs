@@ -4,7 +4,7 @@
 /// exceed `width`. Continuation lines are indented by `indent`.
 pub fn wrap(line: &mut String, text: &str, mut column: usize, width: usize, indent: usize) {
     let mut begins = true;
-    // Keeps an id on the line of its word.
+    // Keeps `(id` and the id after it on one line.
     let glued = text.replace("(id ", "(id\u{a0}");
     for word in glued.split(' ') {
         let columns = word.chars().count();

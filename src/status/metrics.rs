@@ -15,19 +15,11 @@ use prometheus_client::registry::Registry;
 
 use super::view::{Activity, FleetView, RotationView, ServerView};
 use crate::api::call_metrics::{BUCKETS, CallCounts};
+use crate::core::health::Health;
 use crate::core::server_event::alert_words;
 use crate::engine::EngineCounters;
 
 const KINDS: [&str; 5] = ["own", "foreign", "in_progress", "failed", "odd"];
-
-const STATES: [Activity; 6] = [
-    Activity::Resting,
-    Activity::Working,
-    Activity::Due,
-    Activity::Blocked,
-    Activity::Paused,
-    Activity::Unseen,
-];
 
 /// The response to one scrape.
 #[derive(Debug)]
@@ -92,15 +84,33 @@ impl MetricsPage {
 
     fn servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let servers = &self.view.servers;
-        let about = "Servers with a policy, by state.";
-        let states = STATES.iter().map(|state| {
-            let count = servers.iter().filter(|s| s.state == *state).count();
-            ([("state", state.word())], count)
+        let about = "Servers with a policy, by health.";
+        let healths = Health::ALL.into_iter().map(|health| {
+            let count = servers.iter().filter(|s| s.health == health).count();
+            ([("health", health.word())], count)
         });
-        gauge(encoder, "servers", about, states)?;
+        gauge(encoder, "servers", about, healths)?;
+        let about = "Servers with a policy, by activity.";
+        let activities = Activity::ALL.into_iter().map(|activity| {
+            let count = servers.iter().filter(|s| s.activity == activity).count();
+            ([("activity", activity.word())], count)
+        });
+        gauge(encoder, "servers_by_activity", about, activities)?;
+        let about = "The server's health, as a label; the value is always 1.";
+        let healths = servers.iter();
+        let healths = healths.map(|s| ((s.labels(), [("health", s.health.word())]), 1));
+        gauge(encoder, "server_health", about, healths)?;
+        let about = "When the server's newest copy was made; 0: there is none.";
+        let copies = servers.iter().filter(|server| server.listed.is_some());
+        let copies = copies.map(|s| (s.labels(), s.newest_copy.map_or(0.0, seconds)));
+        gauge(encoder, "newest_copy_timestamp_seconds", about, copies)?;
+        let about = "When the server's newest copy becomes too old; 0: there is none, or never.";
+        let copies = servers.iter().filter(|server| server.listed.is_some());
+        let copies = copies.map(|s| (s.labels(), s.fresh_until.map_or(0.0, seconds)));
+        gauge(encoder, "fresh_until_timestamp_seconds", about, copies)?;
         let is = |wanted: Activity| {
             let one =
-                move |server: &ServerView| (server.labels(), u32::from(server.state == wanted));
+                move |server: &ServerView| (server.labels(), u32::from(server.activity == wanted));
             servers.iter().map(one)
         };
         let about = "Whether all changes on the server are blocked.";

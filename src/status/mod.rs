@@ -2,8 +2,9 @@
 //!
 //! - `view`: the state as a value, the JSON of `status --json`. `view_builder` builds it;
 //!   `activity` derives each server's activity.
-//! - `terminal_text`: the state for a terminal. `state_text` has the words for states, slots and
-//!   times; `line_wrap` wraps lines.
+//! - `overview_text` and `terminal_text`: all servers, and one server, for a terminal. `attention`
+//!   is the verdict and what needs somebody. `state_text` has the words for states, slots and times;
+//!   `line_wrap` wraps lines.
 //! - `next_changes`: the next creates and deletes on one server.
 //! - `pause_and_order_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
@@ -14,6 +15,7 @@
 //! - `http_connections`: serves both listeners, with limits on time.
 
 mod activity;
+mod attention;
 mod bounded_listener;
 mod control_client;
 mod control_socket;
@@ -24,6 +26,7 @@ mod http_routes;
 mod line_wrap;
 mod metrics;
 pub mod next_changes;
+mod overview_text;
 mod page;
 mod page_model;
 pub mod pause_and_order_routes;
@@ -39,9 +42,9 @@ pub use forecast_labels::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;
 pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;
+pub use overview_text::overview;
 pub use page_model::{PageModel, ViewSource};
-pub(crate) use state_text::span;
-pub use terminal_text::{fleet, server};
+pub use terminal_text::server;
 pub(crate) use terminal_text::{lines, table};
 pub use view::{
     Activity, AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,

@@ -51,7 +51,7 @@ fn site(look: impl Fn() -> FleetView + Send + Sync + 'static) -> Arc<PageModel<H
 async fn abandon(asked: impl Future) {
     tokio::select! {
         biased;
-        _ = asked => panic!("it is answered already"),
+        _ = asked => panic!("the request was already answered"),
         () = std::future::ready(()) => {}
     }
 }

@@ -1,11 +1,11 @@
 //! Formats a server's state, its slots and their times for a terminal.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView, SnapshotView};
 use crate::core::plan::{NextChanges, PlannedAction};
-use crate::core::sanitize::{counted, local, shortened};
+use crate::core::sanitize::{counted, local, shortened, span};
 
 /// Returns a note for a snapshot that stays now but is among the next deletes.
 pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView) -> &'static str {
@@ -21,15 +21,15 @@ pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView)
     }
 }
 
-/// Longest reason in a row of the overview, in characters.
-const REASON_SHOWN: usize = 200;
-
 /// Returns the line about pauses. It comes first, since a forgotten pause raises no alert.
 pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     if let Some(since) = view.paused {
         return Some(format!("ALL PAUSED since {}", local(since, zone)));
     }
-    let paused = view.servers.iter().filter(|s| s.state == Activity::Paused);
+    let paused = view
+        .servers
+        .iter()
+        .filter(|s| s.activity == Activity::Paused);
     let paused = paused.count();
     (paused > 0).then(|| format!("{} paused", counted(paused, "server")))
 }
@@ -48,15 +48,6 @@ pub(super) fn unlisted(view: &FleetView, zone: &TimeZone) -> Option<String> {
     };
     let servers = counted(count, "server");
     Some(format!("{servers} can't be listed now: {oldest}"))
-}
-
-/// Returns the number of servers without a completed snapshot. It isn't an alert if a person
-/// deleted them all.
-pub(super) fn servers_without_snapshot(view: &FleetView) -> Option<String> {
-    let bare = |server: &&ServerView| server.listed.is_some() && server.restore_range().is_none();
-    let servers = view.servers.iter().filter(bare).count();
-    let servers = (servers > 0).then(|| counted(servers, "server"))?;
-    Some(format!("{servers} without a completed snapshot to restore"))
 }
 
 /// The result of a slot.
@@ -100,35 +91,80 @@ pub(super) fn last_slot(slot: &LastSlot, server: &ServerView) -> (SlotResult, St
     (went, format!("{words}, due"), slot.slot)
 }
 
+/// Returns the result of a slot, and its age.
+pub(super) fn last_slot_with_age(slot: &LastSlot, server: &ServerView, now: Timestamp) -> String {
+    let (_, words, at) = last_slot(slot, server);
+    format!("{words} {} ago", span(now.duration_since(at)))
+}
+
 pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
     format!("in {}", span(slot.at.duration_since(now)))
 }
 
-/// Returns the state for the overview. The alerts say why a server is blocked.
-pub(super) fn state(server: &ServerView, now: Timestamp) -> String {
-    match server.state {
-        Activity::Blocked => word(server.state).to_owned(),
-        _ => state_with_reason(server, now, REASON_SHOWN),
+/// Returns the activity with its times, without its reason: `creating for 2 min`.
+pub(super) fn activity(server: &ServerView, now: Timestamp, zone: &TimeZone) -> String {
+    let for_ = || match server.activity_since {
+        Some(since) => format!(" for {}", span(now.duration_since(since))),
+        None => String::new(),
+    };
+    let at_most = || match server.activity_until {
+        Some(until) => format!(", until {} at most", clock(until, now, zone)),
+        None => String::new(),
+    };
+    match server.activity {
+        Activity::Idle => match server.activity_until {
+            Some(next) => format!("idle until {}", clock(next, now, zone)),
+            None => "idle, no slot follows".to_owned(),
+        },
+        Activity::Creating => format!("creating{}, usually 3 to 10 min", for_()),
+        Activity::Holding | Activity::Restoring => {
+            format!("{}{}{}", server.activity.word(), for_(), at_most())
+        }
+        Activity::Waiting if server.listed.is_none() => "not listed yet".to_owned(),
+        Activity::Waiting | Activity::Deleting | Activity::Paused | Activity::Blocked => {
+            format!("{}{}", server.activity.word(), for_())
+        }
     }
 }
 
-/// Returns the state with its reason, cut to `shown` characters.
-pub(super) fn state_with_reason(server: &ServerView, now: Timestamp, shown: usize) -> String {
-    let word = word(server.state);
-    let state = match &server.reason {
-        Some(reason) if reason.starts_with(word) => shortened(reason, shown),
-        Some(reason) => format!("{word}, {}", shortened(reason, shown)),
-        None => word.to_owned(),
-    };
-    let Some(why) = not_listed(server, now) else {
-        return state;
-    };
-    let why = shortened(&why, shown);
-    match (server.state, &server.reason) {
-        // The reason begins with the word for the state.
-        (Activity::Unseen, None) => why,
-        (_, None) => format!("{state}, {why}"),
-        (_, Some(_)) => format!("{state}; {why}"),
+/// Returns the activity with its reason, cut to `shown` characters, and why the server can't be
+/// listed.
+pub(super) fn activity_with_reason(
+    server: &ServerView,
+    now: Timestamp,
+    zone: &TimeZone,
+    shown: usize,
+) -> String {
+    let mut parts = vec![activity(server, now, zone)];
+    parts.extend(server.reason.clone());
+    if let Some(why) = &server.unlisted {
+        parts.push(match server.listed {
+            Some(_) => not_listed(server, now).unwrap_or_default(),
+            None => why.clone(),
+        });
+    }
+    shortened(&parts.join("; "), shown)
+}
+
+/// Returns the time of day; with `tomorrow` or the date if it is on another day.
+pub(super) fn clock(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+    let time = at.strftime("%H:%M");
+    if at.date() == now.date() {
+        return time.to_string();
+    }
+    if now.date().tomorrow().ok() == Some(at.date()) {
+        return format!("tomorrow {time}");
+    }
+    at.strftime("%a %Y-%m-%d %H:%M").to_string()
+}
+
+/// Returns the age of the newest copy: `copy 1 d 3 h`, `no copy`.
+pub(super) fn copy_age(server: &ServerView, now: Timestamp) -> String {
+    match (server.newest_copy, server.listed) {
+        (Some(at), _) => format!("copy {}", span(now.duration_since(at))),
+        (None, Some(_)) => "no copy".to_owned(),
+        (None, None) => "copy unknown".to_owned(),
     }
 }
 
@@ -139,32 +175,4 @@ pub(super) fn not_listed(server: &ServerView, now: Timestamp) -> Option<String> 
         Some(at) => format!("not listed for {}: {why}", span(now.duration_since(at))),
         None => format!("not listed yet: {why}"),
     })
-}
-
-fn word(state: Activity) -> &'static str {
-    match state {
-        Activity::Resting => "resting",
-        Activity::Working => "working",
-        Activity::Due => "due",
-        Activity::Blocked => "BLOCKED",
-        Activity::Paused => "paused",
-        Activity::Unseen => "not listed yet",
-    }
-}
-
-/// Formats a span in its two largest units: `3 d 4 h`, `12 min`, `0 s`.
-pub fn span(time: SignedDuration) -> String {
-    let seconds = time.as_secs().max(0);
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
-    let two = |large: i64, unit: &str, small: i64, next: &str| match small {
-        0 => format!("{large} {unit}"),
-        small => format!("{large} {unit} {small} {next}"),
-    };
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest} s"),
-        (0, 0, _) => format!("{minutes} min"),
-        (0, _, _) => two(hours, "h", minutes, "min"),
-        (_, _, _) => two(days, "d", hours, "h"),
-    }
 }

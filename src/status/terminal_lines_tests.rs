@@ -4,6 +4,7 @@ use super::super::view::Activity;
 use super::tests::*;
 use super::*;
 use crate::core::snapshot::ServerId;
+use crate::status::overview;
 
 #[test]
 fn account_alerts_are_shown_for_a_single_server_but_alerts_of_other_servers_are_not() {
@@ -14,6 +15,11 @@ fn account_alerts_are_shown_for_a_single_server_but_alerts_of_other_servers_are_
         server: None,
         about: "account".to_owned(),
         reason: "no answer".to_owned(),
+        what: "no answer".to_owned(),
+        cause: None,
+        harm: None,
+        remedy: None,
+        command: None,
         since: None,
     });
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
@@ -32,43 +38,42 @@ fn only_a_receiver_with_failed_deliveries_has_a_line() {
         error: error.map(str::to_owned),
     };
     view.receivers.push(receiver(0, None));
-    let text = fleet(&view, &TimeZone::UTC, None);
+    let text = overview(&view, &TimeZone::UTC, None, true);
     assert!(!text.contains("chat"), "{text}");
     view.receivers[0] = receiver(3, Some("the receiver answered 500"));
-    let text = fleet(&view, &TimeZone::UTC, None);
+    let text = overview(&view, &TimeZone::UTC, None, true);
     let line = "receiver chat (slack): delivery failed: the receiver answered 500; 3 not delivered";
     assert!(text.lines().any(|found| found == line), "{text}");
 }
 
 #[test]
-fn the_age_of_a_listing_is_shown_beside_the_state_if_the_server_cannot_be_listed() {
+fn the_age_of_a_listing_is_shown_beside_the_activity_if_the_server_cannot_be_listed() {
     let mut view = view();
-    assert!(!fleet(&view, &TimeZone::UTC, None).contains("listed"));
+    assert!(!overview(&view, &TimeZone::UTC, None, true).contains("listed"));
     let why = "no answer; retry in 2 min";
     view.servers[0].unlisted = Some(why.to_owned());
-    let text = fleet(&view, &TimeZone::UTC, None);
-    let heading =
-        "1 server can't be listed now: the oldest listing is from 2026-11-25 05:48 UTC, 12 min ago";
+    let text = overview(&view, &TimeZone::UTC, None, true);
+    let heading = "! 1 server can't be listed now: the oldest listing is from 2026-11-25 05:48 UTC, 12 min ago";
     assert!(text.lines().any(|line| line == heading), "{text}");
-    let mut says = |state, reason: Option<&str>, words: &str| {
-        view.servers[0].state = state;
+    let mut says = |activity, reason: Option<&str>, words: &str| {
+        view.servers[0].activity = activity;
         view.servers[0].reason = reason.map(str::to_owned);
         let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
-        let row = fleet(&view, &TimeZone::UTC, None);
+        let row = overview(&view, &TimeZone::UTC, None, true);
         assert!(row.contains(&format!("{words}  ")), "{row}");
-        let first = format!("web (id 5, web-01.toml): {words}\n");
+        let first = format!("web (id 5, web-01.toml): ok; {words}\n");
         assert!(text.starts_with(&first), "{text}");
     };
     let old = format!("not listed for 12 min: {why}");
-    says(Activity::Resting, None, &format!("resting, {old}"));
-    let due = format!("due, a try failed; {old}");
-    says(Activity::Due, Some("a try failed"), &due);
+    let idle = format!("idle until Sun 2026-11-29 03:00; {old}");
+    says(Activity::Idle, None, &idle);
+    let due = format!("waiting; a try failed; {old}");
+    says(Activity::Waiting, Some("a try failed"), &due);
     view.servers[0].listed = None;
-    view.servers[0].state = Activity::Unseen;
     view.servers[0].reason = None;
-    let text = fleet(&view, &TimeZone::UTC, None);
+    let text = overview(&view, &TimeZone::UTC, None, true);
     assert!(
-        text.contains(&format!("  not listed yet: {why}  ")),
+        text.contains(&format!("  not listed yet; {why}  ")),
         "{text}"
     );
 }
@@ -81,7 +86,7 @@ fn a_last_slot_shows_whether_its_snapshot_exists_existed_or_was_never_made() {
         last.as_mut().expect("a slot").ending = ending.map(str::to_owned);
         let words = format!("weekly-snapshot-2026-11-22 ({words} 3 d 3 h ago)");
         for text in [
-            fleet(&view, &TimeZone::UTC, None),
+            overview(&view, &TimeZone::UTC, None, true),
             server(&view, &view.servers[0], &TimeZone::UTC, None),
         ] {
             assert!(text.contains(&words), "{words}: {text}");
@@ -96,12 +101,12 @@ fn a_last_slot_shows_whether_its_snapshot_exists_existed_or_was_never_made() {
     view.servers[0].listed = None;
     let last = &mut view.servers[0].rotations[0].last;
     last.as_mut().expect("a slot").ending = Some("completed".to_owned());
-    let text = fleet(&view, &TimeZone::UTC, None);
+    let text = overview(&view, &TimeZone::UTC, None, true);
     assert!(text.contains("(completed, due 3 d 3 h ago)"), "{text}");
 }
 
 #[test]
-fn a_failed_attempt_is_not_shown_as_being_made_and_servers_without_a_snapshot_are_counted() {
+fn a_failed_attempt_is_not_shown_as_being_made() {
     let mut view = view();
     let last = &mut view.servers[0].rotations[0].last;
     let last = last.as_mut().expect("a slot");
@@ -114,17 +119,7 @@ fn a_failed_attempt_is_not_shown_as_being_made_and_servers_without_a_snapshot_ar
         ("in_progress", "being made, due"),
     ] {
         view.servers[0].snapshots[0].status = status.to_owned();
-        let text = fleet(&view, &TimeZone::UTC, None);
+        let text = overview(&view, &TimeZone::UTC, None, true);
         assert!(text.contains(words), "{words}: {text}");
-        let bare = "1 server without a completed snapshot to restore";
-        assert!(text.lines().any(|line| line == bare), "{text}");
     }
-    view.servers[0].snapshots[0].status = "completed".to_owned();
-    let text = fleet(&view, &TimeZone::UTC, None);
-    assert!(!text.contains("without a completed snapshot"), "{text}");
-    // A server that has not been listed yet is not counted.
-    view.servers[0].snapshots.clear();
-    view.servers[0].listed = None;
-    let text = fleet(&view, &TimeZone::UTC, None);
-    assert!(!text.contains("without a completed snapshot"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Formats the state for a terminal: alerts and a line for each server, or one server in full.
+//! Formats one server in full for a terminal, and the parts that the overview shares.
 
 use std::fmt::Write as _;
 
@@ -7,17 +7,14 @@ use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
 use super::line_wrap::wrap;
-use super::state_text::{
-    goes_next, last_slot, next_slot, paused, servers_without_snapshot, span, state,
-    state_with_reason, unlisted,
-};
-use super::view::{AlertView, FleetView, LastSlot, RotationView, ServerView};
+use super::state_text::{activity_with_reason, goes_next, last_slot_with_age, next_slot};
+use super::view::{AlertView, FleetView, ServerView};
 use crate::core::plan_text::one_after_the_other;
-use crate::core::sanitize::{counted, local, printable, shortened};
+use crate::core::sanitize::{local, printable, shortened, span};
 use crate::notify::ReceiverView;
 
 /// Longest foreign name in a line, in characters.
-const LONGEST_NAME: usize = 60;
+pub(super) const LONGEST_NAME: usize = 60;
 
 /// Longest text in the overview, in characters; the text for one server is not cut.
 const TEXT_SHOWN: usize = 300;
@@ -28,76 +25,6 @@ const WIDE: u16 = 130;
 /// Indent of continuation lines.
 const INDENT: usize = 7;
 
-/// Returns the text for the whole service. Lines have at most `width` columns, if it is known.
-pub fn fleet(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
-    let servers = counted(view.servers.len(), "server");
-    let alerts = match view.alerts.len() {
-        0 => "no alerts".to_owned(),
-        n => counted(n, "alert"),
-    };
-    let running = span(view.time.duration_since(view.started));
-    let paused = paused(view, zone);
-    let all: Vec<_> = [Some(servers), paused, Some(alerts)]
-        .into_iter()
-        .flatten()
-        .collect();
-    let first = format!("{}; {}", all.join(", "), local(view.time, zone));
-    let mut text = wrapped(&first, width);
-    let service = format!(
-        "snaprotate {} (process {}, {}), running for {running}",
-        view.version, view.pid, view.config,
-    );
-    text.push_str(&wrapped(&service, width));
-    if let Some(unlisted) = unlisted(view, zone) {
-        text.push_str(&wrapped(&unlisted, width));
-    }
-    if let Some(bare) = servers_without_snapshot(view) {
-        text.push_str(&wrapped(&bare, width));
-    }
-    text.push_str(&alert_lines(view, &view.alerts, TEXT_SHOWN, width));
-    for receiver in &view.receivers {
-        text.push_str(&receiver_line(receiver, width));
-    }
-    if view.servers.is_empty() {
-        return text;
-    }
-    let mut table = table(width);
-    table.set_header(["server", "used", "state", "last slot", "next slot"]);
-    for server in &view.servers {
-        let room = match server.listed {
-            Some(_) => format!("{}/{}", server.snapshots.len(), server.limit),
-            None => format!("?/{}", server.limit),
-        };
-        let newest = server.rotations.iter();
-        let newest = newest.filter_map(|r| Some((r, r.last.as_ref()?)));
-        let newest = newest.max_by_key(|(_, slot)| slot.slot);
-        let next = server.rotations.iter();
-        let next = next.filter_map(|r| Some((r, r.next.as_ref()?)));
-        let next = next.min_by_key(|(_, slot)| slot.at);
-        // A snapshot's name is long and adds little to the rotation's.
-        let cell = |rotation: &RotationView, snapshot: &str, when: String| {
-            if narrow(width) {
-                format!("{} {when}", rotation.name)
-            } else {
-                format!("{snapshot} ({when})")
-            }
-        };
-        table.add_row([
-            printable(&server.name, LONGEST_NAME),
-            room,
-            state(server, view.time),
-            newest.map_or_else(String::new, |(rotation, slot)| {
-                cell(rotation, &slot.snapshot, last(slot, server, view))
-            }),
-            next.map_or_else(String::new, |(rotation, slot)| {
-                cell(rotation, &slot.snapshot, next_slot(slot, view.time))
-            }),
-        ]);
-    }
-    let _ = write!(text, "\n{}", lines(&table));
-    text
-}
-
 /// Returns the text for one server: its snapshots, the reasons why they stay, and its rotations.
 pub fn server(
     view: &FleetView,
@@ -106,11 +33,12 @@ pub fn server(
     width: Option<u16>,
 ) -> String {
     let title = format!(
-        "{} (id {}, {}.toml): {}",
+        "{} (id {}, {}.toml): {}; {}",
         printable(&server.name, LONGEST_NAME),
         server.id,
         server.file,
-        state_with_reason(server, view.time, usize::MAX),
+        server.health.word(),
+        activity_with_reason(server, view.time, zone, usize::MAX),
     );
     let mut text = wrapped(&title, width);
     let alerts: Vec<_> = view
@@ -119,7 +47,7 @@ pub fn server(
         .filter(|a| a.server.clone().is_none_or(|id| id == server.id))
         .cloned()
         .collect();
-    text.push_str(&alert_lines(view, &alerts, usize::MAX, width));
+    text.push_str(&alert_lines(view, &alerts, width));
 
     let mut rotations = table(width);
     rotations.set_header(["rotation", "holds", "last slot", "next slot"]);
@@ -132,7 +60,11 @@ pub fn server(
                 None => format!("? of {}", rotation.keep),
             },
             rotation.last.as_ref().map_or_else(String::new, |slot| {
-                format!("{} ({})", slot.snapshot, last(slot, server, view))
+                format!(
+                    "{} ({})",
+                    slot.snapshot,
+                    last_slot_with_age(slot, server, view.time)
+                )
             }),
             next.map_or_else(
                 || "never".to_owned(),
@@ -168,12 +100,6 @@ pub fn server(
         return text;
     }
     text + &snapshots(server, zone, width)
-}
-
-/// Returns the result of a slot, and its age.
-fn last(slot: &LastSlot, server: &ServerView, view: &FleetView) -> String {
-    let (_, words, at) = last_slot(slot, server);
-    format!("{words} {} ago", span(view.time.duration_since(at)))
 }
 
 /// Returns a row for each snapshot, or two lines on a narrow terminal.
@@ -212,7 +138,7 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
 }
 
 /// Returns true if a full row wouldn't fit without breaking words.
-fn narrow(width: Option<u16>) -> bool {
+pub(super) fn narrow(width: Option<u16>) -> bool {
     width.is_some_and(|width| width < WIDE)
 }
 
@@ -232,7 +158,7 @@ fn back(view: &FleetView, server: &ServerView) -> String {
 }
 
 /// Wraps a line at the terminal's width.
-fn wrapped(text: &str, width: Option<u16>) -> String {
+pub(super) fn wrapped(text: &str, width: Option<u16>) -> String {
     let mut line = String::new();
     match width {
         Some(width) => wrap(&mut line, text, 0, width.into(), INDENT),
@@ -242,26 +168,28 @@ fn wrapped(text: &str, width: Option<u16>) -> String {
     line
 }
 
-/// Returns a line for each alert. A reason is cut in its middle, since its end says what to do.
-fn alert_lines(view: &FleetView, alerts: &[AlertView], shown: usize, width: Option<u16>) -> String {
-    let name = |alert: &AlertView| {
-        let server = view
-            .servers
-            .iter()
-            .find(|s| Some(s.id.clone()) == alert.server);
-        server.map_or_else(|| alert.about.clone(), |server| server.name.clone())
-    };
+/// Returns the lines of each alert: its kind and age, and then its parts.
+fn alert_lines(view: &FleetView, alerts: &[AlertView], width: Option<u16>) -> String {
     let lines = alerts.iter().map(|alert| {
         let since = alert.since.map_or_else(String::new, |since| {
-            format!("  for {}", span(view.time.duration_since(since)))
+            format!(" for {}", span(view.time.duration_since(since)))
         });
-        let line = format!(
-            "ALERT  {}  {}{since}  {}",
-            printable(&name(alert), LONGEST_NAME),
-            alert.alert,
-            shortened(&alert.reason, shown),
-        );
-        format!("{}\n", wrapped(&line, width).trim_end().red())
+        let mut parts = vec![format!("ALERT  {}{since}: {}", alert.alert, alert.what)];
+        let rest = [
+            (
+                "cause",
+                alert.cause.as_ref().map(|cause| format!("\"{cause}\"")),
+            ),
+            ("harm", alert.harm.clone()),
+            ("do", alert.remedy.clone()),
+        ];
+        let rest = rest
+            .into_iter()
+            .filter_map(|(part, text)| Some(format!("       {part}: {}", text?)));
+        parts.extend(rest);
+        let parts = parts.iter().map(|part| wrapped(part, width));
+        let lines: String = parts.collect();
+        format!("{}\n", lines.trim_end().red())
     });
     lines.collect()
 }
@@ -308,4 +236,4 @@ pub(crate) fn lines(table: &Table) -> String {
 mod line_tests;
 #[cfg(test)]
 #[path = "terminal_text_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::core::health::Health;
 use crate::core::plan::NextChanges;
 use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
@@ -28,7 +29,7 @@ pub struct FleetView {
     pub read: Option<Timestamp>,
     /// The time of this view.
     pub time: Timestamp,
-    /// True if no alert is active.
+    /// True if no alert is active and the health of every server is `ok`.
     pub healthy: bool,
     /// The time since which all servers have been paused together.
     #[serde(default)]
@@ -52,42 +53,76 @@ pub struct AlertView {
     pub server: Option<ServerId>,
     /// The rotation, snapshot name or account that it is about.
     pub about: String,
-    /// Why it is active, and what to do.
+    /// Why it is active, and what to do: the parts below in one sentence.
     pub reason: String,
+    /// What happened.
+    #[serde(default)]
+    pub what: String,
+    /// Why, in the words of the provider or the system.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The harm: for a server, the age of its newest copy.
+    #[serde(default)]
+    pub harm: Option<String>,
+    /// What to do, or where to look.
+    #[serde(default)]
+    pub remedy: Option<String>,
+    /// The command in the remedy, if it has one.
+    #[serde(default)]
+    pub command: Option<String>,
     /// The time when it was raised; `null` if an older trail lacks it.
     #[serde(default)]
     pub since: Option<Timestamp>,
 }
 
 /// A server's activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activity {
-    /// Nothing is due.
-    Resting,
-    /// A mutation is open, or a snapshot is being made.
-    Working,
-    /// A slot is due and not settled: it waits for its turn, its next attempt, or the provider.
-    Due,
     /// No rule allows a change.
     Blocked,
+    /// The server is left alone after a restore.
+    Restoring,
+    /// Hooks hold the server, or it is stopped for a snapshot.
+    Holding,
+    /// A snapshot is being made.
+    Creating,
+    /// A snapshot is being deleted.
+    Deleting,
+    /// A slot is due and not settled, or the first listing is due: waiting for an answer, for the
+    /// next attempt, or for a place in flight.
+    Waiting,
     /// Nothing changes until `resume`.
     Paused,
-    /// This process has not listed the server yet.
-    Unseen,
+    /// Nothing is due before the next slot.
+    Idle,
 }
 
 impl Activity {
-    /// Returns the word in JSON.
+    /// All values.
+    pub const ALL: [Self; 8] = [
+        Self::Blocked,
+        Self::Restoring,
+        Self::Holding,
+        Self::Creating,
+        Self::Deleting,
+        Self::Waiting,
+        Self::Paused,
+        Self::Idle,
+    ];
+
+    /// Returns the word in JSON, metrics and texts.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Resting => "resting",
-            Self::Working => "working",
-            Self::Due => "due",
             Self::Blocked => "blocked",
+            Self::Restoring => "restoring",
+            Self::Holding => "holding",
+            Self::Creating => "creating",
+            Self::Deleting => "deleting",
+            Self::Waiting => "waiting",
             Self::Paused => "paused",
-            Self::Unseen => "unseen",
+            Self::Idle => "idle",
         }
     }
 }
@@ -102,8 +137,19 @@ pub struct ServerView {
     pub name: String,
     /// The stem of the policy's file.
     pub file: String,
+    /// The health: whether there is a fresh copy to go back to.
+    pub health: Health,
+    /// The time when the newest copy was made: the newest completed snapshot with a reliable date,
+    /// own or foreign.
+    pub newest_copy: Option<Timestamp>,
+    /// The time from which that copy is too old.
+    pub fresh_until: Option<Timestamp>,
     /// The activity.
-    pub state: Activity,
+    pub activity: Activity,
+    /// The time since which the activity has lasted, if it is known.
+    pub activity_since: Option<Timestamp>,
+    /// The time at which the activity ends at the latest; for `idle`, the next slot.
+    pub activity_until: Option<Timestamp>,
     /// The reason for the activity, if it needs one.
     pub reason: Option<String>,
     /// Snapshots that the server may hold.

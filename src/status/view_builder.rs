@@ -4,22 +4,23 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::activity::{state, unlisted};
+use super::activity::{activity, unlisted};
 use super::view::{
     AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,
 };
 use crate::api::SnapshotApi;
+use crate::audit::StandingAlert;
 use crate::core::decide::Inventory;
+use crate::core::health::{Health, NewestCopy, health};
 use crate::core::newest_slot_completed::unrecorded_due_slot;
-use crate::core::operator_order;
 use crate::core::policy::Rotation;
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::rotation_and_snapshot_name::SnapshotName;
 use crate::core::schedule::Slot;
-use crate::core::server_event::{AlertKind, RaisedAlert, SlotOutcome};
+use crate::core::server_event::{RaisedAlert, SlotOutcome, harm};
 use crate::core::server_history::PendingOp;
 use crate::core::slot_record::SlotRecord;
-use crate::core::snapshot::Status;
+use crate::core::snapshot::{ServerId, Status};
 use crate::engine::{AcceptedListing, Engine, ServerStateView};
 
 /// Future slots that are searched for one that isn't settled.
@@ -30,21 +31,22 @@ impl FleetView {
     /// times are those of the service's start and of this view.
     pub fn of<A: SnapshotApi>(
         engine: &Engine<A>,
-        more: Vec<AlertView>,
+        more: Vec<StandingAlert>,
         config: &Path,
         (started, time): (Timestamp, Timestamp),
     ) -> Self {
-        let wide = engine
-            .account_alerts()
-            .into_iter()
-            .map(|standing| AlertView {
-                alert: standing.alert,
-                server: None,
-                about: standing.about,
-                reason: standing.standing.reason,
-                since: standing.standing.since,
-            });
-        let mut alerts: Vec<_> = more.into_iter().chain(wide).collect();
+        let wide = more.into_iter().chain(engine.account_alerts());
+        let wide = wide.map(|alert| {
+            let copy = NewestCopy::Unknown;
+            AlertView::new(
+                (alert.alert, alert.about),
+                None,
+                &alert.standing,
+                copy,
+                time,
+            )
+        });
+        let mut alerts: Vec<_> = wide.collect();
         let mut servers = Vec::new();
         let refused = engine.counters().account_refused;
         for server in engine.policies().keys() {
@@ -60,7 +62,7 @@ impl FleetView {
             started,
             read: None,
             time,
-            healthy: alerts.is_empty(),
+            healthy: alerts.is_empty() && servers.iter().all(|s| s.health == Health::Ok),
             paused: engine.all_paused(),
             alerts,
             servers,
@@ -70,17 +72,37 @@ impl FleetView {
 }
 
 fn standing(known: ServerStateView<'_>) -> impl Iterator<Item = AlertView> {
-    let server = Some(known.policy.server.clone());
     let alerts = known.history.alerts.iter();
-    alerts.map(
-        move |((kind, about), standing): (&(AlertKind, String), &RaisedAlert)| AlertView {
-            alert: kind.word().to_owned(),
-            server: server.clone(),
-            about: about.clone(),
-            reason: standing.reason.clone(),
+    alerts.map(move |((kind, about), standing)| {
+        let key = (kind.word().to_owned(), about.clone());
+        let server = Some(known.policy.server.clone());
+        let copy = known.history.newest_copy;
+        AlertView::new(key, server, standing, copy, known.now.wall)
+    })
+}
+
+impl AlertView {
+    fn new(
+        (alert, about): (String, String),
+        server: Option<ServerId>,
+        standing: &RaisedAlert,
+        copy: NewestCopy,
+        now: Timestamp,
+    ) -> Self {
+        let text = standing.text.clone();
+        Self {
+            server,
+            about,
+            reason: text.reason(),
+            harm: harm(&alert, copy, now),
+            alert,
+            what: text.what,
+            cause: text.cause,
+            remedy: text.remedy,
+            command: text.command,
             since: standing.since,
-        },
-    )
+        }
+    }
 }
 
 pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
@@ -100,6 +122,7 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
     };
     let rotations = policy.rotations.iter();
     let due: Vec<_> = rotations.map(due).collect();
+    let listing = inventory.clone();
     let snapshots = inventory.map_or_else(Vec::new, |inventory| {
         let verdicts = verdicts(policy, &inventory, history, rules, now);
         let deleted = match &history.open {
@@ -130,25 +153,29 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
     let rotations: Vec<_> = rotations
         .map(|(r, due)| rotation(known, r, due, &snapshots))
         .collect();
-    let (state, reason) = state(known, refused, &snapshots, &rotations);
-    let hold = history
-        .hold
-        .as_deref()
-        .map(operator_order::describe_hook_hold);
-    let down = history
-        .downtime
-        .as_deref()
-        .map(operator_order::describe_downtime);
-    let reasons: Vec<_> = reason.into_iter().chain(hold).chain(down).collect();
+    let current = activity(known, refused, &snapshots, &rotations);
+    let unlisted = unlisted(known);
+    let listing = listing.as_ref().zip(seen.map(|seen| seen.at));
+    let overdue = unlisted.is_some();
+    let newest_copy = match history.newest_copy {
+        NewestCopy::At(at) => Some(at),
+        _ => None,
+    };
+    let limit = policy.copy_age_limit();
     ServerView {
         id: policy.server.clone(),
         name: policy.called().to_owned(),
         file: policy.file.clone(),
-        state,
-        reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
+        health: health(policy, listing, overdue, history, rules, now),
+        newest_copy,
+        fresh_until: newest_copy.and_then(|at| at.checked_add(limit?).ok()),
+        activity: current.activity,
+        activity_since: current.since,
+        activity_until: current.until,
+        reason: current.reason,
         limit: rules.limit,
         listed: seen.map(|seen| seen.at),
-        unlisted: unlisted(known),
+        unlisted,
         rotations,
         snapshots,
         upcoming: None,

@@ -294,7 +294,7 @@ fn a_pause_set_between_an_edit_of_the_id_and_its_reversal_stays_in_force() {
         !home.events("create_result").is_empty()
     });
     let status = stdout(&home.run(&["status", "web"]));
-    assert!(status.contains("paused since"), "{status}");
+    assert!(status.contains("; paused for "), "{status}");
     drop(service);
     let plan = stdout(&home.run(&["plan"]));
     assert!(plan.contains("paused"), "{plan}");

@@ -107,8 +107,9 @@ fn slot_changes_are_pinged_and_a_slot_that_is_given_up_raises_an_alert() {
     let paths = |hook: &Hook| -> Vec<_> { hook.came().into_iter().map(|came| came.path).collect() };
     assert_eq!(paths(&good), ["/uuid/start", "/uuid"]);
     assert_eq!(paths(&bad), ["/uuid/start", "/uuid/fail"]);
-    assert_eq!(hook.told(), ["raised slot_failed"]);
-    assert_eq!(hook.came()[0].json()["about"], "daily");
+    assert_eq!(hook.told(), ["raised no_copy", "raised slot_failed"]);
+    let alerts = hook.came()[0].json()["alerts"].clone();
+    assert_eq!(alerts[1]["about"], "daily", "{alerts}");
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn stood(home: &Home, reason: &str) {
         ServerEvent::AlertRaised {
             alert: AlertKind::Blocked,
             about: support::ids::server(SERVER),
-            reason: reason.to_owned(),
+            text: reason.to_owned().into(),
         },
     ];
     let mut entries: Vec<_> = facts

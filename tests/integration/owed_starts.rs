@@ -22,7 +22,7 @@ fn i20_a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_is_raise
         until(case, || !place.alerts("server_stopped").is_empty());
         let status = place.home.run(&["status"]);
         let said = stdout(&status);
-        assert!(said.contains("is being started"), "{case}: {said}");
+        assert!(said.contains("server stopped"), "{case}: {said}");
         assert_eq!(place.status(), "stopped", "{case}");
         place.provider.sandbox.clear_orders();
         until(case, || place.status() == "active");

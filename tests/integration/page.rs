@@ -60,7 +60,7 @@ fn each_route_answers_and_every_answer_has_the_security_headers() {
         assert_eq!(answer.header("location"), Some("/server/12345"), "{called}");
     }
     for (path, status, kind, holds) in [
-        ("/", 200, "text/html; charset=utf-8", "No active alerts"),
+        ("/", 200, "text/html; charset=utf-8", "All is well"),
         (
             "/server/12345",
             200,
@@ -353,7 +353,7 @@ fn search_and_sorting_work_without_a_script() {
         "<input type=\"hidden\" name=\"sort\" value=\"-name\">",
         "2 servers found",
         "aria-sort=\"descending\"",
-        "1 active alert",
+        "1 of 3 servers needs you",
         "href=\"/server/3\">mail</a>",
     ] {
         assert!(html.contains(part), "{part}: {html}");

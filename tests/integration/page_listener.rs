@@ -27,7 +27,7 @@ fn the_metrics_cover_slots_room_alerts_calls_and_decisions() {
     until("the full server is blocked", || {
         value(
             &get(address, "/metrics").body,
-            "snaprotate_servers{state=\"blocked\"}",
+            "snaprotate_servers_by_activity{activity=\"blocked\"}",
         ) == Some(1.0)
     });
     let metrics = get(address, "/metrics").body;

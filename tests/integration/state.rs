@@ -15,7 +15,7 @@ fn scene() -> (Provider, Home) {
 /// Returns true if `status` shows the alert with its hint.
 fn alerted(home: &Home) -> bool {
     let said = stdout(&home.run(&["status"]));
-    said.contains("trail_unwritable") && said.contains("restore the state folder")
+    said.contains("trail unwritable") && said.contains("restore the state folder")
 }
 
 #[test]

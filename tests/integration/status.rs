@@ -48,7 +48,8 @@ fn status_shows_room_last_and_next_slot_and_exits_with_0_while_no_alert_is_activ
     assert_eq!(code, Some(0), "{view}");
     let server = &view["servers"][0];
     assert_eq!(server["id"], 12345);
-    assert_eq!(server["state"], "resting");
+    assert_eq!(server["health"], "ok");
+    assert_eq!(server["activity"], "idle");
     let snapshot = &server["snapshots"][0];
     assert_eq!(snapshot["name"], daily_name(0));
     assert_eq!(snapshot["rotation"], "daily");
@@ -77,7 +78,8 @@ fn a_slot_that_waits_for_the_provider_is_shown_as_due_and_unlisted_values_are_nu
     let _service = Service::start(&home);
     let (_, view) = json(&home);
     let server = &view["servers"][0];
-    assert_eq!(server["state"], "due", "{view}");
+    assert_eq!(server["activity"], "waiting", "{view}");
+    assert_eq!(server["health"], "unknown", "{view}");
     let rotation = &server["rotations"][0];
     assert_eq!(rotation["last"]["snapshot"], daily_name(0), "{view}");
     assert!(rotation["last"]["ending"].is_null(), "{view}");
@@ -105,10 +107,15 @@ fn status_shows_an_alert_at_the_top_and_exits_with_1() {
     assert!(view["alerts"].to_string().contains("\"blocked\""), "{view}");
     let text = stdout(&home.run(&["status"]));
     let lines: Vec<_> = text.lines().collect();
+    let line = anstream::adapter::strip_str(lines[1]).to_string();
     assert!(
-        lines[2].starts_with("ALERT  server-12345  blocked"),
+        line.starts_with("! server-12345         blocked "),
         "{text}"
     );
+    let one = home.run(&["status", "12345"]);
+    let whole = anstream::adapter::strip_str(&stdout(&one)).to_string();
+    assert_eq!(one.status.code(), Some(1), "{whole}");
+    assert!(whole.contains("\nALERT  blocked for "), "{whole}");
 }
 
 #[test]
@@ -124,7 +131,7 @@ fn status_shows_how_often_a_slot_failed_and_when_it_is_retried() {
         !home.events("snapshot_failed").is_empty()
     });
     let says =
-        |args: &[&str]| stdout(&home.run(args)).contains("due, attempt 1 of 3 failed; next at 2");
+        |args: &[&str]| stdout(&home.run(args)).contains("; attempt 1 of 3 failed; next at 2");
     for args in [&["status"][..], &["status", "--server", "12345"]] {
         until("status shows the next attempt", || says(args));
     }
@@ -227,12 +234,13 @@ fn status_shows_until_when_a_restored_server_is_left_alone() {
     assert!(reason.contains(why), "{view}");
     for args in [&["status"][..], &["status", "--server", "12345"]] {
         let text = stdout(&home.run(args));
-        assert!(text.contains("resting, the server was restored"), "{text}");
+        let words = text.contains("restoring for ") && text.contains(" at most");
+        assert!(words, "{text}");
     }
 }
 
 #[test]
-fn while_the_token_is_rejected_status_shows_the_server_as_resting() {
+fn while_the_token_is_rejected_status_says_so_first_and_shows_the_server_as_idle() {
     let (provider, home) = live(2);
     let service = Service::start(&home);
     until("the slot is settled", || {
@@ -243,12 +251,14 @@ fn while_the_token_is_rejected_status_shows_the_server_as_resting() {
     until("the token is rejected", || {
         !home.events("alert_raised").is_empty()
     });
-    let text = stdout(&home.run(&["status"]));
-    let row = text.lines().last().expect("a row");
-    assert!(
-        row.contains("resting, the provider rejects the token"),
-        "{text}"
-    );
+    let text = stdout(&home.run(&["status", "--all"]));
+    let mut lines = text.lines();
+    let first = lines.next().expect("a line");
+    assert!(first.contains("The service needs you; 1 server"), "{text}");
+    let second = lines.next().expect("a line");
+    assert!(second.contains("account refused"), "{text}");
+    let row = lines.last().expect("a row");
+    assert!(row.contains("; the provider rejects the token"), "{text}");
 }
 
 #[test]
@@ -273,7 +283,7 @@ fn status_and_pause_show_that_hooks_hold_a_server() {
         daily_name(0)
     );
     let (_, view) = json(&home);
-    assert_eq!(view["servers"][0]["state"], "working", "{view}");
+    assert_eq!(view["servers"][0]["activity"], "holding", "{view}");
     for args in [
         &["status"][..],
         &["status", "--server", "12345"],
@@ -314,9 +324,11 @@ fn while_the_provider_hangs_status_shows_how_old_its_data_is_and_why() {
     };
     // All attempts of a listing together take longer than a single call may.
     let asked = |args: &[&str]| says(args, "s ago, no answer yet");
-    until("a listing is requested in vain", || asked(&["status"]));
-    for args in [&["status"][..], &["status", "12345"]] {
-        let why = || says(args, "resting, not listed for") && says(args, "answer within 500ms; ");
+    until("a listing is requested in vain", || {
+        asked(&["status", "--all"])
+    });
+    for args in [&["status", "--all"][..], &["status", "12345"]] {
+        let why = || says(args, "answer within 500ms; ");
         until("the listing failed", why);
     }
     let first = "1 server can't be listed now: the oldest listing is from 20";

@@ -103,6 +103,7 @@ pub fn wanted(
             protected_ids: BTreeSet::new(),
             min_completed,
             delete_stuck,
+            alert_after: None,
             rotations: rotations.collect(),
         },
         wants: Wants {

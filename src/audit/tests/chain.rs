@@ -36,7 +36,7 @@ fn a_line_has_its_keys_in_order_and_ends_with_the_hash_of_what_precedes_it() {
 }
 
 #[test]
-fn a_restart_rebuilds_the_histories_that_applying_the_events_directly_gives() {
+fn a_restart_rebuilds_the_same_histories_as_applying_the_events_directly() {
     let disk = some_nights();
     let (_, opened) = start(&disk).unwrap();
     let mut expected = ServerHistory::default();
@@ -62,13 +62,13 @@ fn a_new_month_begins_with_checkpoints_that_hold_the_state_of_all_earlier_record
     let alert = |about: &str| GlobalEvent::AlertRaised {
         alert: "token_refused".to_owned(),
         about: about.to_owned(),
-        reason: "401".to_owned(),
+        text: "401".to_owned().into(),
     };
     let (mut writer, _) = start(&disk).unwrap();
     let stuck = ServerEvent::AlertRaised {
         alert: AlertKind::Stuck,
         about: "weekly-snapshot-2026-11-24".to_owned(),
-        reason: "in progress for an hour".to_owned(),
+        text: "in progress for an hour".to_owned().into(),
     };
     let entries = [
         global(NOVEMBER, alert("one")),
@@ -229,8 +229,7 @@ fn a_trail_with_an_event_of_a_newer_version_does_not_open() {
     let body = last[..last.len() - 75].replace("create_result", "create_undone");
     let line = format!("{body},\"hash\":\"{}\"}}", Hash::of(body.as_bytes()));
     disk.put(&november(), &text.replace(last, &line));
-    // It does not open even if the line follows the head's record, where a crash could have torn
-    // the tail.
+    // Without a readable head no record is known to be durable. The trail still does not open.
     disk.put(&state().join("head"), "");
     let error = start(&disk).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("create_undone can't be read"), "{error}");
@@ -269,7 +268,7 @@ fn an_impossible_record_number_is_rejected() {
 }
 
 #[test]
-fn text_from_a_forged_record_is_reported_sanitized_on_one_line() {
+fn text_from_a_forged_record_is_sanitized_and_reported_on_one_line() {
     let disk = single(r#""event":"\u001b[31m\nred""#, 1);
     let error = start(&disk).map(|_| ()).unwrap_err().to_string();
     assert!(!error.contains(char::is_control), "{error:?}");

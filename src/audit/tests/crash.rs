@@ -5,8 +5,8 @@ use crate::audit::memory_disk::Crash;
 
 const CRASHES: [Crash; 4] = [Crash::Killed, Crash::Lost, Crash::Torn, Crash::Holes];
 
-/// Starts a process, records entries one after another across the end of a month, and returns what
-/// was acknowledged before the nth process died.
+/// Runs the nth process, which records pairs of entries across the end of a month and may die.
+/// Returns what was acknowledged.
 fn life(disk: &MemoryDisk, nth: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let Ok((mut writer, _)) = start(disk) else {
@@ -83,7 +83,7 @@ fn i6_failed_syncs_between_a_kill_and_a_power_loss_lose_no_acknowledged_record()
     life(&counted, 0);
     let changes = counted.set().changes;
     for first in 0..changes {
-        // The second process dies early, so that the third one finds its state.
+        // In some cases the second process dies early, and the third one finds its state.
         for (second, fails) in [(u64::MAX, 1), (u64::MAX, 2), (2, 1), (3, 1), (4, 1), (5, 2)] {
             for how in CRASHES {
                 let disk = MemoryDisk::default();
@@ -107,7 +107,7 @@ fn i6_no_crash_anywhere_loses_an_acknowledged_record_or_raises_a_false_alarm() {
     assert_eq!(life(&counted, 0).len(), 4);
     let changes = counted.set().changes;
     assert!(changes > 20);
-    // The second process dies too, while it repairs what a crash left.
+    // In some cases the second process dies early, while it repairs what a crash left.
     for (first, second) in (0..changes).flat_map(|f| [(f, u64::MAX), (f, 1), (f, 3), (f, 5)]) {
         for how in CRASHES {
             two_lives([(first, how), (second, how)]);

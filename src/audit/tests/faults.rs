@@ -107,7 +107,7 @@ fn records_after_the_head_are_rewritten_in_one_batch_and_only_if_they_are_unchan
     writer.append(&[blocked(NOVEMBER, "on")]).unwrap();
     assert!(check(&disk).is_intact());
 
-    // A line of the same length: only its hash differs.
+    // The changed line has the same length: only its hash reveals the change.
     disk.put(&state().join("head"), &head);
     disk.set().failing_syncs = 1;
     let (mut writer, _) = start(&disk).unwrap();

@@ -1,5 +1,5 @@
-//! How contents are classified: as a record, a file of the trail, a torn tail or a loss, and the
-//! results of verification.
+//! Tests of how contents are classified (as a record, a file of the trail, a torn tail or a loss),
+//! and of the results of verification.
 
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};

@@ -1,5 +1,5 @@
-//! Tests of the witness's facts that a start reports, and of the last durable record that the
-//! handle reports.
+//! Tests of what a start reports for the witness, and of the last durable record that the handle
+//! reports.
 
 use super::*;
 use crate::audit::Trail;
@@ -20,7 +20,7 @@ fn a_start_reports_whether_anything_was_ever_recorded() {
     assert!(opened.begins);
     writer.append(&night(7)).unwrap();
     assert!(!start(&disk).unwrap().1.begins);
-    // A head alone, or files alone, mean that part of the trail was lost.
+    // A head without files, or files without a readable head, mean that something was lost.
     disk.take(&november());
     let (_, opened) = start(&disk).unwrap();
     assert_eq!((opened.begins, opened.notices.len()), (false, 1));

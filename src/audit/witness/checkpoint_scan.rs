@@ -16,7 +16,8 @@ const ENCODED: &str = "content-transfer-encoding: base64";
 /// A checkpoint in a text, or what looks like one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundCheckpoint {
-    /// Line of its origin, from 1; if that is unknown, of its signature.
+    /// Line number of its origin, counted from 1, or of its signature if the origin is unknown. In
+    /// a base64 body, the number of the body's first line.
     pub line: usize,
     /// The checkpoint and the key that signed it, or why it is refused.
     pub checkpoint: Result<(Checkpoint, VerifierKey), String>,
@@ -28,8 +29,9 @@ struct TextLine {
     text: String,
 }
 
-/// Returns all checkpoints in a text, in order of appearance. A checkpoint is returned as refused
-/// if none of these keys signed it, or if its text is not the signed one.
+/// Returns all checkpoints in a text, in order of appearance; those in base64 bodies come last. A
+/// checkpoint is returned as refused if none of these keys signed it, or if its text is not the
+/// signed one.
 pub fn find(text: &str, keys: &[VerifierKey]) -> Vec<FoundCheckpoint> {
     let lines = lines(text);
     let mut found = Vec::new();
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn notes_are_found_in_emails_logs_and_json_also_several_in_one_text() {
+    fn notes_are_found_in_emails_logs_and_json_even_if_one_text_holds_several() {
         let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
         let keys = [key.verifier().clone()];
         let note = signed(&key, 12);

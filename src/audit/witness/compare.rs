@@ -55,9 +55,10 @@ pub struct Comparison {
     pub last: u64,
     /// The last record that agrees with a checkpoint.
     pub agrees_to: Option<u64>,
-    /// The first record that does not agree.
+    /// The first record that differs from its checkpoint.
     pub differs_from: Option<u64>,
-    /// Signs that the trail was changed; empty if there are none.
+    /// Signs that the trail was changed, or the finding that nothing could be compared; empty if
+    /// there are none.
     pub problems: Vec<String>,
     /// Checkpoints that could not be compared.
     pub notices: Vec<String>,
@@ -86,7 +87,8 @@ fn compare(seen: &Seen, checkpoints: &[(Checkpoint, VerifierKey)]) -> Comparison
     let rows = all.iter().map(|(checkpoint, key)| {
         let record = checkpoint.record;
         let verdict = match seen.hashes.get(&record) {
-            // The default hash precedes the first record in every trail.
+            // A checkpoint of record 0, which has the default hash, agrees with every trail that
+            // begins with record 1.
             Some(hash) if *hash == checkpoint.hash => Verdict::Agrees,
             _ if record > seen.last => Verdict::Missing,
             None if seen.before.is_some_and(|before| record < before) => Verdict::Archived,

@@ -99,7 +99,7 @@ impl SignerKey {
     pub fn generate(name: &str) -> Result<(Self, SecretString), &'static str> {
         let mut seed = [0; 32];
         let filled = SystemRandom::new().fill(&mut seed);
-        filled.map_err(|_| "the system gives no random bytes")?;
+        filled.map_err(|_| "the system's random number generator failed")?;
         let key = Self::from_seed(name, &seed)?;
         let mut private = vec![ED25519_TYPE];
         private.extend_from_slice(&seed);
@@ -112,7 +112,7 @@ impl SignerKey {
     pub fn parse(text: &SecretString) -> Result<Self, &'static str> {
         let text = text.expose_secret().trim();
         let rest = (text.strip_prefix(PRIVATE))
-            .ok_or("holds no signer key (PRIVATE+KEY+…), as snaprotate audit keygen writes it")?;
+            .ok_or("holds no signer key (PRIVATE+KEY+…); snaprotate audit keygen writes one")?;
         let (name, id, seed) = fields(rest).ok_or("holds a damaged signer key")?;
         let key = Self::from_seed(name, &seed)?;
         if key.verifier.id != id {

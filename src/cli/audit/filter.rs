@@ -1,4 +1,5 @@
-//! Filters of `audit show`: selects records by server, time, event, rotation and snapshot.
+//! The filter of `audit show`: selects records by server, time, event, rotation and snapshot, or
+//! only failures.
 
 use std::collections::BTreeSet;
 

@@ -23,7 +23,7 @@ use super::{Cli, Exit, help_text};
 use crate::config::Folders;
 use crate::daemon::CommandError;
 
-/// What to do with the trail.
+/// Subcommands of `audit`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Show the records of the audit trail, even while the service runs

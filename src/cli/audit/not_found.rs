@@ -76,8 +76,8 @@ pub(super) fn told(
     })
 }
 
-/// Finds the server that no current policy names: by its id, or by the name that a policy or the
-/// provider last gave it in the trail. Prints a note if it was found by name.
+/// Finds a server that no policy has under this id or name: by its id, or by the name that a policy
+/// or the provider last gave it in the trail. Prints a note if it was found by name.
 pub(super) fn former(
     typed: &str,
     policies: &[Arc<Policy>],

@@ -17,7 +17,7 @@ use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::ServerId;
 use crate::status::wrap;
 
-/// Maximum number of characters that are shown of an event's word or a name, and of a text.
+/// Maximum number of characters that are shown of an event's word or a field's name, and of a text.
 const WORD_SHOWN: usize = 30;
 const TEXT_SHOWN: usize = 2000;
 /// Maximum width of the server column. A longer name shifts only the rest of its own line.

@@ -159,7 +159,7 @@ fn filter(
         let integer = |id: &ServerId| id.number().is_some();
         let id = || server.parse().ok().filter(integer);
         let found = server_argument::find(policies, server)?.map(|policy| policy.server.clone());
-        // The trail also has servers that no longer have a policy.
+        // The trail also has records of servers that no longer have a policy.
         match found.or_else(id) {
             Some(server) => Ok(server),
             None => not_found::former(server, policies, files_since(trail, None)?)
@@ -196,7 +196,7 @@ fn names_of(asked: &mut SnapshotQuery, files: &[PathBuf]) {
     }
 }
 
-/// The last reason shown for each server. People don't see an alert that only repeats it.
+/// The reason of each server's last selected record. An alert that only repeats it is left out.
 #[derive(Default)]
 struct RepeatedAlerts(BTreeMap<ServerId, Option<String>>);
 

@@ -1,5 +1,6 @@
-//! Names and rotations of snapshots, collected from earlier records. A create's result has only an
-//! id, and a delete has no rotation, but people ask for both by name.
+//! Names and rotations of snapshots, collected from earlier records. A create's result names no
+//! rotation, and a delete's result has only an id, but people search for both by the names of
+//! snapshots and rotations.
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
 use crate::core::sanitize::printable;
 
-/// The accepted forms, for error messages.
+/// Examples of the accepted forms, for error messages.
 const ACCEPTED: &str = "write 2026-11-25T03:00:00Z, \"2026-11-25 03:00\", 2026-11-25, 03:00, today, yesterday, or how long ago: 2d, 12h, 90m";
 const TYPED_SHOWN: usize = 60;
 /// The length of `2026-11-25`.
@@ -14,8 +14,8 @@ const A_DAY: usize = 10;
 /// The index of the first colon in `03:00`.
 const HOURS: usize = 2;
 
-/// The boundary of a range that a time sets. A day sets `--since` to its first instant and
-/// `--until` to its last.
+/// Which end of the range a time sets. A day sets `--since` to its first instant and `--until` to
+/// its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RangeEnd {
     Since,
@@ -78,7 +78,7 @@ fn day(date: Date, end: RangeEnd, zone: &TimeZone) -> Option<Timestamp> {
 /// ago.
 fn ago(typed: &str, now: &Zoned) -> Option<Timestamp> {
     if typed.contains(':') {
-        // A time of day has a colon; a duration never has one.
+        // A colon means a time of day. jiff would also parse `1d 03:00:00` as a duration.
         return None;
     }
     let span: Span = typed
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_time_is_refused_with_the_accepted_forms() {
+    fn the_error_for_an_invalid_time_lists_the_accepted_forms() {
         for text in [
             "",
             "soon",

@@ -21,7 +21,7 @@ const NAMED: usize = 5;
 pub(super) struct AccountAnswers {
     token: Result<Option<TokenInfo>, ApiError>,
     pub(super) servers: Result<Option<AccountServers>, ApiError>,
-    /// The shape of the listing, as the canary records it.
+    /// The shape of the listing, which is compared with the shape that the service learned.
     shape: Option<ResponseShape>,
     /// The first policy with `stop_server`, and the state of its server.
     state: Option<(Arc<Policy>, PowerState)>,

@@ -14,7 +14,7 @@ pub(super) enum FindingSeverity {
     Note,
     /// Probably unintended.
     Warning,
-    /// The policy can't work as written.
+    /// Something must be corrected, or the account can't be checked.
     Error,
 }
 
@@ -31,9 +31,9 @@ pub(super) enum FindingKind {
     Doubtful,
     /// No snapshot of the server is listed.
     Unseen,
-    /// The id belongs to a server with another name.
+    /// Another server has the policy's name for this one.
     OtherServer,
-    /// A snapshot's name does not come back as it was sent.
+    /// The provider's name for the server differs from the policy's.
     WrongName,
     /// The policy has no `server.name`.
     Unnamed,

@@ -56,7 +56,7 @@ struct ReportedProblem<'a> {
     severity: Severity,
     /// The file.
     file: String,
-    /// The line, from 1; 0 if the problem concerns the whole file.
+    /// The line, from 1; also 1 if the problem concerns the whole file.
     line: usize,
     /// The column, from 1.
     column: usize,
@@ -72,7 +72,7 @@ struct ReportedProblem<'a> {
 struct OnlineReport {
     /// True if the listing could be read.
     reached: bool,
-    /// The token; `null` if the provider offers no account information.
+    /// The token's owner and permissions; `null` if the provider doesn't report them.
     token: Option<TokenInfo>,
     /// Number of policies whose server is in the listing.
     seen: usize,
@@ -123,7 +123,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         1 => "1 policy".to_owned(),
         n => format!("{n} policies"),
     };
-    // A finding about the account may follow, so "no problems" is limited to the files.
+    // There may be findings about the account, so "no problems" is limited to the files.
     let files = if report.online.is_some() {
         "files: "
     } else {

@@ -224,7 +224,7 @@ impl PolicyCheck<'_> {
     fn protected(&mut self, snapshots: &[Snapshot]) {
         let policy = self.policy;
         let there = |fits: &dyn Fn(&Snapshot) -> bool| snapshots.iter().any(fits);
-        // The trail may have listed the snapshot under another id before, which still protects it.
+        // According to the trail, the snapshot may also have another id, which protects it too.
         let history = self.history;
         let had = |row: &Snapshot, fits: &dyn Fn(&SnapshotId) -> bool| {
             history.is_some_and(|history| history.other_ids_of(row).any(fits))

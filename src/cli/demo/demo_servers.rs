@@ -82,6 +82,7 @@ fn policy(id: u64, name: String, rotations: Vec<Rotation>) -> Policy {
         protected_ids: BTreeSet::new(),
         min_completed: 1,
         delete_stuck: false,
+        alert_after: None,
         rotations,
     }
 }

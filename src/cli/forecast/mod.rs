@@ -28,7 +28,7 @@ const MOST_IN_FULL: usize = 20;
 /// Maximum number of servers in one picture.
 const MOST_IN_PICTURE: usize = 100;
 
-/// What to forecast.
+/// Arguments of `forecast`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How many days to show, including today
@@ -109,7 +109,10 @@ fn against(
     file: &Path,
     from: Timestamp,
 ) -> Result<(), CommandError> {
-    let env = Environment::from_process();
+    let env = Environment {
+        secrets: SecretChecks::Unneeded,
+        ..Environment::from_process()
+    };
     let draft = config::is_policy(file)?;
     let other = if draft {
         config::load_draft(&cli.config, file, &env)?
@@ -123,7 +126,7 @@ fn against(
     if let Some(server) = args.server.one() {
         let meant = match chosen(&now, Some(server)) {
             Ok(found) => found,
-            // Only the other configuration may have a policy for this server.
+            // Perhaps only the other configuration has a policy for this server.
             Err(unknown) => chosen(&then, Some(server)).map_err(|_| {
                 let known = chosen(&config.policies, Some(server)).is_ok();
                 match then.first().filter(|_| draft && known) {

@@ -151,7 +151,8 @@ fn days(forecast: &Forecast) -> Table {
     table
 }
 
-/// Returns the shortest time format that still distinguishes these slots.
+/// Returns a short time format for these slots. It has the time of day if two are on one day, or
+/// else the year if they span more than two calendar years.
 fn slot_style<'a>(lives: impl Iterator<Item = &'a SnapshotLifetime>) -> &'static str {
     let slots: Vec<_> = lives.map(|life| life.slot).collect();
     let twice_a_day = slots.windows(2).any(|two| two[0].date() == two[1].date());
@@ -217,7 +218,7 @@ pub(super) fn summaries(
     text
 }
 
-/// Returns a table as wide as the terminal, or 80 columns.
+/// Returns a table as wide as the terminal, but at least 80 columns wide.
 pub(super) fn table() -> Table {
     let wide = terminal_size::terminal_size().map_or(NARROW, |(width, _)| width.0.max(NARROW));
     let mut table = Table::new();

@@ -14,11 +14,11 @@ use crate::core::name_pattern_detection::{DetectedPattern, TimeSource, recognise
 use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::snapshot::{ServerId, Snapshot};
 
-/// The line that points editors to the installed schema.
+/// The first lines of the files, which point editors to the installed schemas.
 const CONFIG_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/config.json";
 const POLICY_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/policy.json";
 
-/// A pattern has stopped if its newest date is this many intervals ago.
+/// A pattern has stopped if its newest date is more than this many intervals ago.
 const STOPPED_AFTER: i32 = 3;
 
 /// Longest stem of a file's name, in characters.
@@ -187,7 +187,7 @@ fn idle(
     if stopped.is_empty() {
         let held = rows.snapshots.len();
         let free = setting.limit.saturating_sub(held);
-        // The proposed rotation would treat snapshots of this name as its own and prune them.
+        // The proposed rotation would treat snapshots with its default names as own and prune them.
         let weekly = Pattern::new(defaults::SNAPSHOT_NAME, "weekly").ok();
         let names = rows.snapshots.iter().map(|row| &row.name);
         let own: BTreeSet<_> = names
@@ -298,7 +298,10 @@ fn rotation(text: &mut String, one: &DetectedPattern) {
     let _ = writeln!(text, "schedule = \"{}\"", one.schedule);
     text.push_str("timezone = \"UTC\"\n");
     if one.keep < one.held {
-        text.push_str("# Fewer than there are, because failed snapshots and copies don't count. The oldest beyond\n# this number are deleted: check it.\n");
+        text.push_str(
+            "# Fewer than there are: failed snapshots and copies don't count, and the sum of keep\n\
+            # is at most the limit. The oldest beyond this number are deleted: check it.\n",
+        );
     }
     let _ = writeln!(text, "keep = {}", one.keep);
 }
@@ -323,8 +326,8 @@ fn called(server: &ServerId, rows: &ServerRows) -> String {
     }
 }
 
-/// Returns a file's stem: the server's name with other characters replaced, plus the id if two
-/// servers share it.
+/// Returns a file's stem: the server's name with all characters replaced that are unsafe in a file
+/// name, plus the id if two servers share the stem.
 fn stem(name: &str, server: &ServerId, taken: &mut BTreeSet<String>) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let letters = name.chars().map(|c| if safe(c) { c } else { '-' });

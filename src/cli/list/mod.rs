@@ -15,7 +15,7 @@ use crate::config::{self, Config, Environment};
 use crate::core::snapshot::ServerId;
 use crate::daemon::{CommandError, api_settings};
 
-/// What to list.
+/// Arguments of `list`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which server.

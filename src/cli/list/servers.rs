@@ -8,7 +8,7 @@ use crate::core::sanitize::{counted, printable};
 use crate::core::snapshot::ServerId;
 use crate::status::{lines, table};
 
-/// Longest foreign name in a line, in characters.
+/// Longest name or status word that is shown, in characters.
 const LONGEST_NAME: usize = 60;
 
 /// The account's servers; the output of `--servers --json`.

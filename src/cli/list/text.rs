@@ -6,17 +6,17 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::{ListingView, Owner, ServerListing, SnapshotCounts, SnapshotRow};
-use crate::core::sanitize::{counted, local, printable};
-use crate::status::{lines, span, table};
+use crate::core::sanitize::{counted, local, printable, span};
+use crate::status::{lines, table};
 
-/// Longest foreign name in a line, in characters.
+/// Longest name that is shown, in characters.
 const LONGEST_NAME: usize = 60;
 /// Columns that the table with full times needs.
 const WIDE: u16 = 110;
-/// Maximum length at which a doubt is shown, in characters.
+/// Longest doubt that is shown, in characters.
 const DOUBT_SHOWN: usize = 300;
 
-/// Returns the whole listing. Lines have at most `width` columns, if the width is known.
+/// Returns the whole listing. Lines of tables have at most `width` columns, if the width is known.
 pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut text = String::new();
     if let Some(doubt) = &listed.doubt {
@@ -110,7 +110,7 @@ fn called(server: &ServerListing) -> String {
     name.map_or_else(|| format!("server {}", server.id), str::to_owned)
 }
 
-/// Returns `12 snapshots on 3 servers: 8 own, 4 foreign, 1 of them protected; 1 server has no
+/// Returns `12 snapshots on 3 servers: 8 own, 4 foreign (1 protected in all); 1 server has no
 /// policy`.
 fn total(servers: &[ServerListing]) -> String {
     let mut sum = SnapshotCounts::default();

@@ -174,7 +174,7 @@ impl Target {
     }
 }
 
-/// Returns a line that reports an order that wasn't carried out.
+/// Returns a line that reports an order that was not carried out, or whose outcome is unknown.
 pub(super) fn undone(answer: &OrderOutcome, what: &str, look: &str) -> String {
     let why = answer.reason.as_deref().unwrap_or("no reason was given");
     match answer.outcome {

@@ -106,7 +106,7 @@ fn safely(
     }
     let sent = send(target, args, name, id);
     say(&format!(
-        "{safety} takes up a place until you delete it; when the wait after the restore is over, run snaprotate delete {} {safety}",
+        "{safety} takes up a place until you delete it; once restore_window is over, run snaprotate delete {} {safety}",
         target.policy.server
     ))?;
     sent

@@ -71,7 +71,8 @@ fn append(path: &Path, note: &str) -> io::Result<()> {
         .write_all(format!("{set_off}{note}").as_bytes())
         .and_then(|()| file.sync_all());
     if written.is_err() {
-        // An append-only mount refuses this too. Half a note stays then, and the reader rejects it.
+        // An append-only mount refuses this too. Half a note then remains, and the reader rejects
+        // it.
         let _kept = file.set_len(length);
     }
     written

@@ -23,8 +23,7 @@ use crate::audit::{Entry, GlobalEvent, Trail, WitnessedPoint};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
-use crate::core::server_event::ClockReading;
-use crate::core::server_event::ServiceAlertKind;
+use crate::core::server_event::{AlertText, ClockReading, ServiceAlertKind};
 use crate::engine::Engine;
 use checkpoint_appender::{PendingWrite, write};
 
@@ -72,8 +71,8 @@ pub(super) struct Witness {
 #[derive(Default)]
 struct WitnessState {
     last: Option<LastCheckpoint>,
-    /// Set if an alert of an earlier process is active: a checkpoint is made at once, so that it
-    /// clears.
+    /// Set if an alert of an earlier process is active: a checkpoint is made at once to clear the
+    /// alert.
     again: bool,
     /// The checkpoint that the file still lacks, and its note.
     owed: Option<(Checkpoint, String)>,
@@ -166,7 +165,7 @@ impl Witness {
             let done = self
                 .attempt(&mut state, &table, receivers, interval, now)
                 .await;
-            let reason = match done {
+            let text = match done {
                 Ok(()) => {
                     state.failures = 0;
                     None
@@ -174,12 +173,15 @@ impl Witness {
                 Err(why) => {
                     state.next_try = now.mono + doubled(PAUSE, state.failures, LONGEST_BACKOFF);
                     state.failures += 1;
-                    Some(format!(
-                        "no new checkpoint of the trail could be stored elsewhere: {why}; rotation continues"
-                    ))
+                    let what = "no new checkpoint of the trail could be stored elsewhere; rotation continues";
+                    Some(
+                        AlertText::new(what)
+                            .cause(Some(&why))
+                            .remedy("check the key, the receivers and the file of [audit.witness]"),
+                    )
                 }
             };
-            self.engine.set_alert(FAILED, reason).await;
+            self.engine.set_alert(FAILED, text).await;
         }
         let now = self.clock.now().mono;
         let next = match &state.last {

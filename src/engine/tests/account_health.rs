@@ -24,7 +24,7 @@ async fn i16_a_server_whose_listing_alone_is_forbidden_is_blocked_and_others_rot
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_account_is_not_changed_but_probed_with_a_reread_token_until_it_is_accepted() {
+async fn while_the_token_is_refused_it_is_reread_and_probed_and_no_mutation_is_sent() {
     for status in [401, 403] {
         let scene = Scene::new([1, 2]);
         scene.provider.script(move |what| match what {

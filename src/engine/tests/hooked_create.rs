@@ -334,7 +334,7 @@ async fn a_create_that_gets_no_permit_in_time_is_retried_later() {
             "before" => (SECOND, before),
             _ => (SECOND, HookOutcome::Done),
         });
-        // Its row gives the server's name.
+        // A listing names the server only if it has a row, so one is added.
         stage
             .scene
             .provider

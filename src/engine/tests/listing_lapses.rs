@@ -1,4 +1,5 @@
-//! Tests of listings that lack or repeat a row once, and must not lead to a change.
+//! Tests of listings that lack a row, or still show a deleted one. One such listing alone must not
+//! lead to a change.
 
 use std::collections::VecDeque;
 
@@ -25,7 +26,7 @@ fn listings(scene: &Scene, replies: impl IntoIterator<Item = Reply>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i10_nothing_is_changed_on_the_word_of_the_first_listing_alone() {
+async fn i10_nothing_is_changed_on_the_basis_of_the_first_listing_alone() {
     use Reply::{Doubted, Lacks};
     for replies in [
         vec![Lacks(101)],
@@ -68,7 +69,7 @@ async fn i10_a_listed_snapshot_counts_as_gone_only_when_two_reliable_listings_la
 }
 
 #[tokio::test(start_paused = true)]
-async fn i5_an_unanswered_delete_counts_as_done_only_when_two_listings_confirm_it() {
+async fn i5_a_delete_with_an_unknown_outcome_counts_as_done_only_when_two_listings_confirm_it() {
     let scene = Scene::new([1]);
     for day in 22..=24 {
         let name = format!("daily-2026-11-{day}");
@@ -82,7 +83,7 @@ async fn i5_an_unanswered_delete_counts_as_done_only_when_two_listings_confirm_i
             Reply::Says(500)
         }
         What::List(_) if unanswered => {
-            // The first listing after the delete hides the snapshot.
+            // The first listing after the delete lacks the snapshot.
             unanswered = false;
             Reply::Lacks(101)
         }
@@ -100,7 +101,7 @@ async fn i5_an_unanswered_delete_counts_as_done_only_when_two_listings_confirm_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn i9_an_accepted_create_does_not_fail_because_one_listing_after_an_outage_lacks_it() {
+async fn i9_one_listing_without_the_snapshot_after_an_outage_does_not_fail_an_accepted_create() {
     let scene = Scene::new([1]);
     let mut since_create = None;
     scene
@@ -131,7 +132,7 @@ async fn i9_an_accepted_create_does_not_fail_because_one_listing_after_an_outage
 }
 
 #[tokio::test(start_paused = true)]
-async fn i7_a_deleted_snapshot_that_is_listed_again_counts_as_back_only_after_two_listings() {
+async fn i7_a_deleted_snapshot_that_is_listed_again_counts_as_existing_only_after_two_listings() {
     for (stale, doubted, again) in [(1, 0, false), (3, 4, false), (100, 0, true)] {
         let scene = Scene::new([1]);
         for name in ["by-hand-1", "by-hand-2", "by-hand-3"] {
@@ -142,7 +143,7 @@ async fn i7_a_deleted_snapshot_that_is_listed_again_counts_as_back_only_after_tw
             let name = format!("daily-2026-11-{day}");
             scene.provider.put(1, &name, &made);
         }
-        // The create after the delete fails. When it is due again, a stale listing shows the
+        // The create after the delete fails. Before it is tried again, a stale listing shows the
         // deleted snapshot.
         let (mut over, mut shown) = (false, 0);
         scene.provider.script(move |what| match what {

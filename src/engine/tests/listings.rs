@@ -294,7 +294,7 @@ async fn i4_a_delete_follows_a_listing_that_was_requested_after_the_create_was_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn i19_a_create_without_an_answer_adopts_no_snapshot_of_another_server() {
+async fn i19_a_create_with_an_unknown_outcome_adopts_no_snapshot_of_another_server() {
     let scene = Scene::new([1, 2]);
     scene.provider.script(|what| match what {
         What::Create(1) => Reply::Says(500),

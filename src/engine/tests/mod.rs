@@ -1,4 +1,4 @@
-//! Tests of the engine over a scripted provider, with time paused.
+//! Tests of the engine with a scripted provider and paused time.
 
 mod account_health;
 mod enqueue_news;

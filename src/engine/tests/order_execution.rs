@@ -1,4 +1,4 @@
-//! Tests of an operator's orders and pauses while the engine runs.
+//! Tests of an operator's orders and pauses, with and without a running engine.
 
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ async fn i5_an_order_that_arrives_during_a_mutation_is_not_sent_before_the_mutat
     let ordered = engine
         .order(SERVER, create("mine"), "root".to_owned())
         .await;
-    // The first create is completed after its answer, so nothing stands in the order's way.
+    // The slot's snapshot completes once its create is answered, so nothing delays the order.
     done(&ordered);
     let asked = scene.provider.asked();
     let creates: Vec<_> = asked
@@ -160,7 +160,7 @@ async fn a_refused_delete_order_is_not_repeated_and_does_not_count_against_the_r
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restore_holds_the_server_and_a_slot_that_is_due_waits_for_its_end() {
+async fn a_slot_that_becomes_due_after_a_restore_waits_until_the_restore_is_over() {
     let (scene, running) = at_rest().await;
     // Five minutes before the next slot.
     scene.pass(22 * HOUR - 5 * MINUTE).await;
@@ -176,7 +176,7 @@ async fn a_restore_holds_the_server_and_a_slot_that_is_due_waits_for_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn i12_a_restore_interrupted_by_a_crash_is_recorded_as_unknown_and_holds_the_server() {
+async fn i12_a_restore_interrupted_by_a_crash_is_recorded_as_unknown_and_new_orders_are_refused() {
     let (mut scene, running) = at_rest().await;
     scene.provider.script(|what| match what {
         What::Restore(_) => Reply::Slowly(HOUR, 200),
@@ -247,7 +247,7 @@ async fn an_order_that_cannot_start_reports_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_running_loop_only_the_order_is_carried_out_and_no_due_slot() {
+async fn without_a_running_loop_the_order_is_carried_out_but_no_due_slot_is() {
     let scene = Scene::new([1]);
     scene.provider.put(1, "by-hand", "2026-11-01T03:00:00Z");
     let by = || "root".to_owned();
@@ -277,8 +277,8 @@ async fn a_pause_prevents_new_work_survives_a_restart_and_ends_with_resume() {
     let running = scene.run();
     scene.pass(HOUR).await;
     assert_eq!(scene.provider.creates(1), 0);
-    // Status still needs the servers' snapshots, so each is listed until two listings agree, and
-    // then not again.
+    // Status still needs the servers' snapshots. Each server is therefore listed until two listings
+    // agree, and then not again.
     assert_eq!(scene.provider.asked().len() - before, 4);
     for server in [1, 2] {
         let seen = |known: ServerStateView<'_>| known.seen.is_some();

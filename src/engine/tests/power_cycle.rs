@@ -1,4 +1,4 @@
-//! Tests of stops and starts.
+//! Tests of stopping a server for its snapshot, and of starting it again.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::support::{MINUTE, Scene};
 use crate::api::PowerAction;
 
 #[tokio::test(start_paused = true)]
-async fn i20_a_state_from_before_a_person_stopped_the_server_causes_no_stop_and_no_start() {
+async fn i20_a_state_requested_before_a_person_stopped_the_server_causes_no_stop_and_no_start() {
     let scene = Scene::new([1]);
     scene.reload_stopping();
     // The create is refused for now, and listings fail from the start call on. The state is

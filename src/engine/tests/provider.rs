@@ -39,13 +39,13 @@ pub(super) struct Asked {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reply {
     Works,
-    /// This status, without effect.
+    /// This status. Any status but 200 has no effect.
     Says(u16),
     /// This status after a delay; a listing shows the state at that time.
     Slowly(SignedDuration, u16),
     /// A listing that silently omits this snapshot.
     Lacks(u64),
-    /// A listing that still shows this snapshot, which is gone.
+    /// A listing that still shows this snapshot, which was deleted.
     Shows(u64),
     /// A listing in doubt.
     Doubted,
@@ -101,12 +101,12 @@ impl Provider {
         lock(&self.state).script = Box::new(script);
     }
 
-    /// Sends no request for this long, as after an answer with `Retry-After`.
+    /// Makes [`SnapshotApi::admit`] wait for this long, as after an answer with `Retry-After`.
     pub(super) fn hold(&self, time: SignedDuration) {
         self.limiter.hold(time.unsigned_abs(), 429);
     }
 
-    /// Takes every permit. No mutation is sent while they are held.
+    /// Takes every permit. No mutation is sent until they are dropped.
     pub(super) async fn take_all_places(&self) -> Vec<Permit> {
         let mut places = Vec::new();
         for _ in 0..8 {
@@ -215,7 +215,7 @@ impl Provider {
         state.make(server, name, made);
     }
 
-    /// Records the request and waits as the script says.
+    /// Records the request, waits as the script directs, and returns its reply.
     async fn answer(&self, call: Call, what: What) -> Result<Reply, ApiError> {
         let (turn, reply) = {
             let mut state = lock(&self.state);
@@ -243,7 +243,7 @@ impl Provider {
             said: None,
             kind: kind_of(call, status),
             status: Some(status),
-            message: format!("{what:?} was answered by {status}"),
+            message: format!("{what:?} was answered with {status}"),
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::hooks::{BoxedFuture, HookJob, HookReport, Runner, RunnerLease};
 pub(super) const SECOND: SignedDuration = SignedDuration::from_secs(1);
 pub(super) const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The course of a hook's run: how long it takes, and how it ends.
+/// Maps a hook's name to how long its run takes and how it ends.
 type Script = Box<dyn FnMut(&str) -> (SignedDuration, HookOutcome) + Send>;
 
 /// A hook runner that follows a script and records which servers are held.
@@ -46,7 +46,10 @@ impl Inner {
             let mut held = lock(&self.held);
             match hook {
                 "before" if ran == HookOutcome::NotStarted => {}
-                "before" => assert!(held.insert(job.server.clone()), "it stood still already"),
+                "before" => assert!(
+                    held.insert(job.server.clone()),
+                    "the server is already held"
+                ),
                 _ if ran == HookOutcome::Done => drop(held.remove(&job.server)),
                 _ => {}
             }

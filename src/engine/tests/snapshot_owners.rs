@@ -52,7 +52,7 @@ async fn i1_a_snapshot_that_moves_to_another_server_blocks_both_until_a_resume_g
 }
 
 #[tokio::test(start_paused = true)]
-async fn i1_a_resume_gives_up_a_snapshot_that_moved_also_if_the_service_was_restarted_meanwhile() {
+async fn i1_a_resume_gives_up_a_snapshot_that_moved_even_if_the_service_was_restarted_meanwhile() {
     let mut scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
     let running = scene.run();
@@ -135,7 +135,7 @@ async fn i1_a_claim_to_a_snapshot_outlives_an_edit_of_the_claimants_id_until_its
 }
 
 #[tokio::test(start_paused = true)]
-async fn i9_a_create_answered_with_the_id_of_another_servers_snapshot_is_looked_for_by_name() {
+async fn i9_after_an_answer_with_another_servers_snapshot_id_the_new_snapshot_is_found_by_name() {
     let scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
     scene.provider.script(|what| match what {
@@ -159,7 +159,7 @@ async fn i9_a_create_answered_with_the_id_of_another_servers_snapshot_is_looked_
 }
 
 #[tokio::test(start_paused = true)]
-async fn i1_a_snapshot_that_two_servers_show_blocks_both_also_after_a_restart() {
+async fn i1_a_snapshot_that_two_servers_show_blocks_both_even_after_a_restart() {
     let mut scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
     let running = scene.run();
@@ -170,7 +170,7 @@ async fn i1_a_snapshot_that_two_servers_show_blocks_both_also_after_a_restart() 
     scene.pass(DAY).await;
     let made = scene.provider.asked().len();
     assert_eq!(blocked(&scene), [true; 2]);
-    // The process that follows does not learn what server 1 shows.
+    // The next process gets no listing of server 1.
     running.ends().await;
     scene.provider.script(|what| match what {
         What::List(Some(1)) => Reply::Says(500),

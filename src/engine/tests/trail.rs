@@ -9,7 +9,7 @@ use super::support::{MINUTE, Scene, TODAY, first, open};
 use crate::core::snapshot::ServerId;
 
 #[tokio::test(start_paused = true)]
-async fn i6_once_ends_without_success_when_the_trail_cannot_be_written_and_sends_nothing() {
+async fn i6_once_fails_and_sends_no_mutation_when_the_trail_cannot_be_written() {
     let scene = Scene::once([1, 2]);
     scene.disk.set().room = Some(0);
     let once = scene.engine.once(CancellationToken::new());

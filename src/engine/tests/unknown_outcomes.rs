@@ -1,4 +1,4 @@
-//! Tests of orders that were started and whose outcome is unknown.
+//! Tests of started orders whose outcome is unknown, and of an order that was not sent.
 
 use std::sync::Arc;
 

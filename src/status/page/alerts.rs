@@ -7,9 +7,8 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
-use crate::core::sanitize::shortened;
+use crate::core::sanitize::{shortened, span};
 use crate::core::snapshot::ServerId;
-use crate::status::state_text::span;
 use crate::status::terminal_text::receiver_line;
 use crate::status::view::{AlertView, FleetView, ServerView};
 
@@ -98,7 +97,12 @@ pub(super) fn list(
                     @if let Some(server) = alert.server.as_ref().and_then(|id| find(servers, id)) {
                         " " a href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) }
                     }
-                    " " span.reason { (told(&alert.reason)) }
+                    " " span.reason { (told(&alert.what)) }
+                    @if let Some(cause) = &alert.cause {
+                        " " q.cause { (shown(cause, REASON_SHOWN)) }
+                    }
+                    @if let Some(harm) = &alert.harm { " " span.harm { (shown(harm, REASON_SHOWN)) } }
+                    @if let Some(remedy) = &alert.remedy { " " span.remedy { "→ " (told(remedy)) } }
                     @if let Some(since) = alert.since {
                         " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
                     }

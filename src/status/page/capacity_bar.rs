@@ -1,5 +1,6 @@
 //! Draws a server's places: own snapshots by rotation, foreign, in progress, failed, empty. Each
-//! has a letter or sign besides its colour, and the bar has a text alternative for screen readers.
+//! taken place has a letter or sign besides its colour, and the bar has a text alternative for
+//! screen readers.
 
 use std::fmt::Write as _;
 
@@ -8,10 +9,10 @@ use maud::{Markup, html};
 use super::{NAME_SHOWN, shown};
 use crate::status::view::{ServerView, SnapshotView};
 
-/// Rotations with a colour of their own; further ones share these.
+/// Number of colours for rotations; further rotations reuse them.
 const COLOURS: usize = 5;
 
-/// One place of the bar.
+/// One place in the bar.
 struct BarCell {
     class: String,
     sign: String,

@@ -24,9 +24,10 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::overview_page::fleet;
 pub(super) use self::search_and_sort::SearchQuery;
 pub(super) use self::server_page::server;
-use super::state_text::{self, SlotResult, span};
-use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView};
-use crate::core::sanitize::{NAME_SHOWN, local, printable};
+use super::state_text::{self, SlotResult};
+use super::view::{FleetView, LastSlot, NextSlot, ServerView};
+use crate::core::health::Health;
+use crate::core::sanitize::{NAME_SHOWN, local, printable, span};
 
 const REASON_SHOWN: usize = 600;
 
@@ -129,18 +130,40 @@ fn next_slot(slot: Option<&NextSlot>, view: &FleetView, zone: &TimeZone) -> Mark
     html! { "in " (instant(slot.at, zone, &left)) }
 }
 
-/// Renders a state as a word with a sign, so that colour is never the only distinction.
-fn badge(state: Activity) -> Markup {
-    let (sign, words) = match state {
-        Activity::Resting => ("✓", "resting"),
-        Activity::Working => ("↻", "working"),
-        Activity::Due => ("◷", "due"),
-        Activity::Blocked => ("✕", "blocked"),
-        Activity::Paused => ("‖", "paused"),
-        Activity::Unseen => ("?", "not listed yet"),
+/// Renders a health as a word with a sign, so that colour is never the only distinction.
+fn badge(health: Health) -> Markup {
+    let sign = match health {
+        Health::Ok => "✓",
+        Health::New => "↻",
+        Health::Attention => "!",
+        Health::Failing | Health::Unprotected => "✕",
+        Health::Unknown => "?",
     };
     html! {
-        span class={ "badge " (state.word()) } { span aria-hidden="true" { (sign) } " " (words) }
+        span class={ "badge " (health.word()) } { span aria-hidden="true" { (sign) } " " (health.word()) }
+    }
+}
+
+/// Renders the activity, with its reason and why the server can't be listed.
+fn doing(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    let words = state_text::activity(server, view.time, zone);
+    html! {
+        span.activity { (words) }
+        @if let Some(reason) = &server.reason {
+            " " span.reason title=(shown(reason, REASON_SHOWN)) { (shown(reason, REASON_SHOWN)) }
+        }
+        @if let Some(why) = state_text::not_listed(server, view.time) {
+            " " span.reason title=(shown(&why, REASON_SHOWN)) { (shown(&why, REASON_SHOWN)) }
+        }
+    }
+}
+
+/// Renders the age of the newest copy.
+fn copy(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    match (server.newest_copy, server.listed) {
+        (Some(at), _) => ago(at, view, zone),
+        (None, Some(_)) => html! { "none" },
+        (None, None) => html! { "unknown" },
     }
 }
 

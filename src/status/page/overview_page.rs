@@ -7,12 +7,14 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::alerts::{self, AlertKinds};
-use super::search_and_sort::{COLUMNS, SearchQuery, matches, sort};
+use super::search_and_sort::{COLUMNS, SearchQuery, is_working, matches, sort};
 use super::{
-    NAME_SHOWN, REASON_SHOWN, as_of, badge, capacity_bar, foot, frame, last_slot, next_slot, shown,
+    NAME_SHOWN, ago, as_of, badge, capacity_bar, copy, doing, foot, frame, instant, last_slot,
+    next_slot, shown,
 };
 use crate::core::sanitize::counted;
-use crate::status::state_text::{not_listed, paused, servers_without_snapshot, unlisted};
+use crate::status::attention::Verdict;
+use crate::status::state_text::{clock, paused, unlisted};
 use crate::status::view::{Activity, FleetView, RotationView, ServerView};
 
 /// Rows per page.
@@ -26,7 +28,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &Tim
     let words: Vec<_> = asked.q.split_whitespace().map(str::to_lowercase).collect();
     let mut rows: Vec<_> = view.servers.iter().collect();
     rows.retain(|server| words.is_empty() || matches(server, &standing, &words));
-    sort(&mut rows, &standing, asked.sorted());
+    sort(&mut rows, asked.sorted());
     let pages = rows.len().div_ceil(ROWS).max(1);
     let page = asked.page.parse().unwrap_or(1).clamp(1, pages);
     let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
@@ -50,35 +52,30 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &Tim
             (capacity_bar::legend())
         }
     };
-    let title = match view.alerts.len() {
-        0 if view.paused.is_some() => {
-            format!("ALL PAUSED · {}", counted(view.servers.len(), "server"))
-        }
-        0 => counted(view.servers.len(), "server"),
-        n => format!(
-            "{} · {}",
-            counted(n, "alert"),
-            counted(view.servers.len(), "server")
-        ),
+    let servers = counted(view.servers.len(), "server");
+    let title = match Verdict::of(view).need {
+        0 if view.paused.is_some() => format!("ALL PAUSED · {servers}"),
+        0 if view.alerts.is_empty() => servers,
+        0 => format!("{} · {servers}", counted(view.alerts.len(), "alert")),
+        need => format!("{need} of {servers} need you"),
     };
     frame(&title, Some(EVERY), &main, &foot(view, zone))
 }
 
 fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
-    let states = [
-        (Activity::Blocked, "blocked"),
-        (Activity::Due, "due"),
-        (Activity::Working, "working"),
-        (Activity::Paused, "paused"),
-        (Activity::Unseen, "not listed yet"),
-        (Activity::Resting, "resting"),
+    let verdict = Verdict::of(view);
+    let count = |wanted: &dyn Fn(&ServerView) -> bool| {
+        view.servers.iter().filter(|server| wanted(server)).count()
+    };
+    let filters = [
+        ("needs-you", "need you", verdict.need),
+        ("working", "working", count(&is_working)),
+        (
+            "paused",
+            "paused",
+            count(&|s| s.activity == Activity::Paused),
+        ),
     ];
-    let count = |state| view.servers.iter().filter(|s| s.state == state).count();
-    let counts: Vec<_> = states
-        .iter()
-        .map(|(state, words)| (count(*state), *state, *words))
-        .filter(|(count, _, _)| *count > 0)
-        .collect();
     html! {
         @if let Some(paused) = paused(view, zone) {
             p.held {
@@ -89,22 +86,32 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
             }
         }
         h1 class=(if view.healthy { "well" } else { "ill" }) {
-            @match view.alerts.len() {
-                0 => { span.sign aria-hidden="true" { "✓" } " No active alerts" }
-                1 => { span.sign aria-hidden="true" { "!" } " 1 active alert" }
-                n => { span.sign aria-hidden="true" { "!" } " " (n) " active alerts" }
+            @if view.healthy {
+                span.sign aria-hidden="true" { "✓" } " All is well"
+            } @else if verdict.need == 0 && view.alerts.iter().any(|alert| alert.server.is_none()) {
+                span.sign aria-hidden="true" { "✕" } " The service needs you"
+            } @else if verdict.need == 0 {
+                span.sign aria-hidden="true" { "↻" } " Not every server has a copy yet"
+            } @else {
+                span.sign aria-hidden="true" { "✕" } " " (verdict.need) " of "
+                (counted(verdict.servers, "server")) (if verdict.need == 1 { " needs you" } else { " need you" })
             }
+        }
+        p.verdict {
+            (verdict.restorable) " of " (counted(verdict.servers, "server")) " can be restored"
+            @if let Some(oldest) = verdict.oldest_copy { "; the least recent copy was made " (ago(oldest, view, zone)) }
+            @if let Some(next) = verdict.next_slot {
+                "; the next slot is " (instant(next, zone, &clock(next, view.time, zone)))
+            }
+            "."
         }
         @if let Some(unlisted) = unlisted(view, zone) {
             p.receiver { span.bad aria-hidden="true" { "! " } (unlisted) }
         }
-        @if let Some(bare) = servers_without_snapshot(view) {
-            p.bare { span.wait aria-hidden="true" { "! " } (bare) }
-        }
         ul.counts {
-            li { strong { (view.servers.len()) } " " (if view.servers.len() == 1 { "server" } else { "servers" }) }
-            @for (count, state, words) in counts {
-                li { a href={ "/?q=" (state.word()) } { strong { (count) } " " (words) } }
+            li { a href="/" { strong { (view.servers.len()) } " " (if view.servers.len() == 1 { "server" } else { "servers" }) } }
+            @for (word, words, count) in filters {
+                @if count > 0 { li { a href={ "/?q=" (word) } { strong { (count) } " " (words) } } }
             }
         }
     }
@@ -112,7 +119,10 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
 
 /// Returns the command that ends the pauses shown above.
 fn resume(view: &FleetView) -> String {
-    let mut paused = view.servers.iter().filter(|s| s.state == Activity::Paused);
+    let mut paused = view
+        .servers
+        .iter()
+        .filter(|s| s.activity == Activity::Paused);
     match (view.paused, paused.next(), paused.next()) {
         (Some(_), _, _) => "snaprotate resume".to_owned(),
         (None, Some(one), None) => format!("snaprotate resume {}", one.name),
@@ -189,10 +199,10 @@ fn row(
     server: &ServerView,
     zone: &TimeZone,
 ) -> Markup {
-    // The badge already shows the state `blocked`.
+    // The activity already says `blocked`.
     let kinds = standing
         .of(server)
-        .filter(|kind| *kind != server.state.word());
+        .filter(|kind| *kind != server.activity.word());
     let kinds: Vec<_> = kinds.map(alerts::kind).collect();
     html! {
         tr role="row" id={ "row-" (server.id) } {
@@ -202,14 +212,10 @@ fn row(
             }
             td role="cell" data-label="Snapshots" { (capacity_bar::drawn(server)) }
             td role="cell" data-label="State" { div {
-                (badge(server.state))
+                (badge(server.health))
                 @if !kinds.is_empty() { span.standing { span aria-hidden="true" { "! " } (kinds.join(", ")) } }
-                @if let Some(reason) = &server.reason {
-                    span.reason title=(shown(reason, REASON_SHOWN)) { (shown(reason, REASON_SHOWN)) }
-                }
-                @if let Some(why) = not_listed(server, view.time) {
-                    span.reason title=(shown(&why, REASON_SHOWN)) { (shown(&why, REASON_SHOWN)) }
-                }
+                " " (doing(server, view, zone))
+                span.sub { "copy " (copy(server, view, zone)) }
             } }
             td role="cell" data-label="Last slot" {
                 (lines(server, |rotation| html! {

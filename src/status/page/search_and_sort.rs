@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::alerts::AlertKinds;
 use crate::core::snapshot::ServerId;
+use crate::status::attention::needs_somebody;
 use crate::status::view::{Activity, ServerView};
 
 /// The sortable columns: the word in the address, and the heading.
@@ -72,15 +73,28 @@ impl SearchQuery {
     }
 }
 
+/// Returns true if the service does something on the server now, or waits to.
+pub(super) fn is_working(server: &ServerView) -> bool {
+    let others = [Activity::Idle, Activity::Paused, Activity::Blocked];
+    !others.contains(&server.activity)
+}
+
 /// Returns true if all words occur in the texts about a server.
 pub(super) fn matches(server: &ServerView, standing: &AlertKinds<'_>, words: &[String]) -> bool {
     let mut text = format!(
-        "{} {} {} {}",
+        "{} {} {} {} {}",
         server.name,
         server.id,
         server.file,
-        server.state.word()
+        server.health.word(),
+        server.activity.word()
     );
+    if needs_somebody(server) {
+        text.push_str(" needs-you");
+    }
+    if is_working(server) {
+        text.push_str(" working");
+    }
     for rotation in &server.rotations {
         text.push(' ');
         text.push_str(&rotation.name);
@@ -95,11 +109,7 @@ pub(super) fn matches(server: &ServerView, standing: &AlertKinds<'_>, words: &[S
     words.iter().all(|word| text.contains(word))
 }
 
-pub(super) fn sort(
-    rows: &mut [&ServerView],
-    standing: &AlertKinds<'_>,
-    (column, down): (&str, bool),
-) {
+pub(super) fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
     // Servers without a time are sorted last.
     let last = |server: &ServerView| {
         let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
@@ -111,26 +121,13 @@ pub(super) fn sort(
     };
     match column {
         "room" => rows.sort_by_cached_key(|s| (Reverse(s.snapshots.len()), natural(s))),
-        "state" => rows.sort_by_cached_key(|s| (urgency(s, standing), natural(s))),
+        "state" => rows.sort_by_cached_key(|s| (Reverse(s.health), s.activity, natural(s))),
         "last" => rows.sort_by_cached_key(|s| (Reverse(last(s)), natural(s))),
         "next" => rows.sort_by_cached_key(|s| (next(s), natural(s))),
         _ => rows.sort_by_cached_key(|s| natural(s)),
     }
     if down {
         rows.reverse();
-    }
-}
-
-/// Returns the sort key of a state: servers that need attention come first.
-fn urgency(server: &ServerView, standing: &AlertKinds<'_>) -> u8 {
-    match server.state {
-        Activity::Blocked => 0,
-        _ if standing.of(server).next().is_some() => 1,
-        Activity::Due => 2,
-        Activity::Working => 3,
-        Activity::Paused => 4,
-        Activity::Unseen => 5,
-        Activity::Resting => 6,
     }
 }
 

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 
 use super::{
-    NAME_SHOWN, REASON_SHOWN, ago, alerts, as_of, badge, capacity_bar, foot, frame, instant,
-    last_slot, next_slot, recent_records, shown,
+    NAME_SHOWN, REASON_SHOWN, ago, alerts, as_of, badge, capacity_bar, copy, doing, foot, frame,
+    instant, last_slot, next_slot, recent_records, shown,
 };
 use crate::core::plan::NextChanges;
 use crate::core::plan_text::one_after_the_other;
@@ -17,7 +17,7 @@ use crate::core::steady_state_forecast::Forecast;
 use crate::status::forecast_labels::{age, moment};
 use crate::status::forecast_svg::figure;
 use crate::status::page_model::ServerPageData;
-use crate::status::state_text::{goes_next, not_listed};
+use crate::status::state_text::goes_next;
 use crate::status::view::{FleetView, ServerView, SnapshotView};
 
 /// Interval at which the page's script renews the page; the service reads the trail each time.
@@ -39,11 +39,7 @@ pub(in crate::status) fn server(
         h1 { (name) }
         div id="state" data-live {
             p.state {
-                (badge(server.state)) " "
-                @if let Some(reason) = &server.reason { span.reason { (shown(reason, REASON_SHOWN)) } }
-                @if let Some(why) = not_listed(server, view.time) {
-                    " " span.reason { (shown(&why, REASON_SHOWN)) }
-                }
+                (badge(server.health)) " " (doing(server, view, zone))
             }
             dl.facts {
                 div { dt { "Server" } dd { "id " (server.id) ", policy " code { (shown(&server.file, NAME_SHOWN)) ".toml" } } }
@@ -56,6 +52,7 @@ pub(in crate::status) fn server(
                     } }
                 }
                 div { dt { "Last change" } dd { (last_change(detail, view, zone)) } }
+                div { dt { "Newest copy" } dd { (copy(server, view, zone)) } }
                 div { dt { "Recovery points" } dd { (back(server, view, zone)) } }
             }
         }

@@ -1,18 +1,23 @@
 use super::*;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::notify::ReceiverView;
-use crate::status::view::{AlertView, RotationView, ServerView, SnapshotView};
+use crate::status::view::{Activity, AlertView, RotationView, ServerView, SnapshotView};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-fn server_view(id: u64, name: &str, state: Activity) -> ServerView {
+fn server_view(id: u64, name: &str, health: Health) -> ServerView {
     ServerView {
         id: ServerId::from(id),
         name: name.to_owned(),
         file: format!("file-{id}"),
-        state,
+        health,
+        newest_copy: None,
+        fresh_until: None,
+        activity: Activity::Idle,
+        activity_since: None,
+        activity_until: None,
         reason: None,
         limit: 5,
         listed: Some(at("2026-11-25T06:00:00Z")),
@@ -81,21 +86,28 @@ fn rows(view: &FleetView, query: &str) -> Vec<u64> {
 #[test]
 fn servers_are_found_by_words_of_their_name_id_file_state_and_alerts() {
     let mut all = view(vec![
-        server_view(7, "Web-1", Activity::Resting),
-        server_view(8, "web-2", Activity::Blocked),
-        server_view(9, "mail", Activity::Resting),
+        server_view(7, "Web-1", Health::Ok),
+        server_view(8, "web-2", Health::Attention),
+        server_view(9, "mail", Health::Ok),
     ]);
     all.alerts.push(AlertView {
         alert: "slot_failed".to_owned(),
         server: Some(ServerId::from(9)),
         about: "daily".to_owned(),
-        reason: "given up".to_owned(),
+        reason: String::new(),
+        what: "given up".to_owned(),
+        cause: None,
+        harm: None,
+        remedy: None,
+        command: None,
         since: None,
     });
     for (query, found) in [
         ("", vec![9, 7, 8]),
         ("q=web", vec![7, 8]),
-        ("q=WEB+blocked", vec![8]),
+        ("q=WEB+attention", vec![8]),
+        ("q=needs-you", vec![8]),
+        ("q=idle", vec![9, 7, 8]),
         ("q=file-9", vec![9]),
         ("q=slot+failed", vec![9]),
         ("q=alert", vec![9]),
@@ -107,12 +119,13 @@ fn servers_are_found_by_words_of_their_name_id_file_state_and_alerts() {
 }
 
 #[test]
-fn an_alert_is_shown_in_its_servers_row_which_is_sorted_before_rows_without_alerts() {
+fn an_alert_is_shown_in_its_servers_row_and_rows_are_sorted_by_health() {
     let mut all = view(vec![
-        server_view(1, "blocked", Activity::Blocked),
-        server_view(2, "due", Activity::Due),
-        server_view(3, "resting", Activity::Resting),
+        server_view(1, "blocked", Health::Unprotected),
+        server_view(2, "fine", Health::Ok),
+        server_view(3, "attention", Health::Attention),
     ]);
+    all.servers[0].activity = Activity::Blocked;
     for (server, alert) in [
         (1, "blocked"),
         (3, "slot_failed"),
@@ -123,7 +136,12 @@ fn an_alert_is_shown_in_its_servers_row_which_is_sorted_before_rows_without_aler
             alert: alert.to_owned(),
             server: Some(ServerId::from(server)),
             about: "daily".to_owned(),
-            reason: "see snaprotate audit show --failed".to_owned(),
+            reason: String::new(),
+            what: "see snaprotate audit show --failed".to_owned(),
+            cause: Some("volume <busy>".to_owned()),
+            harm: Some("newest copy: 1 d old".to_owned()),
+            remedy: Some("run x".to_owned()),
+            command: Some("x".to_owned()),
             since: Some(at("2026-11-23T03:00:00Z")),
         });
     }
@@ -133,6 +151,8 @@ fn an_alert_is_shown_in_its_servers_row_which_is_sorted_before_rows_without_aler
     for part in [
         "! </span>overdue, slot failed</span>",
         "see snaprotate audit show <span class=\"option\">--failed</span></span>",
+        "<q class=\"cause\">volume &lt;busy&gt;</q> <span class=\"harm\">newest copy: 1 d old</span>",
+        "<span class=\"remedy\">→ run x</span>",
         "for <time datetime=\"2026-11-23T03:00:00Z\" title=\"2026-11-23 03:00 UTC\">2 d 3 h</time>",
     ] {
         assert!(html.contains(part), "{part}: {html}");
@@ -150,7 +170,7 @@ fn an_alert_is_shown_in_its_servers_row_which_is_sorted_before_rows_without_aler
 
 #[test]
 fn a_receiver_whose_delivery_failed_is_named() {
-    let mut all = view(vec![server_view(1, "a", Activity::Resting)]);
+    let mut all = view(vec![server_view(1, "a", Health::Ok)]);
     let receiver = |name: &str, error: Option<&str>| ReceiverView {
         name: name.to_owned(),
         r#type: "slack".to_owned(),
@@ -168,9 +188,9 @@ fn a_receiver_whose_delivery_failed_is_named() {
 #[test]
 fn servers_are_sorted_by_any_column_and_numbers_in_names_are_compared_by_value() {
     let mut servers = vec![
-        server_view(1, "web-10", Activity::Resting),
-        server_view(2, "web-9", Activity::Blocked),
-        server_view(3, "db", Activity::Due),
+        server_view(1, "web-10", Health::Ok),
+        server_view(2, "web-9", Health::Attention),
+        server_view(3, "db", Health::Unknown),
     ];
     servers[0]
         .snapshots
@@ -189,7 +209,7 @@ fn servers_are_sorted_by_any_column_and_numbers_in_names_are_compared_by_value()
         ("", [3, 2, 1]),
         ("name", [3, 2, 1]),
         ("-name", [1, 2, 3]),
-        ("state", [2, 3, 1]),
+        ("state", [3, 2, 1]),
         ("room", [1, 3, 2]),
         ("next", [3, 2, 1]),
         ("last", [2, 3, 1]),
@@ -201,7 +221,7 @@ fn servers_are_sorted_by_any_column_and_numbers_in_names_are_compared_by_value()
 
 #[test]
 fn servers_are_shown_on_pages_of_200_and_a_page_number_too_high_shows_the_last_page() {
-    let servers = (1..=450).map(|id| server_view(id, &format!("s-{id}"), Activity::Resting));
+    let servers = (1..=450).map(|id| server_view(id, &format!("s-{id}"), Health::Ok));
     let all = view(servers.collect());
     assert_eq!(rows(&all, ""), (1..=200).collect::<Vec<_>>());
     assert_eq!(rows(&all, "page=3"), (401..=450).collect::<Vec<_>>());
@@ -217,7 +237,7 @@ fn servers_are_shown_on_pages_of_200_and_a_page_number_too_high_shows_the_last_p
 
 #[test]
 fn text_from_the_address_is_escaped_where_the_page_shows_it() {
-    let all = view(vec![server_view(1, "a", Activity::Resting)]);
+    let all = view(vec![server_view(1, "a", Health::Ok)]);
     let html = fleet(
         &all,
         &asked("q=%22%3E%3Cscript%3E&sort=%3Cb%3E"),
@@ -235,7 +255,7 @@ fn text_from_the_address_is_escaped_where_the_page_shows_it() {
 
 #[test]
 fn a_snapshot_is_shown_with_its_own_age_and_not_with_its_slots() {
-    let mut one = server_view(1, "a", Activity::Resting);
+    let mut one = server_view(1, "a", Health::Ok);
     one.snapshots = vec![snapshot(2, "d-1", "completed", Some("daily"))];
     one.rotations[0].last = Some(LastSlot {
         snapshot: "d-1".into(),
@@ -260,11 +280,12 @@ fn a_snapshot_is_shown_with_its_own_age_and_not_with_its_slots() {
 #[test]
 fn a_pause_is_shown_above_the_summary_and_nothing_is_shown_if_nothing_is_paused() {
     let mut all = view(vec![
-        server_view(1, "a", Activity::Paused),
-        server_view(2, "b", Activity::Resting),
+        server_view(1, "a", Health::Ok),
+        server_view(2, "b", Health::Ok),
     ]);
+    all.servers[0].activity = Activity::Paused;
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
-    let before = |html: &str, words: &str| html.find(words) < html.find("No active alerts");
+    let before = |html: &str, words: &str| html.find(words) < html.find("All is well");
     assert!(html.contains("1 server paused"), "{html}");
     assert!(before(&html, "1 server paused"), "{html}");
     assert!(html.contains("<code>snaprotate resume a</code>"), "{html}");
@@ -273,14 +294,14 @@ fn a_pause_is_shown_above_the_summary_and_nothing_is_shown_if_nothing_is_paused(
     let told = "ALL PAUSED since 2026-11-20 12:00 UTC";
     assert!(html.contains(told) && before(&html, told), "{html}");
     all.paused = None;
-    all.servers[0].state = Activity::Resting;
+    all.servers[0].activity = Activity::Idle;
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     assert!(!html.contains("class=\"held\""), "{html}");
 }
 
 #[test]
 fn each_place_is_drawn_with_its_own_symbol_and_described_in_words() {
-    let mut one = server_view(1, "a", Activity::Resting);
+    let mut one = server_view(1, "a", Health::Ok);
     one.snapshots = vec![
         snapshot(1, "theirs", "completed", None),
         snapshot(2, "d-1", "completed", Some("daily")),
@@ -310,9 +331,9 @@ fn a_page_states_its_refresh_interval_and_the_not_found_page_states_none() {
 
 #[test]
 fn a_failed_listing_is_shown_in_the_heading_and_in_its_servers_row() {
-    let mut one = server_view(1, "a", Activity::Resting);
+    let mut one = server_view(1, "a", Health::Ok);
     let html = |one: &ServerView| {
-        let mut view = view(vec![one.clone(), server_view(2, "b", Activity::Resting)]);
+        let mut view = view(vec![one.clone(), server_view(2, "b", Health::Ok)]);
         view.time = at("2026-11-25T06:12:00Z");
         fleet(&view, &asked(""), &TimeZone::UTC)
     };
