@@ -22,7 +22,7 @@
 //! - [`status`]: the view of the running service, and the requests that it accepts.
 //! - [`engine`]: performs steps. `loop_scheduler` runs each server's `server_loop`;
 //!   `listing_batcher` and `listing_acceptance` list; `mutation`, `hooked_create` and `power_cycle`
-//!   act; `account_health` and `trail_health` stop mutations; `order_execution` and `pauses` serve
+//!   act; `account_health` and `trail_health` stop mutations; `order_execution`, `pauses` and `slot_retries` serve
 //!   the operator.
 //! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
 //! - [`notify`]: delivers alerts to receivers without delaying the engine; `pending`: which of them
@@ -46,7 +46,7 @@
 //!     names; `policy`: which names are own; `slots_after_edit`: which slots continue after an
 //!     edit; `taken_late_text`: how late a snapshot was taken. The records of slots:
 //!     `rotation_history`, `slot_record`, `slot_record_access`, `ended_slot_ranges`, and the
-//!     `newest_slot_completed`.
+//!     `newest_slot_completed`. `slot_retry`: a slot that an operator opens again.
 //!   - Deletions: `retention`: which, and in what order; `deletion_payment_rules`: whether one is
 //!     paid for (I19); `payment_and_promise`: what pays; `payment_and_promise_rules`: what becomes
 //!     a payment, and when a promise is kept (I7). After an edit: `recorded_settings`: what was

@@ -101,7 +101,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Returns the title, one line of at most [`TITLE`] characters for people.
+    /// Returns the title, one line of at most 60 characters for people.
     pub fn subject(&self) -> String {
         let title = match self.alerts.as_slice() {
             [] if let Some(signed) = &self.signed => {
@@ -148,7 +148,7 @@ impl Message {
         }
     }
 
-    /// Returns the text for people. The first line has at most [`FIRST_LINE`] characters and
+    /// Returns the text for people. The first line has at most 178 characters and
     /// contains the most important parts, since a lock screen shows no more.
     pub fn text(&self) -> String {
         if let Some(SignedCheckpoint { note, .. }) = &self.signed {

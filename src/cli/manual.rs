@@ -293,6 +293,7 @@ mod tests {
             "status",
             "pause",
             "resume",
+            "retry",
             "create",
             "delete",
             "restore",

@@ -25,6 +25,7 @@ mod output;
 mod output_schema;
 pub mod pause;
 pub mod plan;
+pub mod retry;
 pub mod run;
 pub mod schema;
 mod server_argument;
@@ -136,6 +137,9 @@ pub enum Command {
     /// Resume one server or all, or agree to what an alert asks for
     #[command(after_long_help = order_help::RESUME)]
     Resume(pause::Args),
+    /// Try again the newest slot that has no snapshot
+    #[command(after_long_help = order_help::RETRY)]
+    Retry(retry::Args),
     /// Take a snapshot of a server outside its rotation
     #[command(after_long_help = order_help::CREATE)]
     Create(order::Create),
@@ -217,6 +221,7 @@ impl Cli {
             Command::Init(args) => init::run(self, args),
             Command::Pause(args) => pause::pause(self, args),
             Command::Resume(args) => pause::resume(self, args),
+            Command::Retry(args) => retry::run(self, args),
             Command::Create(args) => order::create(self, args),
             Command::Delete(args) => order::delete(self, args),
             Command::Restore(args) => order::restore(self, args),
@@ -236,6 +241,7 @@ impl Cli {
             Command::Run | Command::Once | Command::HookRunner => Level::Info,
             Command::Pause(_)
             | Command::Resume(_)
+            | Command::Retry(_)
             | Command::Create(_)
             | Command::Delete(_)
             | Command::Restore(_) => Level::Error,

@@ -42,6 +42,25 @@ Examples:
   snaprotate resume web-server-01
       ends snaprotate pause web-server-01";
 
+pub(super) const RETRY: &str = "\
+Opens the newest slot of each rotation again if it was given up, was skipped, or
+waits for its next attempt. Its attempts begin anew, and it runs at once even if
+its catch_up time has passed, until the next slot is due. Older slots can't be
+tried again: their names state other days. The order is recorded in the trail.
+Without a running service, the next run or once tries the slot.
+
+Exit codes:
+  0  at least one slot is tried again
+  1  every newest slot has its snapshot or is being made; the retry can't be
+     recorded; or the service can't be reached
+  2  configuration or usage error, unknown server or rotation
+
+Examples:
+  snaprotate retry web-server-01
+      after the cause of the alert slot_failed was removed
+  snaprotate retry web-server-01 daily
+      only this rotation";
+
 pub(super) const CREATE: &str = "\
 The snapshot is foreign to every rotation: it takes up room, and isn't pruned as
 long as no rotation's pattern gives its name. The order is refused if another

@@ -80,7 +80,7 @@ pub fn resume(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
 
 /// Returns the state folder of the configuration, if the configuration can be read. The service
 /// compares it with its own.
-fn state_dir(cli: &Cli) -> Option<PathBuf> {
+pub(super) fn state_dir(cli: &Cli) -> Option<PathBuf> {
     if !cli.config.exists() {
         return None;
     }

@@ -229,7 +229,9 @@ impl DecisionContext<'_> {
         let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
         let latest = latest.unwrap_or(self.now.wall);
         let ended = self.history.slots(rotation).filter(|note| {
-            note.at <= latest && !matches!(note.ending, None | Some(SlotOutcome::Paused))
+            let missing = || self.history.missing(rotation, &note.name).is_some();
+            let failed = note.ending.is_some() || (note.reopened && missing());
+            note.at <= latest && failed && note.ending != Some(SlotOutcome::Paused)
         });
         let mut ended: Vec<_> = ended.collect();
         // Two slots may share one instant, one of them under a former pattern. The later record
@@ -254,7 +256,7 @@ impl DecisionContext<'_> {
         let said = missing.and_then(|missing| missing.said.as_deref());
         alerts.insert(
             (AlertKind::SlotFailed, rotation.to_owned()),
-            self.no_snapshot(&last.name, why, said),
+            self.no_snapshot(rotation, &last.name, why, said),
         );
         if fruitless.len() > 1 || last.leap {
             let none = match good.and_then(|good| ended.get(good)) {
@@ -314,14 +316,23 @@ impl DecisionContext<'_> {
         let why = "it ended early because the clock was ahead";
         alerts.insert(
             (AlertKind::SlotFailed, rotation.name.clone().into()),
-            self.no_snapshot(&name, why, None),
+            self.no_snapshot(&rotation.name, &name, why, None),
         );
     }
 
-    fn no_snapshot(&self, name: &str, why: &str, said: Option<&str>) -> AlertText {
+    fn no_snapshot(&self, rotation: &str, name: &str, why: &str, said: Option<&str>) -> AlertText {
         AlertText::new(format!("the slot of {name} has no snapshot: {why}"))
             .cause(said)
-            .run(self.show_failed())
+            .run(self.retry_command(rotation))
+    }
+
+    /// Returns the command that retries the rotation's newest slot.
+    fn retry_command(&self, rotation: &str) -> String {
+        let server = self.policy.argument();
+        match self.policy.rotations.as_slice() {
+            [_] => format!("snaprotate retry {server}"),
+            _ => format!("snaprotate retry {server} {rotation}"),
+        }
     }
 
     /// Returns the command that shows the server's failures.

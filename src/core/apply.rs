@@ -372,6 +372,12 @@ impl ServerHistory {
             | ServerEvent::ServerRan { .. }
             | ServerEvent::StartConfirmed { .. } => self.apply_power_event(event, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
+            ServerEvent::SlotReopened {
+                rotation,
+                slot,
+                snapshot,
+                ..
+            } => self.reopen(rotation, snapshot, *slot),
             ServerEvent::Resumed { .. } => self.apply_resume(event, at),
             ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);

@@ -206,7 +206,7 @@ impl DecisionContext<'_> {
             let reason = format!("given up after {}", attempts(made));
             return RotationDemand::Step(ended(rotation, note, SlotOutcome::GivenUp, reason));
         }
-        if !rotation.within_catch_up(slot, self.now.wall) {
+        if !note.reopened && !rotation.within_catch_up(slot, self.now.wall) {
             let paused = self.passed_in_pause(rotation, slot.at);
             let (ending, why) = unrun(note, paused, CATCH_UP_PASSED);
             return RotationDemand::Step(ended(rotation, note, ending, why));

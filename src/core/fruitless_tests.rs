@@ -171,7 +171,7 @@ fn i15_the_alert_for_a_missing_snapshot_says_how_its_slot_ended_and_why_the_last
     };
     let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
-    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider reports that it failed; run snaprotate audit show web --failed";
+    let first = "the slot of weekly-2026-11-22 has no snapshot: given up after 3 attempts; the last attempt: the provider reports that it failed; run snaprotate retry web";
     assert_eq!(told(&world).as_deref(), Some(first));
     // The next slot's first attempt does not change this slot's alert.
     world.pass(WEEK);

@@ -192,7 +192,11 @@ impl DecisionContext<'_> {
                 }
         };
         let rotations = &self.policy.rotations;
-        !rotations.iter().any(|r| completed(&r.name)) && rotations.iter().any(under_way)
+        // Only a copy ends that alert.
+        let alerted = self.about_server(AlertKind::NoCopy);
+        !self.history.alerts.contains_key(&alerted)
+            && !rotations.iter().any(|r| completed(&r.name))
+            && rotations.iter().any(under_way)
     }
 
     /// Returns true if a snapshot is being made, or is about to be, within its time. The alert for

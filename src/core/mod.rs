@@ -67,6 +67,7 @@ mod shrink_grace;
 pub mod slot_intervals;
 pub mod slot_record;
 mod slot_record_access;
+pub mod slot_retry;
 mod slots_after_edit;
 pub mod snapshot;
 pub mod start_at_shutdown;

@@ -35,6 +35,10 @@ pub fn time_to_next_attempt(
     rules: &Rules,
     now: ClockReading,
 ) -> Option<SignedDuration> {
+    // An operator opened the slot again.
+    if note.tries == 0 {
+        return None;
+    }
     let usual = backoff(server, rules, &note.name, note.tries);
     let pause = if note.limited {
         doubled(rules.poll_interval, note.tries.saturating_sub(1), usual)

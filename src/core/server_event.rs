@@ -93,6 +93,14 @@ pub enum ServerEvent {
         paused: bool,
         reason: String,
     },
+    /// An operator opened a slot again that ended without a snapshot. Its attempts begin anew.
+    SlotReopened {
+        rotation: RotationName,
+        slot: Timestamp,
+        snapshot: SnapshotName,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// A slot is given up.
     SlotGivenUp {
         rotation: RotationName,

@@ -163,6 +163,7 @@ impl ServerHistory {
             stops: 0,
             sent: None,
             leap: false,
+            reopened: false,
         });
         let last = notes.len() - 1;
         &mut notes[last]

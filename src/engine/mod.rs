@@ -19,7 +19,7 @@
 //!   owed when the service ends.
 //! - `other_id_handover`: the handover when a policy names its server by another id.
 //! - `order_execution`: an operator's create, delete or restore; `pending_order`: an order that
-//!   waits; `pauses`: pause and resume.
+//!   waits; `pauses`: pause and resume; `slot_retries`: retries that an operator orders.
 //! - `policy_set_swap`: the swap to a new policy set.
 //! - `once_failures`: the reasons why `once` did not succeed.
 //! - `runtime_view`: the read-only view for status.
@@ -51,6 +51,7 @@ mod power_cycle;
 mod runtime_view;
 mod server_loop;
 mod server_runtime;
+mod slot_retries;
 mod snapshot_owners;
 mod starts_at_shutdown;
 mod step_recheck;
@@ -67,6 +68,7 @@ pub use pauses::{OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;
 pub use runtime_view::{EngineCounters, ServerStateView};
 pub use server_runtime::{AcceptedListing, ListingFailure};
+pub use slot_retries::{RetryError, RetryResult};
 pub use snapshot_owners::doubt_contested;
 
 use std::collections::BTreeMap;

@@ -32,7 +32,11 @@ impl World {
             );
         }
         let subject = format!("\"snapshot\":\"{name}\"");
-        let of_name = || lines().filter(|line| line.contains(&subject));
+        // A retry that an operator orders gives the slot its attempts again.
+        let lines: Vec<_> = lines().filter(|line| line.contains(&subject)).collect();
+        let reopened = lines.iter().rposition(|line| is(line, "slot_reopened"));
+        let since = &lines[reopened.unwrap_or(0)..];
+        let of_name = || since.iter().copied();
         let sent = of_name().filter(|line| is(line, "create_intent")).count();
         let later = of_name()
             .filter(|line| is(line, "create_result") && line.contains("\"outcome\":\"later\""));

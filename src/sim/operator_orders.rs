@@ -151,6 +151,13 @@ impl Director {
                 {
                     world.wishes.asked.remove(&server);
                 }
+                // A slot that passed in the pause may be wanted after all.
+                if let Some(server) = server.filter(|server| server % 2 == 0) {
+                    if let Ok(mut world) = world.lock() {
+                        world.fire("operator: retries");
+                    }
+                    let _unrecorded = engine.retry(&ids::server(server), None, "root").await;
+                }
             }
         });
     }

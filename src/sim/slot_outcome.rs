@@ -6,7 +6,8 @@ use super::ids;
 
 /// The way in which a line of the trail ends a slot.
 enum SlotOutcome {
-    ForGood,
+    Settled,
+    GivenUp,
     /// Skipped, with the slot's time. A `resume` before that time revokes the skip: the slot was
     /// skipped too early, by a clock that was ahead.
     Skipped(Timestamp),
@@ -26,6 +27,10 @@ pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
                 _ => true,
             });
         } else if own(line) && line.contains(snapshot) {
+            // A retry opens a slot again, unless it has its snapshot.
+            if line.contains("\"event\":\"slot_reopened\"") {
+                ended = ended.filter(|end| matches!(end, SlotOutcome::Settled));
+            }
             ended = end(line).or(ended);
         }
     }
@@ -36,9 +41,11 @@ fn end(line: &str) -> Option<SlotOutcome> {
     if line.contains("\"event\":\"slot_skipped\"") {
         return time(line, "slot").map(SlotOutcome::Skipped);
     }
-    let ended = ["settled", "given_up"];
-    let event = |end: &&str| line.contains(&format!("\"event\":\"slot_{end}\""));
-    ended.iter().any(event).then_some(SlotOutcome::ForGood)
+    let is = |end: &str| line.contains(&format!("\"event\":\"slot_{end}\""));
+    if is("settled") {
+        return Some(SlotOutcome::Settled);
+    }
+    is("given_up").then_some(SlotOutcome::GivenUp)
 }
 
 fn time(line: &str, key: &str) -> Option<Timestamp> {

@@ -8,12 +8,12 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::pause_and_order_routes::{OrderRequest, ServerQuery};
+use super::pause_and_order_routes::{OrderRequest, RetryRequest, ServerQuery};
 use super::view::FleetView;
 use crate::api::over_socket;
 use crate::core::plan::NextChanges;
 use crate::core::snapshot::ServerId;
-use crate::engine::{OrderOutcome, PauseResult};
+use crate::engine::{OrderOutcome, PauseResult, RetryResult};
 
 /// Longer than the service takes for any answer, except to an order.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -82,6 +82,14 @@ pub async fn pause(socket: &Path, which: &ServerQuery) -> Result<PauseResult, No
 pub async fn resume(socket: &Path, which: &ServerQuery) -> Result<PauseResult, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.post("http://localhost/api/v1/resume").json(which)
+    })
+    .await
+}
+
+/// Opens slots of a server again.
+pub async fn retry(socket: &Path, request: &RetryRequest) -> Result<RetryResult, NoAnswer> {
+    asked(socket, PATIENCE, |client| {
+        client.post("http://localhost/api/v1/retry").json(request)
     })
     .await
 }

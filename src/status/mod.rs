@@ -36,7 +36,7 @@ mod terminal_text;
 mod view;
 mod view_builder;
 
-pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume};
+pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume, retry};
 pub use control_socket::{ControlSocket, socket};
 pub use forecast_labels::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;

@@ -2,6 +2,7 @@
 //! are JSON; a refusal is a line of text.
 //!
 //! - `POST /api/v1/pause`, `/api/v1/resume`: a [`ServerQuery`]; answered by a `PauseResult`.
+//! - `POST /api/v1/retry`: a [`RetryRequest`]; answered by a `RetryResult`.
 //! - `POST /api/v1/orders`: an [`OrderRequest`]; answered by an `OrderOutcome`.
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use crate::api::SnapshotApi;
 use crate::core::operator_order::Order;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
-use crate::engine::{Engine, OrderOutcome, PauseError, PauseResult};
+use crate::engine::{Engine, OrderOutcome, PauseError, PauseResult, RetryError, RetryResult};
 
 /// A server, by id, name or policy file; `None` for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,19 @@ pub struct ServerQuery {
     pub server: Option<String>,
     /// As in [`OrderRequest`]. `None` if the configuration can't be read, since a pause must be
     /// possible even then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// A retry of one server's newest slots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRequest {
+    /// The server, by id, name or policy file.
+    pub server: String,
+    /// The rotation; `None` for all of the server's.
+    pub rotation: Option<String>,
+    /// As in [`ServerQuery`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<PathBuf>,
 }
@@ -48,6 +62,22 @@ pub struct OrderRequest {
 
 type RouteError = (StatusCode, String);
 
+impl From<PauseError> for RouteError {
+    fn from(why: PauseError) -> Self {
+        (StatusCode::CONFLICT, why.to_string())
+    }
+}
+
+impl From<RetryError> for RouteError {
+    fn from(why: RetryError) -> Self {
+        let status = match why {
+            RetryError::Trail(_) => StatusCode::CONFLICT,
+            RetryError::NoPolicy | RetryError::NoRotation { .. } => StatusCode::NOT_FOUND,
+        };
+        (status, why.to_string())
+    }
+}
+
 struct ControlState<A> {
     engine: Arc<Engine<A>>,
     state_dir: PathBuf,
@@ -58,6 +88,7 @@ pub fn routes<A: SnapshotApi>(engine: Arc<Engine<A>>, state_dir: PathBuf) -> Rou
     Router::new()
         .route("/api/v1/pause", post(pause::<A>))
         .route("/api/v1/resume", post(resume::<A>))
+        .route("/api/v1/retry", post(retry::<A>))
         .route("/api/v1/orders", post(order::<A>))
         .with_state(Arc::new(ControlState { engine, state_dir }))
 }
@@ -86,6 +117,24 @@ async fn resume<A: SnapshotApi>(
         .await
 }
 
+async fn retry<A: SnapshotApi>(
+    State(asked): State<Arc<ControlState<A>>>,
+    Extension(user): Extension<User>,
+    Json(request): Json<RetryRequest>,
+) -> Result<Json<RetryResult>, RouteError> {
+    let which = ServerQuery {
+        server: Some(request.server),
+        state_dir: request.state_dir,
+    };
+    asked
+        .held(&which, |engine, server| async move {
+            let server = server.ok_or(RetryError::NoPolicy)?;
+            let rotation = request.rotation.as_deref();
+            engine.retry(&server, rotation, &user.to_string()).await
+        })
+        .await
+}
+
 /// Carries out an order. It is withdrawn if the client leaves before it begins.
 async fn order<A: SnapshotApi>(
     State(asked): State<Arc<ControlState<A>>>,
@@ -100,14 +149,16 @@ async fn order<A: SnapshotApi>(
 }
 
 impl<A: SnapshotApi> ControlState<A> {
-    /// Pauses or resumes, and finishes even if the client leaves.
-    async fn held<F>(
+    /// Does the work for the server, or for all, and finishes even if the client leaves.
+    async fn held<F, T, E>(
         &self,
         which: &ServerQuery,
         work: impl FnOnce(Arc<Engine<A>>, Option<ServerId>) -> F,
-    ) -> Result<Json<PauseResult>, RouteError>
+    ) -> Result<Json<T>, RouteError>
     where
-        F: Future<Output = Result<PauseResult, PauseError>> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Into<RouteError> + Send + 'static,
     {
         if let Some(state_dir) = &which.state_dir {
             self.meant(state_dir)?;
@@ -115,7 +166,7 @@ impl<A: SnapshotApi> ControlState<A> {
         let server = self.one(which)?;
         match tokio::spawn(work(Arc::clone(&self.engine), server)).await {
             Ok(Ok(held)) => Ok(Json(held)),
-            Ok(Err(why)) => Err((StatusCode::CONFLICT, why.to_string())),
+            Ok(Err(why)) => Err(why.into()),
             Err(broken) => Err((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string())),
         }
     }

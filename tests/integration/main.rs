@@ -47,6 +47,7 @@ mod proxy;
 mod recovery;
 mod reference;
 mod reloads;
+mod retry;
 mod schema;
 mod state;
 mod status;

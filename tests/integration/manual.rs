@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "run",
     "once",
     "check",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 23] = [
     "init",
     "pause",
     "resume",
+    "retry",
     "create",
     "delete",
     "restore",

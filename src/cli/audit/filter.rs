@@ -10,7 +10,7 @@ use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// All events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 55] = [
+pub(in crate::cli) const EVENTS: [&str; 56] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -44,6 +44,7 @@ pub(in crate::cli) const EVENTS: [&str; 55] = [
     "server_removed",
     "slot_due",
     "slot_given_up",
+    "slot_reopened",
     "slot_settled",
     "slot_skipped",
     "snapshot_completed",
