@@ -233,13 +233,13 @@ fn night(time: &str) -> Vec<Entry> {
         ServerEvent::AlertRaised {
             alert: AlertKind::Stuck,
             about: word("daily-snapshot"),
-            reason: word("slow"),
+            text: word("slow").into(),
         },
     ];
     let alert = GlobalEvent::AlertRaised {
         alert: word("token_refused"),
         about: word("of the fuzzing"),
-        reason: word("401"),
+        text: word("401").into(),
     };
     let facts = facts.map(|fact| (Some(SERVER), Event::Server(fact)));
     let all = facts.into_iter().chain([(None, Event::Global(alert))]);

@@ -28,6 +28,7 @@ pub struct RecordFields {
     pub status: Option<u16>,
     pub error: Option<String>,
     pub reason: Option<String>,
+    pub what: Option<String>,
     pub by: Option<String>,
     pub paused: bool,
     pub foreign: bool,

@@ -220,6 +220,9 @@ fn losses(found: &mut Verified, file: &str, line: u64, front: &RecordHeader<'_>,
     }
     let time = utc(front.time);
     match serde_json::from_slice(bytes) {
+        Ok(GlobalEvent::TailCut { last, head, .. }) if head <= last => found.problems.push(format!(
+            "{file} line {line}: record {head} was not the one that was last written: the trail was replaced or rewritten, as noticed at {time}"
+        )),
         Ok(GlobalEvent::TailCut { last, head, .. }) => found.problems.push(format!(
             "{file} line {line}: the records after {last}, up to at least {head}, are missing, as noticed at {time}"
         )),

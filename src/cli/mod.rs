@@ -30,6 +30,7 @@ pub mod run;
 pub mod schema;
 mod server_argument;
 pub mod status;
+mod watch;
 
 use std::future::Future;
 use std::io::{self, IsTerminal as _, Write as _};

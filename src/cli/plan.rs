@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
+use owo_colors::OwoColorize as _;
 
 use super::api_error_hint::unread;
 use super::server_argument::{ServerArgument, chosen, may_be_another};
@@ -89,11 +90,24 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     if args.json {
         print_json(&plans)?;
     } else {
-        say(plans.text(&TimeZone::system()).trim_end())?;
+        let text = plans.text(&TimeZone::system());
+        let lines: Vec<_> = text.lines().map(coloured).collect();
+        say(lines.join("\n").trim_end())?;
     }
     let mut steps = plans.servers.iter().flat_map(|plan| &plan.steps);
     let blocked = steps.any(|step| step.do_ == PlannedAction::Blocked);
     Ok(if blocked { Exit::Bad } else { Exit::Good })
+}
+
+/// Returns the line in the colour of its sign; it is printed without colours if the output is no
+/// terminal.
+fn coloured(line: &str) -> String {
+    match line.get(..4) {
+        Some("  + ") => line.green().to_string(),
+        Some("  - ") => line.red().to_string(),
+        Some("  ! ") => line.yellow().to_string(),
+        _ => line.to_owned(),
+    }
 }
 
 /// Returns a line for each rotation whose snapshots became foreign, for example after its name or

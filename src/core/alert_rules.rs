@@ -60,7 +60,8 @@ impl DecisionContext<'_> {
         let still = blocked.or(self.history.blocked.as_ref());
         if let Some(reason) = still {
             let key = self.about_server(AlertKind::Blocked);
-            wanted.insert(key, AlertText::new(reason.as_str()));
+            let status = format!("snaprotate status {}", self.policy.argument());
+            wanted.insert(key, AlertText::new(reason.as_str()).run(status));
         }
         let new = wanted
             .iter()

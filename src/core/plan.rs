@@ -29,6 +29,18 @@ pub enum PlannedAction {
     Blocked,
 }
 
+impl PlannedAction {
+    /// Returns the sign before a line of the plan.
+    pub(super) const fn sign(self) -> char {
+        match self {
+            Self::Create => '+',
+            Self::Delete => '-',
+            Self::Stop | Self::Start | Self::Wait => '·',
+            Self::Blocked => '!',
+        }
+    }
+}
+
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

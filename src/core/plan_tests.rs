@@ -323,9 +323,9 @@ fn the_plan_prints_readable_lines_and_foreign_names_cannot_control_the_terminal(
         plan.text(&berlin),
         "\
 web (id 7)
-  create weekly-2026-11-22: a slot of weekly is due, and there is room
-  wait: weekly-2026-11-22 is in progress
-  delete weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
+  + create weekly-2026-11-22: a slot of weekly is due, and there is room
+  · wait: weekly-2026-11-22 is in progress
+  - delete weekly-2026-11-01 (id 1): beyond keep = 3 of weekly
   then nothing to do until 2026-11-29 04:00 CET
   next:
     2026-11-29 04:00 CET: create weekly-2026-11-29, then delete weekly-2026-11-08 (id 2)
@@ -347,7 +347,8 @@ web (id 7)
         servers: vec![plan.clone(), rested],
     };
     let first = plan.text(&TimeZone::UTC);
-    assert_eq!(plans.text(&TimeZone::UTC), format!("{first}{text}"));
+    let sum = "\nPlan: 1 create, 1 delete on 1 server; 1 server has nothing to do\n";
+    assert_eq!(plans.text(&TimeZone::UTC), format!("{first}{text}{sum}"));
     assert!(
         text.contains("\n  nothing to do until 2026-11-29 03:00 UTC\n"),
         "{text}"

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::plan::{NextChanges, Plan, PlannedAction, PlannedStep, Plans};
 use super::retention_verdict::SnapshotVerdict;
-use super::sanitize::local;
+use super::sanitize::{counted, local};
 
 impl fmt::Display for PlannedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,9 +48,40 @@ pub fn one_after_the_other(steps: &[PlannedStep]) -> String {
 }
 
 impl Plans {
-    /// Returns all plans as text, with times in this zone.
+    /// Returns all plans as text, with times in this zone, and their sum.
     pub fn text(&self, zone: &TimeZone) -> String {
-        self.servers.iter().map(|plan| plan.text(zone)).collect()
+        let plans: String = self.servers.iter().map(|plan| plan.text(zone)).collect();
+        format!("{plans}\n{}\n", self.sum())
+    }
+
+    /// Returns how many snapshots are created and deleted, and on how many servers.
+    fn sum(&self) -> String {
+        use PlannedAction::{Blocked, Create, Delete};
+        let steps = |wanted| {
+            let all = self.servers.iter().flat_map(|plan| &plan.steps);
+            all.filter(|step| step.do_ == wanted).count()
+        };
+        let servers = |wanted: &[PlannedAction]| {
+            let has = |plan: &&Plan| plan.steps.iter().any(|step| wanted.contains(&step.do_));
+            self.servers.iter().filter(has).count()
+        };
+        let (changed, blocked) = (servers(&[Create, Delete]), servers(&[Blocked]));
+        let idle = self.servers.iter().filter(|plan| plan.steps.is_empty());
+        let idle = idle.count();
+        let first = match changed {
+            0 => "no changes".to_owned(),
+            _ => format!(
+                "{}, {} on {}",
+                counted(steps(Create), "create"),
+                counted(steps(Delete), "delete"),
+                counted(changed, "server")
+            ),
+        };
+        let blocked = (blocked > 0).then(|| format!("{} blocked", counted(blocked, "server")));
+        let has = if idle == 1 { "has" } else { "have" };
+        let idle = (idle > 0).then(|| format!("{} {has} nothing to do", counted(idle, "server")));
+        let parts: Vec<_> = [Some(first), blocked, idle].into_iter().flatten().collect();
+        format!("Plan: {}", parts.join("; "))
     }
 }
 
@@ -59,7 +90,8 @@ impl Plan {
     /// verdicts. Times are in this zone.
     pub fn text(&self, zone: &TimeZone) -> String {
         let mut lines = vec![format!("{} (id {})", ShownName(&self.name), self.id)];
-        lines.extend(self.steps.iter().map(|step| format!("  {step}")));
+        let marked = |step: &PlannedStep| format!("  {} {step}", step.do_.sign());
+        lines.extend(self.steps.iter().map(marked));
         let last = self.steps.last().map(|step| step.do_);
         let until = self.until.map(|until| local(until, zone));
         match (&until, last) {

@@ -59,7 +59,13 @@ impl ResponseDriftCheck {
                 tracing::warn!(%error, "the changes in the provider's answers can't be recorded");
             }
         }
-        engine.set_alert(CHANGED, lacks.map(AlertText::new)).await;
+        let text = |what| {
+            AlertText::new(what).then_run(
+                "look for a newer version of snaprotate; for the differences, run",
+                "snaprotate audit show --event provider_changed",
+            )
+        };
+        engine.set_alert(CHANGED, lacks.map(text)).await;
     }
 }
 

@@ -231,6 +231,9 @@ fn loss(opened: &mut OpenedTrail, now: Timestamp) -> Option<GlobalEvent> {
 
 fn amiss(notice: &GlobalEvent) -> String {
     match notice {
+        GlobalEvent::TailCut { last, head, .. } if head <= last => format!(
+            "record {head} of the trail is not the one that was written: the trail was replaced or rewritten"
+        ),
         GlobalEvent::TailCut { last, head, .. } => {
             format!("the trail ends with record {last}, but record {head} was written")
         }

@@ -17,6 +17,7 @@ mod faults;
 mod first_steps;
 mod forecast;
 mod front;
+mod health;
 mod hook_releases;
 mod hooks;
 mod hostile;

@@ -9,7 +9,7 @@ use crate::support::{Home, Provider, QUICK, stderr, stdout, until, verified};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use snaprotate::audit::{Details, Entry, Event, GlobalEvent, Trail};
-use snaprotate::core::server_event::{AlertKind, ServerEvent};
+use snaprotate::core::server_event::{AlertKind, AlertText, ServerEvent};
 
 /// Must appear nowhere.
 const SECRET: &str = "s3cr3t-part-of-an-address";
@@ -160,12 +160,14 @@ fn after_a_restart_an_active_alert_is_not_sent_again_but_its_end_is() {
     // Takes the reason from a real decision.
     let output = home.run(&["once"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
-    let reason = home.events("alert_raised")[0]["reason"].clone();
+    let alert = home.events("alert_raised")[0].clone();
+    let reason = home.events("blocked")[0]["reason"].clone();
     let reason = reason.as_str().expect("words").to_owned();
+    let text = serde_json::from_value(alert).expect("an alert's text");
     for folder in ["log", "state"] {
         std::fs::remove_dir_all(home.path(folder)).expect("removed");
     }
-    stood(&home, &reason);
+    stood(&home, &reason, text);
 
     let hook = Hook::start();
     webhook(&home, "hook", &hook.url("/"));
@@ -199,7 +201,7 @@ fn after_a_restart_an_active_alert_is_not_sent_again_but_its_end_is() {
 }
 
 /// Writes a trail whose process ended an hour ago, with the server blocked two hours before that.
-fn stood(home: &Home, reason: &str) {
+fn stood(home: &Home, reason: &str, text: AlertText) {
     let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
     let entry = |hours, event| Entry {
         time: ago(hours),
@@ -221,7 +223,7 @@ fn stood(home: &Home, reason: &str) {
         ServerEvent::AlertRaised {
             alert: AlertKind::Blocked,
             about: support::ids::server(SERVER),
-            text: reason.to_owned().into(),
+            text,
         },
     ];
     let mut entries: Vec<_> = facts

@@ -60,7 +60,9 @@ recorded_orders() {
     ! find "$work/root$logs" "$work/root$state" -uid 0 | grep .
 }
 
-beside() { inside systemctl start "$unit" && ends 0 'web-server-01' "by_$1" snaprotate status && reads "$1" && orders "$1" "beside-by-$1"; }
+# The server has no known health before its first listing.
+well() { inside snaprotate status >/dev/null 2>&1; }
+beside() { inside systemctl start "$unit" && within 20 well && ends 0 'All is well' "by_$1" snaprotate status && reads "$1" && orders "$1" "beside-by-$1"; }
 without() {
     inside systemctl stop "$unit"
     ends 3 "is not running" "by_$1" snaprotate status && reads "$1" && orders "$1" "without-by-$1" &&

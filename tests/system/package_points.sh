@@ -87,7 +87,7 @@ point "starts once there are a token and a policy" configure || return
 
 rotates() {
     soon_recorded 1 create_intent && soon_recorded 1 snapshot_completed &&
-        grep '^POST .* 201$' "$work/requests" && inside snaprotate status | grep '^web-server-01 .*weekly-snapshot-'
+        grep '^POST .* 201$' "$work/requests" && inside snaprotate status --all | grep '^web-server-01 .*weekly-snapshot-'
 }
 point "rotates, and status shows it" rotates
 

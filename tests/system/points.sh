@@ -70,7 +70,7 @@ keeps_out() {
 point "starts no unit for a stranger who knocks at the socket of hooks" keeps_out
 
 answers() {
-    inside snaprotate status >"$work/status" && grep -q '^web-server-01 .*weekly-snapshot-' "$work/status" ||
+    inside snaprotate status --all >"$work/status" && grep -q '^web-server-01 .*weekly-snapshot-' "$work/status" ||
         { cat "$work/status"; said; return 1; }
     local code=0
     inside setpriv --reuid=65534 --clear-groups snaprotate status >"$work/status" 2>&1 || code=$?

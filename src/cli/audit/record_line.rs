@@ -28,7 +28,11 @@ const EVENT_WIDTH: usize = 18;
 const NARROWEST: usize = 30;
 
 /// Keys that every line shows elsewhere, and keys that only the program needs.
-const SAID_ELSEWHERE: [&str; 24] = [
+const SAID_ELSEWHERE: [&str; 27] = [
+    // Parts of an alert's reason.
+    "what",
+    "cause",
+    "remedy",
     "ended_restore",
     "assumed",
     "seq",
@@ -216,6 +220,7 @@ impl LineFormat {
             // Most answers give the name that the line already shows.
             let is_shown = match key.as_str() {
                 "alert" | "about" => is_alert,
+                "command" if is_alert => true,
                 "by" => ordered_by.is_some(),
                 "server_name" => self.shows_name(record, said),
                 key => SAID_ELSEWHERE.contains(&key),

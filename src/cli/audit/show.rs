@@ -205,8 +205,10 @@ impl RepeatedAlerts {
         let Some(server) = record.server.clone() else {
             return true;
         };
-        let before = self.0.insert(server, said.reason.clone()).flatten();
-        record.event != "alert_raised" || before.is_none() || before != said.reason
+        // An alert's reason also has what to do, and a block's has not.
+        let told = said.what.clone().or_else(|| said.reason.clone());
+        let before = self.0.insert(server, told.clone()).flatten();
+        record.event != "alert_raised" || before.is_none() || before != told
     }
 }
 

@@ -2,6 +2,21 @@
 // Renews the parts marked data-live in place, and searches as one types. All of it works
 // without this script, by following links and sending the form.
 (() => {
+  // A button beside each command copies it.
+  function showCopyButtons() {
+    if (!navigator.clipboard) return;
+    for (const button of document.querySelectorAll("button.copy")) button.hidden = false;
+  }
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button.copy");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+
+  showCopyButtons();
   const every = Number(document.documentElement.dataset.every) * 1000;
   if (!every) return;
   const pause = document.getElementById("pause");
@@ -50,6 +65,7 @@
         const other = fresh.getElementById(part.id);
         if (other) renew(part, other);
       }
+      showCopyButtons();
       document.title = fresh.title;
       say("");
     } catch (error) {

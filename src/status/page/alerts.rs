@@ -6,14 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
-use super::{NAME_SHOWN, REASON_SHOWN, instant, shown};
+use super::{NAME_SHOWN, REASON_SHOWN, doing, instant, shown};
 use crate::core::sanitize::{shortened, span};
 use crate::core::snapshot::ServerId;
+use crate::status::attention::{Concern, concerns};
 use crate::status::terminal_text::receiver_line;
 use crate::status::view::{AlertView, FleetView, ServerView};
 
-/// Maximum number of alerts that are listed one by one.
-const ALERTS: usize = 8;
+/// Maximum number of lines of what needs somebody.
+const CONCERNS: usize = 12;
+
+/// Maximum number of servers that a line names.
+const NAMED: usize = 3;
 
 /// The kinds of the active alerts of each server.
 pub(super) struct AlertKinds<'a>(BTreeMap<ServerId, BTreeSet<&'a str>>);
@@ -34,22 +38,69 @@ impl<'a> AlertKinds<'a> {
     }
 }
 
-/// Renders the alerts on the page of all servers.
+/// Renders what needs somebody, worst first. Alerts that are alike are one line.
 pub(super) fn all(view: &FleetView, zone: &TimeZone) -> Markup {
-    let told: Vec<_> = view.alerts.iter().take(ALERTS).collect();
+    let concerns = concerns(view);
     html! {
-        @if !told.is_empty() {
+        @if !concerns.is_empty() {
             section.alarm aria-labelledby="alerting" {
-                h2 id="alerting" { "Alerts" }
-                (list(&told, true, view, zone))
-                @if view.alerts.len() > told.len() {
+                h2 id="alerting" { "What needs you" }
+                ul.alerts {
+                    @for concern in concerns.iter().take(CONCERNS) { (line(concern, view, zone)) }
+                }
+                @if concerns.len() > CONCERNS {
                     p {
-                        "And " (view.alerts.len() - told.len()) " more: "
-                        a href="/?q=alert" { "servers with an alert" } "."
+                        "And " (concerns.len() - CONCERNS) " more: "
+                        a href="/?q=needs-you" { "servers that need you" } "."
                     }
                     (by_kind(view))
                 }
             }
+        }
+    }
+}
+
+/// Renders one line of what needs somebody.
+fn line(concern: &Concern<'_>, view: &FleetView, zone: &TimeZone) -> Markup {
+    let kind = concern.kind();
+    let servers = &concern.servers;
+    let more = servers.len().saturating_sub(NAMED);
+    html! {
+        li {
+            span.bad aria-hidden="true" { "✕ " }
+            @for server in servers.iter().take(NAMED) {
+                a href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) } " "
+            }
+            @if more > 0 { a href="/?q=needs-you" { "and " (more) " more" } " " }
+            strong { (kind) }
+            @match (concern.alert, servers.first()) {
+                (Some(alert), _) => (parts(alert, servers.len() < 2, view, zone)),
+                (None, Some(server)) => { " " (doing(server, view, zone)) }
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+/// Renders the parts of an alert. The remedy names one server, so it is left out for several.
+fn parts(alert: &AlertView, remedy: bool, view: &FleetView, zone: &TimeZone) -> Markup {
+    html! {
+        " " span.reason { (told(&alert.what)) }
+        @if let Some(cause) = &alert.cause {
+            " " q.cause { (shown(cause, REASON_SHOWN)) }
+        }
+        @if let Some(harm) = &alert.harm { " " span.harm { (shown(harm, REASON_SHOWN)) } }
+        @match (&alert.command, &alert.remedy) {
+            _ if !remedy => {}
+            (Some(command), _) => {
+                " " span.remedy { "→ " code { (shown(command, REASON_SHOWN)) }
+                button.copy type="button" data-copy=(shown(command, REASON_SHOWN)) hidden { "Copy" } }
+            }
+            (None, Some(remedy)) => { " " span.remedy { "→ " (told(remedy)) } }
+            (None, None) => {}
+        }
+        @if let Some(since) = alert.since {
+            " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
         }
     }
 }
@@ -81,32 +132,12 @@ pub(super) fn receivers(view: &FleetView) -> Markup {
     }
 }
 
-/// Renders a list of alerts, with their servers' names if `named`.
-pub(super) fn list(
-    alerts: &[&AlertView],
-    named: bool,
-    view: &FleetView,
-    zone: &TimeZone,
-) -> Markup {
-    let servers = if named { &view.servers[..] } else { &[] };
+/// Renders a list of alerts of one server and of the service.
+pub(super) fn list(alerts: &[&AlertView], view: &FleetView, zone: &TimeZone) -> Markup {
     html! {
         ul.alerts {
             @for alert in alerts {
-                li {
-                    strong { (kind(&alert.alert)) }
-                    @if let Some(server) = alert.server.as_ref().and_then(|id| find(servers, id)) {
-                        " " a href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) }
-                    }
-                    " " span.reason { (told(&alert.what)) }
-                    @if let Some(cause) = &alert.cause {
-                        " " q.cause { (shown(cause, REASON_SHOWN)) }
-                    }
-                    @if let Some(harm) = &alert.harm { " " span.harm { (shown(harm, REASON_SHOWN)) } }
-                    @if let Some(remedy) = &alert.remedy { " " span.remedy { "→ " (told(remedy)) } }
-                    @if let Some(since) = alert.since {
-                        " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
-                    }
-                }
+                li { strong { (kind(&alert.alert)) } (parts(alert, true, view, zone)) }
             }
         }
     }
@@ -126,10 +157,4 @@ fn told(reason: &str) -> Markup {
             @if word.starts_with("--") { span.option { (word) } } @else { (word) }
         }
     }
-}
-
-/// Finds a server; `servers` are sorted by id.
-fn find<'a>(servers: &'a [ServerView], id: &ServerId) -> Option<&'a ServerView> {
-    let place = servers.binary_search_by(|server| server.id.cmp(id));
-    place.ok().map(|place| &servers[place])
 }

@@ -61,7 +61,7 @@ pub(in crate::status) fn server(
             @if !standing.is_empty() {
                 section.alarm aria-labelledby="alerting" {
                     h2 id="alerting" { "Alerts" }
-                    (alerts::list(&standing, false, view, zone))
+                    (alerts::list(&standing, view, zone))
                 }
             }
         }

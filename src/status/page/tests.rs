@@ -152,20 +152,37 @@ fn an_alert_is_shown_in_its_servers_row_and_rows_are_sorted_by_health() {
         "! </span>overdue, slot failed</span>",
         "see snaprotate audit show <span class=\"option\">--failed</span></span>",
         "<q class=\"cause\">volume &lt;busy&gt;</q> <span class=\"harm\">newest copy: 1 d old</span>",
-        "<span class=\"remedy\">→ run x</span>",
+        "<span class=\"remedy\">→ <code>x</code><button class=\"copy\" type=\"button\" data-copy=\"x\" hidden>Copy</button></span>",
         "for <time datetime=\"2026-11-23T03:00:00Z\" title=\"2026-11-23 03:00 UTC\">2 d 3 h</time>",
     ] {
         assert!(html.contains(part), "{part}: {html}");
     }
     assert!(!html.contains("more: "), "{html}");
+    // Alerts that are alike share a line; others have one each.
     let one = all.alerts[1].clone();
-    all.alerts.resize(20, one);
+    for id in 10..30 {
+        all.servers
+            .push(server_view(id, &format!("s-{id}"), Health::Attention));
+        let what = if id < 15 {
+            "alike"
+        } else {
+            &format!("other {id}")
+        };
+        all.alerts.push(AlertView {
+            server: Some(ServerId::from(id)),
+            what: what.to_owned(),
+            ..one.clone()
+        });
+    }
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
-    let counted = "<a href=\"/?q=alert+slot_failed\"><strong>17</strong> slot failed</a>";
-    assert!(
-        html.contains("And 12 more: ") && html.contains(counted),
-        "{html}"
-    );
+    let counted = "<a href=\"/?q=alert+slot_failed\"><strong>21</strong> slot failed</a>";
+    for part in [
+        "s-12</a> <a href=\"/?q=needs-you\">and 2 more</a>",
+        "And 6 more: ",
+        counted,
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
 }
 
 #[test]
