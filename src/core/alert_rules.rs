@@ -88,7 +88,7 @@ impl DecisionContext<'_> {
         let what = format!(
             "the outcome of the restore from the snapshot with id {id} is unknown, and the restore is not retried"
         );
-        let text = AlertText::new(what).then_run(
+        let text = AlertText::new(what).only_then_run(
             "check the server, then run",
             format!("snaprotate resume {}", self.policy.argument()),
         );
@@ -107,7 +107,7 @@ impl DecisionContext<'_> {
             utc(hold.since.wall),
             hold.snapshot,
         );
-        let text = AlertText::new(what).cause(Some(fault)).then_run(
+        let text = AlertText::new(what).cause(Some(fault)).only_then_run(
             "release the server by hand, then run",
             format!("snaprotate resume {}", self.policy.argument()),
         );
@@ -131,7 +131,7 @@ impl DecisionContext<'_> {
                     AlertText::new(format!(
                         "{name} (id {id}) has been in progress for too long, and takes up a place"
                     ))
-                    .then_run("check it at the provider; to delete it, run", delete),
+                    .only_then_run("check it at the provider; to delete it, run", delete),
                 ),
                 Status::Unknown(word) => raise(
                     AlertKind::UnknownStatus,
@@ -148,7 +148,7 @@ impl DecisionContext<'_> {
                         snapshot.created_at.map_or("unreadable".to_owned(), utc),
                         self.misdated(snapshot)
                     ))
-                    .then_run("to delete it, run", delete),
+                    .only_then_run("to delete it, run", delete),
                 ),
                 Status::Failed if self.has_regressed(snapshot) => raise(
                     AlertKind::Regressed,
@@ -160,7 +160,7 @@ impl DecisionContext<'_> {
                             ""
                         }
                     ))
-                    .then_run("check it at the provider; if it is lost, run", delete),
+                    .only_then_run("check it at the provider; if it is lost, run", delete),
                 ),
                 _ => {}
             }

@@ -72,7 +72,14 @@ impl AlertText {
         }
     }
 
-    /// Adds what to do first, and the command to run afterwards.
+    /// Adds what to check or decide first, and the command to run afterwards. The command is not
+    /// given by itself, since it deletes something or agrees to something.
+    #[must_use]
+    pub fn only_then_run(self, first: &str, command: impl Into<String>) -> Self {
+        self.remedy(format!("{first} {}", command.into()))
+    }
+
+    /// Adds the command that helps, after what it is for.
     #[must_use]
     pub fn then_run(self, first: &str, command: impl Into<String>) -> Self {
         let command = command.into();

@@ -100,7 +100,7 @@ impl OwedStart<'_> {
         let text = if self.downtime.is_out_of_starts() {
             let first = format!("{start}; if it no longer exists, run");
             let of = of.as_deref().unwrap_or("ID");
-            text.then_run(&first, format!("snaprotate resume {of}"))
+            text.only_then_run(&first, format!("snaprotate resume {of}"))
         } else {
             text.remedy(start)
         };

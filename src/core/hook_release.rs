@@ -156,7 +156,7 @@ impl ServerHistory {
             "the policy was removed while its hooks held the server for {}, and the after hook could not release it",
             hold.snapshot
         );
-        let text = AlertText::new(what).cause(Some(fault)).then_run(
+        let text = AlertText::new(what).cause(Some(fault)).only_then_run(
             "restore the policy, and the after hook is run again; or release the server by hand, then run",
             format!("snaprotate resume {server}"),
         );

@@ -176,7 +176,7 @@ impl DecisionContext<'_> {
             ));
         }
         let resume = format!("snaprotate resume {}", self.policy.argument());
-        (!said.is_empty()).then(|| AlertText::new(said.join("; ")).then_run(first, resume))
+        (!said.is_empty()).then(|| AlertText::new(said.join("; ")).only_then_run(first, resume))
     }
 
     /// Returns the ids that new terms of a rotation delete, that no new snapshot has replaced, and

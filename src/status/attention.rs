@@ -64,13 +64,20 @@ impl Verdict {
     }
 }
 
-/// Returns true if the server needs somebody. One that has only not been listed yet does not.
+/// Returns true if the server needs somebody. One that has only not been listed yet does not, nor
+/// one whose snapshot is being made.
 pub(super) fn needs_somebody(server: &ServerView) -> bool {
     match server.health {
         Health::Ok | Health::New => false,
-        Health::Attention | Health::Failing | Health::Unprotected => true,
+        Health::Failing | Health::Unprotected => !is_being_mended(server),
+        Health::Attention => true,
         Health::Unknown => server.unlisted.is_some(),
     }
+}
+
+/// Returns true if a server without a fresh copy has no alert yet, since its snapshot is being made.
+fn is_being_mended(server: &ServerView) -> bool {
+    server.alerts == 0 && server.activity == Activity::Creating
 }
 
 /// Returns what needs somebody: the alerts of the service, then those of servers, worst first. Alike

@@ -149,7 +149,12 @@ fn concern_line(
     };
     let remedy = match (concern.alert, names.len()) {
         (Some(alert), 0 | 1) => alert.command.clone().or_else(|| alert.remedy.clone()),
-        (None, 1) => Some("snaprotate check --online".to_owned()),
+        (None, 1) if concern.health == Some(Health::Unknown) => {
+            Some("snaprotate check --online".to_owned())
+        }
+        (None, 1) => names
+            .first()
+            .map(|name| format!("snaprotate status {name}")),
         _ => Some("snaprotate status --all".to_owned()),
     };
     let remedy = remedy
@@ -203,6 +208,8 @@ fn is_notable(server: &ServerView) -> bool {
     let notable = match server.activity {
         Activity::Restoring | Activity::Holding => true,
         Activity::Waiting => server.reason.is_some(),
+        // The first snapshot is expected; one that replaces a copy that is too old is notable.
+        Activity::Creating => matches!(server.health, Health::Failing | Health::Unprotected),
         _ => false,
     };
     notable && !needs_somebody(server)

@@ -202,6 +202,25 @@ fn server_view_ok() -> ServerView {
 }
 
 #[test]
+fn a_server_whose_copy_is_too_old_needs_nobody_while_its_snapshot_is_being_made() {
+    let mut view = fleet();
+    view.servers.truncate(1);
+    view.alerts.clear();
+    view.servers[0].alerts = 0;
+    view.servers[0].activity = Activity::Creating;
+    let text = plain(&view, None, false);
+    assert!(
+        text.starts_with("✓ Nothing needs you on 1 server"),
+        "{text}"
+    );
+    let line = "↻ build-01             creating, usually 3 to 10 min  copy 1 d 3 h";
+    assert!(text.lines().any(|found| found == line), "{text}");
+    // An alert says that it takes too long.
+    view.servers[0].alerts = 1;
+    assert!(plain(&view, None, false).starts_with("✕ 1 of 1 server needs you"));
+}
+
+#[test]
 fn times_of_the_next_days_are_shown_in_words() {
     let now = at("2026-11-25T06:00:00Z");
     let told = |at: &str| {

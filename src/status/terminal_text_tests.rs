@@ -47,6 +47,7 @@ pub(in crate::status) fn view() -> FleetView {
             name: "web".to_owned(),
             file: "web-01".to_owned(),
             health: Health::Ok,
+            alerts: 1,
             newest_copy: Some(at("2026-11-22T03:05:00Z")),
             fresh_until: None,
             activity: Activity::Idle,

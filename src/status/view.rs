@@ -139,6 +139,9 @@ pub struct ServerView {
     pub file: String,
     /// The health: whether there is a fresh copy to go back to.
     pub health: Health,
+    /// The number of the server's active alerts.
+    #[serde(default)]
+    pub alerts: usize,
     /// The time when the newest copy was made: the newest completed snapshot with a reliable date,
     /// own or foreign.
     pub newest_copy: Option<Timestamp>,

@@ -167,6 +167,7 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
         name: policy.called().to_owned(),
         file: policy.file.clone(),
         health: health(policy, listing, overdue, history, rules, now),
+        alerts: history.alerts.len(),
         newest_copy,
         fresh_until: newest_copy.and_then(|at| at.checked_add(limit?).ok()),
         activity: current.activity,

@@ -13,6 +13,7 @@ fn server_view(id: u64, name: &str, health: Health) -> ServerView {
         name: name.to_owned(),
         file: format!("file-{id}"),
         health,
+        alerts: 0,
         newest_copy: None,
         fresh_until: None,
         activity: Activity::Idle,
