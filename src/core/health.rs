@@ -12,7 +12,7 @@ pub use super::newest_copy::NewestCopy;
 use super::policy::{Policy, Rules};
 use super::sanitize::{NAME_SHOWN, printable, span, utc};
 use super::server_event::{
-    AlertKind, AlertText, ClockReading, KeyedAlert, RecordedAt, ServerEvent, SlotOutcome,
+    AlertKind, AlertText, ClockReading, KeyedAlert, ServerEvent, SlotOutcome,
 };
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::{Snapshot, Status};
@@ -202,9 +202,10 @@ impl DecisionContext<'_> {
     /// Returns true if a snapshot is being made, or is about to be, within its time. The alert for
     /// a server without a fresh copy is not raised meanwhile.
     pub(super) fn makes_copy(&self, step: &Step) -> bool {
-        let young = |since: RecordedAt| since.elapsed(self.now) < CREATE_TIME;
+        let young = |sent: Timestamp| self.now.wall.duration_since(sent) < CREATE_TIME;
         let sent = match &self.history.open {
-            Some(PendingOp::Create { since, .. }) => young(*since),
+            // `since` is renewed by each listing that shows the snapshot.
+            Some(PendingOp::Create { since, sent, .. }) => young(sent.unwrap_or(since.wall)),
             _ => false,
         };
         let listed = self.own();
@@ -213,7 +214,9 @@ impl DecisionContext<'_> {
             step,
             Step::Create { .. } | Step::Stop { .. } | Step::Delete { .. }
         );
-        next || sent || listed.any(|row| row.status == Status::InProgress && !self.stuck(row))
+        next || sent
+            || listed
+                .any(|row| row.status == Status::InProgress && row.created_at.is_some_and(young))
     }
 
     pub(super) fn about_server(&self, kind: AlertKind) -> (AlertKind, String) {

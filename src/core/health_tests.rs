@@ -171,3 +171,25 @@ fn a_listing_that_cannot_be_renewed_shows_the_health_for_an_hour() {
     let never = health(policy, None, false, history, &world.rules, world.now);
     assert_eq!(never, Health::Unknown);
 }
+
+#[test]
+fn the_alert_waits_for_a_snapshot_in_the_making_for_an_hour_and_no_longer() {
+    let mut world = TestProvider::grown(2, 2);
+    world.rules.stuck_after = 5 * HOUR;
+    world.policy.alert_after = Some(2 * HOUR);
+    world.pass(WEEK);
+    let Step::Create { name, .. } = world.recorded() else {
+        panic!("a slot is due");
+    };
+    assert_eq!(alerts(&world), [""; 0]);
+    world.create(&name, Status::InProgress);
+    for _ in 0..59 {
+        world.recorded();
+        world.pass(MINUTE);
+    }
+    assert_eq!(alerts(&world), [""; 0]);
+    assert_eq!(health_of(&world, false), Health::Failing);
+    world.pass(2 * MINUTE);
+    world.recorded();
+    assert_eq!(alerts(&world), ["stale"]);
+}

@@ -69,12 +69,15 @@ pub(super) fn activity(
     }
     if let Some(open) = &history.open {
         let (activity, since) = match open {
-            PendingOp::Create { since, .. } => (Activity::Creating, since),
-            PendingOp::Delete { since, .. } => (Activity::Deleting, since),
-            PendingOp::Restore { since, .. } => (Activity::Restoring, since),
+            // `since` is renewed by each listing that shows the snapshot.
+            PendingOp::Create { since, sent, .. } => {
+                (Activity::Creating, sent.unwrap_or(since.wall))
+            }
+            PendingOp::Delete { since, .. } => (Activity::Deleting, since.wall),
+            PendingOp::Restore { since, .. } => (Activity::Restoring, since.wall),
         };
         return of(activity)
-            .since(Some(since.wall))
+            .since(Some(since))
             .reason(Some(begun(known, open)));
     }
     if let Some(left) = history.restoring(rules, now) {
