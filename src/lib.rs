@@ -22,8 +22,8 @@
 //! - [`status`]: the view of the running service, and the requests that it accepts.
 //! - [`engine`]: performs steps. `loop_scheduler` runs each server's `server_loop`;
 //!   `listing_batcher` and `listing_acceptance` list; `mutation`, `hooked_create` and `power_cycle`
-//!   act; `account_health` and `trail_health` stop mutations; `order_execution`, `pauses` and `slot_retries` serve
-//!   the operator.
+//!   act; `account_health` and `trail_health` stop mutations; `order_execution`, `pauses` and
+//!   `slot_retries` serve the operator.
 //! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
 //! - [`notify`]: delivers alerts to receivers without delaying the engine; `pending`: which of them
 //!   a receiver wants.
@@ -65,8 +65,8 @@
 //!     `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff` (when
 //!     the call is repeated).
 //!   - People: `operator_order`: objections to an order; `operator_resume`: what a resume ends and
-//!     agrees to; `health`, `newest_copy` and `copy_age_limit`: whether a server has a fresh copy; `alert_rules`
-//!     and `alert_kind`: which alerts of a server are active; `alert_text`: their parts;
+//!     agrees to; `health`, `newest_copy` and `copy_age_limit`: whether a server has a fresh copy;
+//!     `alert_rules` and `alert_kind`: which alerts of a server are active; `alert_text`: their parts;
 //!     `alert_rows`: their form in the trail.
 //!   - State: `server_event` is what the trail records, with its `outcomes` and its time
 //!     (`wall_and_monotonic_time`); `apply`, `apply_create_outcome` and `apply_power` turn it into

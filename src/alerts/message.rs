@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Alert, SignedCheckpoint};
+use crate::core::alert_kind::{AlertKind, ServiceAlertKind, harm, headlines};
 use crate::core::alert_text::AlertText;
 use crate::core::sanitize::{printable, span, utc};
-use crate::core::server_event::{AlertKind, ServiceAlertKind, harm, headlines};
 
 /// Maximum number of characters of a title, and of the first line of a text.
 const TITLE: usize = 60;
@@ -281,7 +279,8 @@ impl Message {
             [alert] if self.event != AlertChange::Recovered => {
                 format!("{} | {}", self.subject(), self.first_line(alert))
             }
-            _ => self.subject(),
+            [] | [_] => self.subject(),
+            alerts => format!("{}\n{}", self.subject(), self.several(alerts).trim_end()),
         }
     }
 
@@ -390,25 +389,6 @@ fn sentence(clause: &str) -> String {
         "."
     };
     format!("{first}{}{end}", letters.as_str())
-}
-
-/// Encodes text as an ASCII header value (RFC 2047). Printable ASCII text without `=?` is returned
-/// unchanged.
-pub fn encoded_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_graphic() || c == ' ';
-    if text.chars().all(plain) && !text.contains("=?") {
-        return text.to_owned();
-    }
-    // An encoded word has at most 75 characters, and no character is split.
-    let mut words: Vec<String> = vec![String::new()];
-    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-        match words.last_mut() {
-            Some(word) if word.len() + c.len_utf8() <= 42 => word.push(c),
-            _ => words.push(c.to_string()),
-        }
-    }
-    let encode = |word: &String| format!("=?UTF-8?B?{}?=", STANDARD.encode(word));
-    words.iter().map(encode).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! The alerts that receivers are notified of: pure, except for the queue of news.
 //!
 //! - `receiver_state`: the state machine of one receiver's alerts, and the notices that are due.
-//! - `message`: the messages, as JSON for programs and as text for people.
+//! - `message`: the messages, as JSON for programs and as text for people; `encoded_word`: their
+//!   headers.
 //! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
 //! `core` decides whether an alert is active, and the trail records it. `notify::pending` decides
 //! which receivers want it. This folder composes the messages, and tracks which alerts were
 //! delivered.
 
+mod encoded_word;
 mod message;
 mod queue;
 mod receiver_state;
 
-pub use message::{AlertChange, Message, encoded_word};
+pub use encoded_word::encoded_word;
+pub use message::{AlertChange, Message};
 pub use queue::NewsQueue;
 pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 

@@ -167,6 +167,9 @@ impl ReceiverState {
     /// Records that an alert was cleared; its last reason is marked as past.
     pub fn cleared(&mut self, key: &AlertKey, at: Timestamp) {
         self.ended(key, at, |text| {
+            // The remedy is no longer wanted.
+            let mut text = text.clone();
+            text.remedy = None;
             format!("over; the reason was: {}", text.reason())
         });
     }

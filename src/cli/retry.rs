@@ -25,14 +25,17 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let mut lines: Vec<_> = done
         .opened
         .iter()
-        .map(|snapshot| match (done.paused, by_service) {
-            (true, _) => format!(
+        .map(|snapshot| match (done.paused, by_service, &done.after) {
+            (true, _, _) => format!(
                 "{snapshot} of {server} is tried again after snaprotate resume: the server is paused"
             ),
-            (false, true) => format!("{snapshot} of {server} is tried again now"),
-            (false, false) => {
+            (_, false, _) => {
                 format!("{snapshot} of {server} is tried again by the next run or once")
             }
+            (_, true, Some(open)) => {
+                format!("{snapshot} of {server} is tried again when this is over: {open}")
+            }
+            (_, true, None) => format!("{snapshot} of {server} is tried again now"),
         })
         .collect();
     lines.extend(done.nothing.iter().cloned());

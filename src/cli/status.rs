@@ -139,7 +139,10 @@ fn asked(cli: &Cli, args: &Args, notes: bool) -> Result<FleetView, CommandError>
         only(&mut view, vec![server]);
     } else if let Some(state) = args.state {
         let servers = std::mem::take(&mut view.servers).into_iter();
-        let servers = servers.filter(|server| state.fits(server)).collect();
+        let servers: Vec<_> = servers.filter(|server| state.fits(server)).collect();
+        if servers.is_empty() && notes {
+            note(&format!("no server is {}", state.word()));
+        }
         only(&mut view, servers);
     }
     Ok(view)

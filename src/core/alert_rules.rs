@@ -60,8 +60,8 @@ impl DecisionContext<'_> {
         let still = blocked.or(self.history.blocked.as_ref());
         if let Some(reason) = still {
             let key = self.about_server(AlertKind::Blocked);
-            let status = format!("snaprotate status {}", self.policy.argument());
-            wanted.insert(key, AlertText::new(reason.as_str()).run(status));
+            let list = format!("snaprotate list {}", self.policy.argument());
+            wanted.insert(key, AlertText::new(reason.as_str()).run(list));
         }
         let new = wanted
             .iter()

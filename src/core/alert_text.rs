@@ -11,18 +11,18 @@ const CAUSE_SHOWN: usize = 300;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "RecordedText", into = "RecordedText")]
 pub struct AlertText {
-    /// What happened, and to what.
+    /// The event, and its subject.
     pub what: String,
     /// Why, in the words of the provider or the system.
     pub cause: Option<String>,
-    /// What to do, or where to look.
+    /// The action to take, or the place to look.
     pub remedy: Option<String>,
     /// The command in the remedy, if the remedy has one.
     pub command: Option<String>,
 }
 
-/// The text as the trail has it. `reason` has all parts in one sentence; records of earlier versions
-/// have nothing else.
+/// The text as the trail has it. `reason` has all parts in one sentence; records of earlier
+/// versions have nothing else.
 #[derive(Serialize, Deserialize)]
 struct RecordedText {
     reason: String,

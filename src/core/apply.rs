@@ -44,8 +44,7 @@ impl ServerHistory {
                     .change_terms(terms.key(), *since, shrinks, at);
             }
             ServerEvent::RotationRemoved { rotation } => self.notes(rotation).leave(),
-            // Many records name the policy file, this one included. The history takes the name from
-            // there.
+            // The history takes the name from the records that have it, this one included.
             ServerEvent::PolicyRenamed { .. } => {}
             ServerEvent::ServerRemoved => {
                 self.removed = true;
@@ -82,8 +81,7 @@ impl ServerHistory {
             } => {
                 let note = self.note(rotation, snapshot, *slot);
                 note.ending = Some(SlotOutcome::Completed);
-                // No stop was sent for the snapshot: the server was already stopped, or the
-                // rotation no longer stops it.
+                // No stop was sent: the server was down already, or is no longer stopped.
                 let was_stopped = note.intents > 0 && note.stops == 0;
                 let notes = self.notes(rotation);
                 (notes.failed, notes.missing) = (None, None);
@@ -372,12 +370,7 @@ impl ServerHistory {
             | ServerEvent::ServerRan { .. }
             | ServerEvent::StartConfirmed { .. } => self.apply_power_event(event, at, after_call),
             ServerEvent::Paused { .. } => self.paused = Some(at.wall),
-            ServerEvent::SlotReopened {
-                rotation,
-                slot,
-                snapshot,
-                ..
-            } => self.reopen(rotation, snapshot, *slot),
+            ServerEvent::SlotReopened { .. } => self.apply_reopened(event),
             ServerEvent::Resumed { .. } => self.apply_resume(event, at),
             ServerEvent::RestoreIntent { id, .. } => {
                 self.last_intent = Some(at.wall);

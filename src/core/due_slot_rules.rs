@@ -114,8 +114,7 @@ impl DecisionContext<'_> {
         // A snapshot with a future date counts from that date on.
         let dates = self.own().filter_map(|(s, _)| s.created_at);
         let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
-        // Snapshots that were left alone, or whose grace has not passed, may be deleted at these
-        // times.
+        // Snapshots that were left alone, or that wait for a grace, may be deleted at these times.
         let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
         let later = ahead.chain(left_alone).chain(self.graces());
         // The alert about a copy that becomes too old must not wait for the next slot.
@@ -220,8 +219,7 @@ impl DecisionContext<'_> {
         self.make(index, rotation, name)
     }
 
-    /// Returns true while `once` does not give up a slot whose creates exceed the provider's rate
-    /// limit.
+    /// Returns true while `once` waits for a slot whose creates exceed the provider's rate limit.
     fn waits_for_rate(&self, note: &SlotRecord) -> bool {
         let short = |since: Timestamp| self.now.wall.duration_since(since) < LONG_WAIT;
         note.limited && note.waiting.is_some_and(short)
@@ -244,8 +242,7 @@ impl DecisionContext<'_> {
         until.min(self.now.wall)
     }
 
-    /// Returns true if the rules for due slots apply: the server is not paused, was not restored a
-    /// short while ago, and is not blocked as a whole.
+    /// Returns true if the rules for due slots apply: no pause, no recent restore, no block of all.
     pub(super) fn judges_slots(&self) -> bool {
         self.held().is_none() && self.doubt().is_none() && self.history.mismatch.is_none()
     }

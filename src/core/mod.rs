@@ -1,7 +1,7 @@
 //! The pure core: all decisions, as functions of their arguments. It uses no clock, no I/O, no
 //! random numbers, and no other module of the crate.
 
-mod alert_kind;
+pub mod alert_kind;
 mod alert_rows;
 mod alert_rules;
 pub mod alert_text;

@@ -14,9 +14,7 @@ use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use super::second_server_id::ServerIdentity;
 use super::snapshot::{ServerId, SnapshotId};
 
-pub use super::alert_kind::{
-    AlertKind, KeyedAlert, RaisedAlert, ServiceAlertKind, alert_words, harm, headlines,
-};
+pub use super::alert_kind::{AlertKind, KeyedAlert, RaisedAlert, ServiceAlertKind, alert_words};
 pub use super::alert_text::AlertText;
 pub use super::outcomes::{HookKind, HookOutcome, Outcome, SlotOutcome, TransientRefusal};
 pub use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
@@ -164,9 +162,8 @@ pub enum ServerEvent {
     DeleteResult { id: SnapshotId, outcome: Outcome },
     /// A listing no longer shows the deleted snapshot.
     DeleteConfirmed { id: SnapshotId },
-    /// An own snapshot, or one that an operator ordered, was seen completed. `pays` is true if the
-    /// rotation made it, and it keeps a promise or may pay for one beyond `keep` (I19). Records of
-    /// earlier versions lack `pays`.
+    /// An own or ordered snapshot was seen completed. `pays` is true if the rotation made it, and it
+    /// keeps a promise or may pay for one beyond `keep` (I19). Earlier versions didn't write it.
     SnapshotCompleted {
         snapshot: SnapshotName,
         id: SnapshotId,
@@ -225,8 +222,7 @@ pub enum ServerEvent {
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         shrinks: BTreeSet<SnapshotId>,
     },
-    /// An own snapshot, or one that an operator ordered, was seen failed, or is missing from the
-    /// listings.
+    /// An own or ordered snapshot was seen failed, or is missing from the listings.
     SnapshotFailed {
         snapshot: SnapshotName,
         id: SnapshotId,

@@ -1,6 +1,5 @@
-//! Decides when the start that is owed to a server stopped for its snapshot is due (I20).
-//!
-//! The start needs no listing, so it takes precedence over the rules that do.
+//! Decides when the start that is owed to a server stopped for its snapshot is due (I20). It needs
+//! no listing, so it takes precedence over the rules that do.
 
 use jiff::SignedDuration;
 

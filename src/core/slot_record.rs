@@ -43,8 +43,8 @@ pub struct SlotRecord {
     /// True if earlier slots passed without a record of their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leap: bool,
-    /// True if an operator opened it again. `catch_up` no longer applies to it. If it had failed, its
-    /// alert stays active until it has its snapshot.
+    /// True if an operator opened it again. `catch_up` no longer applies to it. If it had failed,
+    /// its alert stays active until it has its snapshot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reopened: bool,
 }

@@ -90,8 +90,17 @@ impl DecisionContext<'_> {
 
 impl ServerHistory {
     /// Opens a slot again. Its attempts begin anew.
-    pub(super) fn reopen(&mut self, rotation: &str, name: &str, at: Timestamp) {
-        let note = self.note(rotation, name, at);
+    pub(super) fn apply_reopened(&mut self, event: &ServerEvent) {
+        let ServerEvent::SlotReopened {
+            rotation,
+            slot,
+            snapshot,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let note = self.note(rotation, snapshot, *slot);
         if note.ending == Some(SlotOutcome::Completed) {
             return;
         }

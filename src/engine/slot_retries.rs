@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, TrailError};
+use crate::core::operator_order::{describe_hook_hold, describe_open_call};
 use crate::core::sanitize::{NAME_SHOWN, printable};
 use crate::core::slot_retry::{self, RetryAnswer};
 use crate::core::snapshot::ServerId;
@@ -18,6 +19,9 @@ pub struct RetryResult {
     pub nothing: Vec<String>,
     /// True if the server is paused: the slots run after `resume`.
     pub paused: bool,
+    /// In words: the operation that must end before the slots run.
+    #[serde(default)]
+    pub after: Option<String>,
 }
 
 /// Why no slot could be opened.
@@ -77,7 +81,13 @@ impl<A: SnapshotApi> Engine<A> {
                 RetryAnswer::Nothing(why) => result.nothing.push(why),
             }
         }
-        result.paused = lock(&runtime).history.paused().is_some();
+        {
+            let history = &lock(&runtime).history;
+            result.paused = history.paused().is_some();
+            let hold = history.hold.as_deref().map(describe_hook_hold);
+            let open = history.open.as_ref();
+            result.after = hold.or_else(|| Some(describe_open_call(open?, &[])));
+        }
         if !result.opened.is_empty() {
             lock(&self.called).servers.insert(server);
             self.wake();

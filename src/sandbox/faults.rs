@@ -130,7 +130,7 @@ impl ListingFault {
     }
 }
 
-/// What a [`Fault`] does to an answer, or to the snapshot that is made.
+/// The effect of a [`Fault`] on an answer, or on the snapshot that is made.
 #[derive(Clone, Debug)]
 pub(super) enum FaultKind {
     Answer {

@@ -89,8 +89,7 @@ pub enum Pagination {
 }
 
 impl SandboxConfig {
-    /// Returns the settings of the provider as documented: a limit of five, several minutes per
-    /// snapshot, no pages.
+    /// Returns the documented provider: a limit of five, several minutes per snapshot, no pages.
     pub fn new(clock: Clock, token: &str) -> Self {
         Self {
             clock,

@@ -75,13 +75,13 @@ pub(super) fn needs_somebody(server: &ServerView) -> bool {
     }
 }
 
-/// Returns true if a server without a fresh copy has no alert yet, since its snapshot is being made.
+/// Returns true if a server without a fresh copy has no alert, since its snapshot is being made.
 fn is_being_mended(server: &ServerView) -> bool {
     server.alerts == 0 && server.activity == Activity::Creating
 }
 
-/// Returns what needs somebody: the alerts of the service, then those of servers, worst first. Alike
-/// ones are together.
+/// Returns what needs somebody: the alerts of the service, then those of servers, worst first.
+/// Alike ones are together.
 pub(super) fn concerns(view: &FleetView) -> Vec<Concern<'_>> {
     let service = view.alerts.iter().filter(|alert| alert.server.is_none());
     let mut concerns: Vec<_> = service

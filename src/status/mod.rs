@@ -3,8 +3,8 @@
 //! - `view`: the state as a value, the JSON of `status --json`. `view_builder` builds it;
 //!   `activity` derives each server's activity.
 //! - `overview_text` and `terminal_text`: all servers, and one server, for a terminal. `attention`
-//!   is the verdict and what needs somebody. `state_text` has the words for states, slots and times;
-//!   `line_wrap` wraps lines.
+//!   is the verdict and what needs somebody. `state_text` has the words for activities, slots and
+//!   times; `line_wrap` wraps lines.
 //! - `next_changes`: the next creates and deletes on one server.
 //! - `pause_and_order_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.

@@ -36,13 +36,15 @@ const REASON_SHOWN: usize = 120;
 /// Returns the text for the whole service. Lines have at most `width` columns, if it is known.
 pub fn overview(view: &FleetView, zone: &TimeZone, width: Option<u16>, all: bool) -> String {
     let columns = width.map_or(UNLIMITED, usize::from);
-    let mut text = verdict(view, zone, width);
+    let mut text = String::new();
+    // A forgotten pause raises no alert.
     if view.paused.is_some()
         && let Some(paused) = paused(view, zone)
     {
         let line = format!("‖ {paused}: nothing is created or deleted until snaprotate resume");
         text.push_str(&wrapped(&line, width));
     }
+    text.push_str(&verdict(view, zone, width));
     let concerns = concerns(view);
     for concern in concerns.iter().take(CONCERNS) {
         text.push_str(&concern_line(concern, view, zone, columns));
@@ -80,15 +82,21 @@ fn verdict(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     let service = view.alerts.iter().filter(|a| a.server.is_none()).count();
     let servers = counted(verdict.servers, "server");
     let (sign, colour, first) = match (verdict.need, service) {
-        (0, 0) if verdict.servers == 0 => {
-            ("✓", AnsiColors::Green, "no server has a policy".to_owned())
-        }
+        (0, 0) if verdict.servers == 0 => ("✓", AnsiColors::Green, "0 servers".to_owned()),
         (0, 0) if view.healthy => ("✓", AnsiColors::Green, format!("All is well on {servers}")),
-        (0, 0) => (
-            "✓",
-            AnsiColors::Yellow,
-            format!("Nothing needs you on {servers}"),
-        ),
+        (0, 0) => {
+            let bare = view
+                .servers
+                .iter()
+                .filter(|s| s.health != Health::Ok)
+                .count();
+            let bare = format!("{bare} of {servers} without a fresh copy yet");
+            (
+                "✓",
+                AnsiColors::Yellow,
+                format!("Nothing needs you; {bare}"),
+            )
+        }
         (0, _) => (
             "✕",
             AnsiColors::Red,

@@ -210,7 +210,7 @@ fn a_server_whose_copy_is_too_old_needs_nobody_while_its_snapshot_is_being_made(
     view.servers[0].activity = Activity::Creating;
     let text = plain(&view, None, false);
     assert!(
-        text.starts_with("✓ Nothing needs you on 1 server"),
+        text.starts_with("✓ Nothing needs you; 1 of 1 server without a fresh copy yet"),
         "{text}"
     );
     let line = "↻ build-01             creating, usually 3 to 10 min  copy 1 d 3 h";

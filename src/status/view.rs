@@ -55,7 +55,7 @@ pub struct AlertView {
     pub about: String,
     /// Why it is active, and what to do: the parts below in one sentence.
     pub reason: String,
-    /// What happened.
+    /// The event: a part of the reason.
     #[serde(default)]
     pub what: String,
     /// Why, in the words of the provider or the system.
@@ -64,7 +64,7 @@ pub struct AlertView {
     /// The harm: for a server, the age of its newest copy.
     #[serde(default)]
     pub harm: Option<String>,
-    /// What to do, or where to look.
+    /// The action to take, or the place to look.
     #[serde(default)]
     pub remedy: Option<String>,
     /// The command in the remedy, if it has one.

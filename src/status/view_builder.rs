@@ -10,6 +10,7 @@ use super::view::{
 };
 use crate::api::SnapshotApi;
 use crate::audit::StandingAlert;
+use crate::core::alert_kind::{RaisedAlert, harm};
 use crate::core::decide::Inventory;
 use crate::core::health::{Health, NewestCopy, health};
 use crate::core::newest_slot_completed::unrecorded_due_slot;
@@ -17,7 +18,7 @@ use crate::core::policy::Rotation;
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::rotation_and_snapshot_name::SnapshotName;
 use crate::core::schedule::Slot;
-use crate::core::server_event::{RaisedAlert, SlotOutcome, harm};
+use crate::core::server_event::SlotOutcome;
 use crate::core::server_history::PendingOp;
 use crate::core::slot_record::SlotRecord;
 use crate::core::snapshot::{ServerId, Status};

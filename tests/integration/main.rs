@@ -18,6 +18,7 @@ mod first_steps;
 mod forecast;
 mod front;
 mod health;
+mod health_states;
 mod hook_releases;
 mod hooks;
 mod hostile;
