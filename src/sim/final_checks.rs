@@ -86,18 +86,20 @@ pub(super) fn histories(disk: &MemoryDisk, wall: Timestamp) -> BTreeMap<ServerId
     opened.map_or_else(|_| BTreeMap::new(), |(_, opened)| opened.histories)
 }
 
-/// Returns true if some server holds two snapshots with the name of the open create. If another
-/// server's create with that name is open too, only a person can tell which server the second one
-/// belongs to.
-fn waits_for_person(world: &World, open: Option<&PendingOp>) -> bool {
-    let Some(PendingOp::Create { name, .. }) = open else {
+/// Returns true if only a person can tell to which server a snapshot with the name of the open
+/// create belongs: some server holds two of that name, or the server is blocked and another one,
+/// on which a person may have made it, holds one.
+fn waits_for_person(world: &World, server: u64, history: &ServerHistory) -> bool {
+    let Some(PendingOp::Create { name, .. }) = &history.open else {
         return false;
     };
-    let twins = |server: &TrueServer| {
+    let of_name = |server: &TrueServer| {
         let rows = server.rows.iter();
-        rows.filter(|row| row.name == name.as_str()).count() > 1
+        rows.filter(|row| row.name == name.as_str()).count()
     };
-    world.servers.values().any(twins)
+    let elsewhere = |(id, other): (&u64, &TrueServer)| *id != server && of_name(other) > 0;
+    world.servers.values().any(|server| of_name(server) > 1)
+        || (history.blocked.is_some() && world.servers.iter().any(elsewhere))
 }
 
 fn settled(
@@ -119,7 +121,7 @@ fn settled(
         | PendingOp::Restore { since, .. } => since.wall,
     });
     if since.is_some_and(|since| now.duration_since(since) > LONGEST)
-        && !waits_for_person(world, history.open.as_ref())
+        && !waits_for_person(world, server, history)
     {
         world.violated(server, "I6: an intent is still open");
     }
