@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Alert, SignedCheckpoint};
-use crate::core::alert_kind::{AlertKind, ServiceAlertKind, harm, headlines};
+use super::{Alert, Priority, SignedCheckpoint};
+use crate::core::alert_kind::{harm, headlines};
 use crate::core::alert_text::AlertText;
 use crate::core::sanitize::{printable, span, utc};
 
@@ -49,34 +49,6 @@ impl AlertChange {
             Self::Recovered => "recovered",
             Self::Test => "test",
             Self::Witnessed => "witnessed",
-        }
-    }
-}
-
-/// How urgent a message is; the words are ntfy's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// A checkpoint.
-    Min,
-    /// A test.
-    Low,
-    /// The newest copy of each server is fresh, or an alert is over.
-    Default,
-    /// A server has no fresh copy, or snapshots will be deleted.
-    High,
-    /// All rotation stops, or a server is down.
-    Urgent,
-}
-
-impl Priority {
-    /// Returns the word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Min => "min",
-            Self::Low => "low",
-            Self::Default => "default",
-            Self::High => "high",
-            Self::Urgent => "urgent",
         }
     }
 }
@@ -140,7 +112,7 @@ impl Message {
             AlertChange::Witnessed => Priority::Min,
             AlertChange::Recovered => Priority::Default,
             AlertChange::Raised | AlertChange::Repeated => {
-                let priorities = self.alerts.iter().map(priority);
+                let priorities = self.alerts.iter().map(Priority::of);
                 priorities.max().unwrap_or(Priority::Default)
             }
         }
@@ -342,21 +314,6 @@ fn row(alert: &Alert, now: Timestamp) -> Value {
 
 fn kind(alert: &Alert) -> String {
     alert.kind.replace('_', " ")
-}
-
-/// Returns the priority of an alert: the highest if all rotation stops or a server is down,
-/// otherwise by the health of its server.
-fn priority(alert: &Alert) -> Priority {
-    let is = |kind: AlertKind| alert.kind == kind.word();
-    let stops = ServiceAlertKind::ALL.into_iter();
-    let mut stops = stops.filter(|kind| kind.stops_rotation());
-    if is(AlertKind::ServerStopped) || stops.any(|kind| kind.word() == alert.kind) {
-        Priority::Urgent
-    } else if is(AlertKind::NoCopy) || is(AlertKind::Stale) || is(AlertKind::Shrink) {
-        Priority::High
-    } else {
-        Priority::Default
-    }
 }
 
 /// Returns the names of the first few servers of `count`.

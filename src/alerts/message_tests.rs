@@ -3,7 +3,7 @@
 use super::*;
 use crate::alerts::ServerLabel;
 use crate::core::health::NewestCopy;
-use crate::core::server_event::alert_words;
+use crate::core::server_event::{ServiceAlertKind, alert_words};
 
 fn alert(id: u64, kind: &str) -> Alert {
     Alert {

@@ -2,7 +2,7 @@
 //!
 //! - `receiver_state`: the state machine of one receiver's alerts, and the notices that are due.
 //! - `message`: the messages, as JSON for programs and as text for people; `encoded_word`: their
-//!   headers.
+//!   headers; `priority`: how urgent they are.
 //! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
 //! `core` decides whether an alert is active, and the trail records it. `notify::pending` decides
@@ -11,11 +11,13 @@
 
 mod encoded_word;
 mod message;
+mod priority;
 mod queue;
 mod receiver_state;
 
 pub use encoded_word::encoded_word;
 pub use message::{AlertChange, Message};
+pub use priority::Priority;
 pub use queue::NewsQueue;
 pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
 

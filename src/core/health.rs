@@ -266,8 +266,19 @@ impl DecisionContext<'_> {
                 (AlertKind::Stale, what)
             }
         };
-        let create = format!("snaprotate create {} NAME", self.policy.argument());
-        let text = AlertText::new(what).then_run("to make one now, run", create);
+        let server = self.policy.argument();
+        let full = self.inventory.snapshots.len() >= self.rules.limit;
+        let text = AlertText::new(what);
+        let text = if full {
+            let list = format!("snaprotate list {server}");
+            text.then_run(
+                "every place is taken: to see what can be deleted, run",
+                list,
+            )
+        } else {
+            let create = format!("snaprotate create {server} NAME");
+            text.then_run("to make one now, run", create)
+        };
         Some((self.about_server(kind), text))
     }
 }

@@ -65,9 +65,22 @@ fn a_server_whose_copies_are_all_gone_is_unprotected_even_while_one_is_due() {
     world.recorded();
     assert_eq!(health_of(&world, false), Health::Unprotected);
     assert_eq!(alerts(&world), ["no_copy"]);
+    let command = |world: &TestProvider| {
+        let alert = world.history.alerts.values().next();
+        alert.expect("an alert").text.command.clone()
+    };
     // The alert names a command that makes a copy; that of a person counts.
-    let text = &world.history.alerts.values().next().expect("an alert").text;
-    assert_eq!(text.command.as_deref(), Some("snaprotate create web NAME"));
+    let create = "snaprotate create web NAME";
+    assert_eq!(command(&world).as_deref(), Some(create));
+    // A create would be refused on a full server.
+    for nth in 0..world.rules.limit {
+        world.make(&format!("broken-{nth}"), Status::Failed);
+    }
+    world.recorded();
+    assert_eq!(command(&world).as_deref(), Some("snaprotate list web"));
+    world.snapshots.clear();
+    world.recorded();
+    assert_eq!(command(&world).as_deref(), Some(create));
     world.make("by-hand", Status::Completed);
     world.recorded();
     assert_eq!(health_of(&world, false), Health::Ok);

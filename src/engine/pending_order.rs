@@ -37,7 +37,8 @@ pub struct OrderOutcome {
 }
 
 impl OrderOutcome {
-    pub(super) fn refused(reason: impl Into<String>) -> Self {
+    /// Returns a refusal: nothing was sent.
+    pub fn refused(reason: impl Into<String>) -> Self {
         Self {
             outcome: None,
             reason: Some(reason.into()),

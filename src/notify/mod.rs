@@ -48,6 +48,9 @@ pub struct ReceiverView {
     pub dropped: u64,
     /// Why the last delivery failed; `null` if it succeeded.
     pub error: Option<String>,
+    /// When the next message may be sent, if messages wait because many were sent within ten
+    /// minutes.
+    pub held_until: Option<Timestamp>,
 }
 
 /// Settings that all deliveries share.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::host;
 use crate::alerts::{
-    Alert, AlertChange, Message, News, Notice, ReceiverState, SignedCheckpoint, SlotNews,
+    Alert, AlertChange, Message, News, Notice, Priority, ReceiverState, SignedCheckpoint, SlotNews,
 };
 use crate::config::notify::{Receiver, Transport};
 
@@ -90,6 +90,17 @@ impl PendingMessages {
                 None => desk.next(),
             },
             Self::Pings(slots) => slots.front().map(|_| Timestamp::MIN),
+        }
+    }
+
+    /// Returns true if an alert of the highest priority is due that the receiver does not know.
+    pub(super) fn urgent(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Alerts(desk, _) => desk.due(now).iter().any(|notice| {
+                notice.event == AlertChange::Raised
+                    && Priority::of(&notice.alert) == Priority::Urgent
+            }),
+            Self::Pings(_) => false,
         }
     }
 

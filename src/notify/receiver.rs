@@ -21,6 +21,9 @@ use crate::config::notify::Receiver;
 const WINDOW: Duration = Duration::from_secs(2);
 /// Maximum number of messages within [`PACE`]; later news items wait and are sent together.
 const MESSAGES: usize = 10;
+/// Maximum number of messages within [`PACE`] while an alert of the highest priority is due, so
+/// that it does not wait for less important ones.
+const URGENT_MESSAGES: usize = 2 * MESSAGES;
 const PACE: Duration = alerts::PACE.unsigned_abs();
 /// Longest sleep until a wall-clock time, since the wall clock may jump.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
@@ -41,6 +44,7 @@ struct DeliveryCounts {
     delivered: u64,
     dropped: u64,
     error: Option<String>,
+    held_until: Option<Timestamp>,
 }
 
 /// One receiver: its pending messages and its counters.
@@ -104,6 +108,7 @@ impl ReceiverLoop {
             delivered: tally.delivered,
             dropped: tally.dropped + lost + refused,
             error: tally.error,
+            held_until: tally.held_until,
         }
     }
 
@@ -161,27 +166,27 @@ impl ReceiverLoop {
     /// Waits until something is due, and then for more news. Returns true if something is due.
     async fn wait(&self, sent: &VecDeque<Instant>, stop: &CancellationToken) -> bool {
         let now = self.clock.now().wall;
-        let (next, groups) = {
+        let (next, groups, urgent) = {
             let inbox = lock(&self.inbox);
-            (inbox.next(), inbox.groups())
+            (inbox.next(), inbox.groups(), inbox.urgent(now))
         };
         let left = next.map(|at| at.duration_since(now));
-        if left.is_some_and(|left| left <= SignedDuration::ZERO) {
-            if !groups {
-                return true;
-            }
-            let mut pause = WINDOW;
-            if sent.len() >= MESSAGES
-                && let Some(front) = sent.front()
-            {
-                pause = pause.max((*front + PACE).saturating_duration_since(Instant::now()));
-            }
-            tokio::select! {
+        let due = left.is_some_and(|left| left <= SignedDuration::ZERO);
+        let held = pace_left(sent, urgent).filter(|held| due && groups && *held > WINDOW);
+        lock(&self.tally).held_until = held.and_then(|held| now.checked_add(held).ok());
+        if due {
+            let pause = if groups {
+                held.unwrap_or(WINDOW)
+            } else {
+                Duration::ZERO
+            };
+            // An urgent alert that arrives meanwhile does not wait for the pace.
+            return tokio::select! {
                 biased;
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-            return true;
+                () = stop.cancelled() => true,
+                () = self.came.notified(), if held.is_some() => false,
+                () = tokio::time::sleep(pause) => true,
+            };
         }
         let left = left.map_or(LONGEST_SLEEP, |left| left.unsigned_abs().min(LONGEST_SLEEP));
         tokio::select! {
@@ -210,7 +215,7 @@ impl ReceiverLoop {
             done?;
             lock(&self.inbox).done(&parcel, now);
             sent.push_back(Instant::now());
-            if sent.len() > MESSAGES {
+            if sent.len() > URGENT_MESSAGES {
                 sent.pop_front();
             }
         }
@@ -230,6 +235,14 @@ impl ReceiverLoop {
             "delivery to the receiver failed; messages were dropped"
         );
     }
+}
+
+/// Returns how long the next message waits for the pace; `None` if it may be sent now.
+fn pace_left(sent: &VecDeque<Instant>, urgent: bool) -> Option<Duration> {
+    let most = if urgent { URGENT_MESSAGES } else { MESSAGES };
+    let counted = sent.len().checked_sub(most)?;
+    let free = *sent.get(counted)? + PACE;
+    Some(free.saturating_duration_since(Instant::now()))
 }
 
 fn growing() -> backon::ExponentialBackoff {

@@ -153,6 +153,37 @@ async fn alerts_raised_one_by_one_for_an_hour_are_sent_in_few_messages_and_none_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_urgent_alert_does_not_wait_for_the_messages_that_are_held_back() {
+    let scene = Scene::webhook();
+    for id in 1..=10 {
+        scene.hears(&[raised(id)]);
+        pass(WINDOW * 2).await;
+    }
+    assert_eq!(scene.fake.took().len(), 10);
+    scene.hears(&[raised(11)]);
+    pass(WINDOW * 2).await;
+    assert!(scene.fake.took().is_empty());
+    let until = scene.line.view(0).held_until.expect("messages are held");
+    let left = until.duration_since(scene.line.clock.now().wall);
+    assert!(left > SignedDuration::from_mins(9) && left <= PACE.try_into().expect("a pace"));
+    let rejected = Alert {
+        kind: "account_refused".to_owned(),
+        server: None,
+        ..blocked(0)
+    };
+    scene.hears(&[News::Raised(rejected)]);
+    pass(WINDOW * 2).await;
+    assert_eq!(scene.fake.took(), ["raised 2"]);
+    // The next one has no urgent alert, and waits.
+    scene.hears(&[raised(12)]);
+    pass(WINDOW * 2).await;
+    assert!(scene.fake.took().is_empty());
+    pass(PACE).await;
+    assert_eq!(scene.fake.took(), ["raised 1"]);
+    assert_eq!(scene.line.view(0).held_until, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receiver_that_was_down_gets_the_active_alerts_and_none_that_cleared_meanwhile() {
     let scene = Scene::webhook();
     *lock(&scene.fake.down) = true;

@@ -127,7 +127,7 @@ pub(super) fn concerns(view: &FleetView) -> Vec<Concern<'_>> {
 /// Returns the place of a kind of alert in the order in which one of several alerts is shown: a
 /// server that is down first; an alert about the copies last, since the others say why.
 fn rank(alert: &str) -> usize {
-    const ORDER: [AlertKind; 16] = [
+    const ORDER: [AlertKind; AlertKind::ALL.len()] = [
         AlertKind::ServerStopped,
         AlertKind::Blocked,
         AlertKind::HookFailed,

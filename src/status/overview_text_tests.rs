@@ -104,6 +104,7 @@ fn no_line_is_wider_than_its_terminal_and_no_word_is_broken() {
         delivered: 0,
         dropped: 3,
         error: Some("the receiver answered 500 ".repeat(9)),
+        held_until: None,
     });
     for width in [60, 80, 100, 120, 160, 200] {
         for all in [false, true] {

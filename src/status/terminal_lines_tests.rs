@@ -36,6 +36,7 @@ fn only_a_receiver_with_failed_deliveries_has_a_line() {
         delivered: 5,
         dropped,
         error: error.map(str::to_owned),
+        held_until: None,
     };
     view.receivers.push(receiver(0, None));
     let text = overview(&view, &TimeZone::UTC, None, true);

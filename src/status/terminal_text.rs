@@ -10,7 +10,7 @@ use super::line_wrap::wrap;
 use super::state_text::{activity_with_reason, goes_next, last_slot_with_age, next_slot};
 use super::view::{AlertView, FleetView, ServerView};
 use crate::core::plan_text::one_after_the_other;
-use crate::core::sanitize::{local, printable, shortened, span};
+use crate::core::sanitize::{local, printable, shortened, span, utc};
 use crate::notify::ReceiverView;
 
 /// Longest foreign name in a line, in characters.
@@ -201,7 +201,13 @@ pub(super) fn receiver_line(receiver: &ReceiverView, width: Option<u16>) -> Stri
         .as_ref()
         .map(|error| format!("delivery failed: {}", shortened(error, TEXT_SHOWN)));
     let dropped = (receiver.dropped > 0).then(|| format!("{} not delivered", receiver.dropped));
-    let said: Vec<_> = failed.into_iter().chain(dropped).collect();
+    let held = receiver.held_until.map(|until| {
+        format!(
+            "many messages were sent: the next one waits until {}",
+            utc(until)
+        )
+    });
+    let said: Vec<_> = failed.into_iter().chain(dropped).chain(held).collect();
     if said.is_empty() {
         return String::new();
     }

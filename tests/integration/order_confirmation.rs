@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use super::orders::{Place, ends, quick};
-use crate::support::stdout;
+use crate::support::{days_ago, stdout};
 
 #[test]
 fn without_a_terminal_nothing_is_deleted_or_restored_unless_yes_is_given() {
@@ -54,6 +54,24 @@ fn on_a_terminal_only_the_exact_server_name_confirms() {
         let left = place.provider.names(12345).len();
         assert_eq!(left, if done { 1 } else { 2 }, "{text:?}");
     }
+}
+
+#[test]
+fn an_order_that_the_listing_rules_out_is_refused_before_anybody_is_asked() {
+    let place = quick();
+    let made = days_ago(1);
+    let sandbox = &place.provider.sandbox;
+    sandbox.add_snapshot(12345, "half-done", "in_progress", made);
+    place.home.policy(
+        "web",
+        "[server]\nid = 12345\nname = \"web\"\nprotect = [\"by-hand\"]\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n",
+    );
+    let refused = place.home.run(&["restore", "web", "half-done"]);
+    ends(&refused, 1, "only a completed snapshot can be restored");
+    let said = typed(&place, "web", "web\n");
+    assert!(said.contains("is protected"), "{said}");
+    assert!(!said.contains("Type the server's name"), "{said}");
+    assert_eq!(place.provider.names(12345).len(), 3);
 }
 
 #[test]

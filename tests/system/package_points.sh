@@ -105,16 +105,16 @@ shown() {
 point "shows the server on its page" shown
 
 # told EVENT SUBJECT: both receivers got the alert.
-told() { grep "\"event\":\"$1\"" "$work/webhook" | grep config_refused && grep "^Subject: $2 .*config refused" "$work/mail"; }
+told() { grep "\"event\":\"$1\"" "$work/webhook" | grep config_refused && grep "^Subject: $2" "$work/mail"; }
 told_soon() { within 20 told "$@" || { cat "$work/webhook" "$work/mail"; said; }; }
 alerts() {
     cp "$policy" "$work/good"
     sed -i 's/^keep = .*/keep = 0/' "$policy"
     inside systemctl reload "$unit"
-    told_soon raised ALERT
+    told_soon raised "Changed configuration refused"
     local seen=$?
     cp "$work/good" "$policy"
-    [ "$seen" = 0 ] && inside systemctl reload "$unit" && told_soon recovered RECOVERED
+    [ "$seen" = 0 ] && inside systemctl reload "$unit" && told_soon recovered "OK Configuration accepted"
 }
 point "tells a webhook and by mail of an alert, and when it is over" alerts
 

@@ -26,6 +26,16 @@ pub struct Delete {
 pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
     let row = target.snapshot(&args.snapshot)?.clone();
+    let name = printable_name(&row.name);
+    let what = format!("{name} (id {}) of {}", row.id, target.called());
+    let order = Order::Delete {
+        snapshot: row.name.clone().into(),
+        id: row.id.clone(),
+    };
+    if let Some(refusal) = target.ruled_out(&order) {
+        say(&undone(&refusal, &format!("delete {what}"), ""))?;
+        return Ok(Exit::Bad);
+    }
     let mut text = format!("This permanently deletes:\n{}", target.described(&row));
     if last_completed(&target.inventory.snapshots, &row) {
         text.push_str("\n  ATTENTION  it is the only completed snapshot of this server");
@@ -35,12 +45,7 @@ pub fn delete(cli: &Cli, args: &Delete) -> Result<Exit, CommandError> {
         say("nothing was done")?;
         return Ok(Exit::Bad);
     }
-    let answer = target.order(Order::Delete {
-        snapshot: row.name.clone().into(),
-        id: row.id.clone(),
-    })?;
-    let name = printable_name(&row.name);
-    let what = format!("{name} (id {}) of {}", row.id, target.called());
+    let answer = target.order(order)?;
     // Nothing was sent, so nothing can have changed.
     if answer.outcome.is_none() {
         say(&undone(&answer, &format!("delete {what}"), ""))?;

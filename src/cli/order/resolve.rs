@@ -13,7 +13,7 @@ use crate::cli::{
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::decide::Inventory;
-use crate::core::operator_order::Order;
+use crate::core::operator_order::{Order, objection};
 use crate::core::policy::Policy;
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::sanitize;
@@ -145,6 +145,15 @@ impl Target {
             snapshot.id,
             snapshot.status.word().replace('_', " ")
         )
+    }
+
+    /// Returns the refusal of an order that the listing alone rules out, so that nobody confirms it
+    /// in vain.
+    pub(super) fn ruled_out(&self, order: &Order) -> Option<OrderOutcome> {
+        let (none, rules) = (ServerHistory::default(), &self.config.rules);
+        let now = self.clock.now();
+        let reason = objection(&self.policy, &self.inventory, &none, rules, now, order)?;
+        Some(OrderOutcome::refused(reason))
     }
 
     /// Sends the order to the running service, or carries it out in this process if none runs.

@@ -45,6 +45,15 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, CommandError> {
     let mut target = Target::of(cli, &args.server)?;
     let row = target.snapshot(&args.snapshot)?.clone();
     let name = printable_name(&row.name);
+    let order = Order::Restore {
+        snapshot: row.name.clone().into(),
+        id: row.id.clone(),
+    };
+    if let Some(refusal) = target.ruled_out(&order) {
+        let what = format!("restore {name} (id {}) of {}", row.id, target.called());
+        say(&undone(&refusal, &what, ""))?;
+        return Ok(Exit::Bad);
+    }
     let made = row
         .created_at
         .map_or("the snapshot was made".to_owned(), local);

@@ -195,6 +195,7 @@ fn a_receiver_whose_delivery_failed_is_named() {
         delivered: 1,
         dropped: 0,
         error: error.map(str::to_owned),
+        held_until: None,
     };
     all.receivers = vec![receiver("ops", None), receiver("<b>", Some("HTTP 500"))];
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
