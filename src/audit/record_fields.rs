@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Record;
-use crate::core::server_event::ServerEvent;
+use crate::core::server_event::{AlertKind, ServerEvent};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// The fields of a record that readers use, under the trail's names. All are empty if one has a
@@ -109,18 +109,11 @@ impl RecordFields {
         own.chain(self.earlier_slots().map(|(_, snapshot)| snapshot))
     }
 
-    /// Returns the rotation that an alert is about, if it is about one.
+    /// Returns the rotation that an alert is about, if its kind is always about one.
     pub fn about_rotation(&self) -> Option<&str> {
         let alert = self.alert.as_deref()?;
-        matches!(
-            alert,
-            "slot_failed"
-                | "overdue"
-                | "slot_waiting"
-                | "hook_failed"
-                | "server_stopped"
-                | "server_ran"
-        )
-        .then_some(self.about.as_deref())?
+        let mut kinds = AlertKind::ALL.into_iter();
+        let kind = kinds.find(|kind| kind.word() == alert)?;
+        self.about.as_deref().filter(|_| kind.is_about_rotation())
     }
 }

@@ -171,10 +171,11 @@ Examples:
       what would a draft of one policy change?";
 
 pub(super) const STATUS: &str = "\
-Without a server, it prints a verdict on all servers, then what needs somebody,
-worst first, with the newest copy's age and what to do. --all adds a table of all
-servers. The age of the listing is shown if no newer one is available. An idle
-server is listed again only at its next slot.
+Without a server, it prints a verdict on all servers, then each problem that
+needs an administrator, worst first, with the newest copy's age and what to do.
+--all adds a table of all servers. The age of the listing is shown if no newer
+one is available. An idle server is listed again at its next slot, or when its
+newest copy becomes too old.
 
 A copy is a completed snapshot with a reliable date, own or foreign.
 
@@ -189,7 +190,8 @@ Health:
 Last slot, with the time that it was due:
   made          its snapshot is listed and completed; the time is the snapshot's
   completed     the same, but the snapshot's time is unknown
-  failed so far an attempt failed, and another may follow
+  failed so far
+                an attempt failed, and another may follow
   not made yet, being made
                 the slot is still in progress
   not made      the slot ended without a snapshot: given up after its last

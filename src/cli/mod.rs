@@ -121,7 +121,7 @@ pub enum Command {
     /// `poll_interval`. It ignores what the servers hold now; `plan` takes that into account.
     #[command(after_long_help = help_text::FORECAST)]
     Forecast(forecast::Args),
-    /// Show the running service: each server's room, last and next slot, and the active alerts
+    /// Show the running service: a verdict on all servers, and what needs an administrator
     #[command(after_long_help = help_text::STATUS)]
     Status(status::Args),
     /// Write first policies from the snapshots that exist; changes nothing at the provider
@@ -138,7 +138,7 @@ pub enum Command {
     /// Resume one server or all, or agree to what an alert asks for
     #[command(after_long_help = order_help::RESUME)]
     Resume(pause::Args),
-    /// Try again the newest slot that has no snapshot
+    /// Retry the newest slot of each rotation if it has no snapshot
     #[command(after_long_help = order_help::RETRY)]
     Retry(retry::Args),
     /// Take a snapshot of a server outside its rotation

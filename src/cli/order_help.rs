@@ -1,4 +1,5 @@
-//! Texts below the options of `pause`, `resume`, `create`, `delete` and `restore`; see `help_text`.
+//! Texts below the options of `pause`, `resume`, `retry`, `create`, `delete` and `restore`; see
+//! `help_text`.
 
 pub(super) const PAUSE: &str = "\
 A pause survives restarts. Operators' orders (create, delete, restore) are still
@@ -46,13 +47,14 @@ pub(super) const RETRY: &str = "\
 Opens the newest slot of each rotation again if it was given up, was skipped, or
 waits for its next attempt. Its attempts begin anew, and it runs at once even if
 its catch_up time has passed, until the next slot is due. Older slots can't be
-tried again: their names state other days. The order is recorded in the trail.
+tried again: a new snapshot must not have the name of an earlier slot. The retry
+is recorded in the trail.
 Without a running service, the next run or once tries the slot.
 
 Exit codes:
   0  at least one slot is tried again
-  1  every newest slot has its snapshot or is being made; the retry can't be
-     recorded; or the service can't be reached
+  1  each newest slot has its snapshot, is being made or has not been due yet;
+     the retry can't be recorded; or the service can't be reached
   2  configuration or usage error, unknown server or rotation
 
 Examples:

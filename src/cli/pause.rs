@@ -20,7 +20,8 @@ pub struct Args {
     pub server: super::server_argument::ServerArgument,
 }
 
-/// Pauses one server or all, and lists the mutations that are still open.
+/// Pauses one server or all, and lists what is still under way: open mutations, holds and
+/// downtimes.
 pub fn pause(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let held = held(cli, args, true)?;
     let mut text = match args.server.one() {

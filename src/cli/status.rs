@@ -23,10 +23,10 @@ pub struct Args {
     /// The server to show in full; an overview of all if none is named.
     #[command(flatten)]
     pub server: ServerArgument,
-    /// Show every server, also those that need nobody
+    /// Show every server, including those that need no administrator
     #[arg(long, conflicts_with_all = ["bare", "named"])]
     pub all: bool,
-    /// Show only the servers with this health or activity, all of them
+    /// Show all servers with this health or activity, and no others
     #[arg(long, value_name = "WORD", conflicts_with_all = ["bare", "named"])]
     pub state: Option<StateWord>,
     /// Redraw every two seconds, until q or Ctrl-C is pressed

@@ -17,9 +17,10 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub const MAX_IN_FLIGHT: usize = 8;
 /// Requests per second for the whole account; 0 means no limit.
 pub const REQUESTS_PER_SECOND: f64 = 5.0;
-/// Number of requests that may be sent at once after an idle time.
+/// Number of requests that may be sent back to back after an idle period.
 pub const BURST: u32 = 1;
-/// Largest response body that is read, in bytes: a listing of 50,000 snapshots is about 12 MB.
+/// Largest response that is read, in bytes; for a listing, all of its pages together. A listing of
+/// 50,000 snapshots is about 12 MB.
 pub const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// Folder of the policies, beside the main file.
@@ -82,8 +83,8 @@ pub const WITNESS_CREDENTIAL: &str = "witness-key";
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 3650);
 /// Largest file that is read, in bytes; a policy is about one KiB.
 pub const LARGEST_FILE: u64 = 1024 * 1024;
-/// Longest duration of a create according to the provider: 3 to 10 minutes (docs/api.md, "Limits
-/// and durations").
+/// Longest duration of a create; according to the provider, one takes 3 to 10 minutes (docs/api.md,
+/// "Limits and durations").
 pub const SLOWEST_CREATE: SignedDuration = SignedDuration::from_mins(10);
 /// Slots closer together than this get a warning: a create takes 3 to 10 minutes (docs/api.md,
 /// "Limits and durations").

@@ -14,7 +14,7 @@ use super::hints;
 /// Remedy for a file that this user may not read.
 pub(super) const DENIED: &str = "only root and the service's user may read it: run this with sudo";
 
-/// Remedy for a syntax error that nothing more specific fits.
+/// Remedy for a syntax error without a more specific remedy.
 const USUAL: &str =
     "write key = value, strings in double quotes, tables as [name] on a line of their own";
 

@@ -1,4 +1,4 @@
-//! Suggestions for values of the wrong type: lines that are valid TOML as they are.
+//! Suggestions for common mistakes: a value that is not a list, missing quotes, a misspelt word.
 
 use strsim::osa_distance;
 

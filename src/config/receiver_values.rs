@@ -61,7 +61,7 @@ impl FromToml for Tls {
     }
 }
 
-/// A server by its name or id.
+/// A server by its id, its name or its policy file's stem. `Name` has any of the three.
 #[derive(Clone, Debug)]
 pub(super) enum ServerReference {
     Id(ServerId),

@@ -72,7 +72,7 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// Returns the position of the table's header.
+    /// Returns the position of the table's header; for the whole file, its start.
     pub(super) fn at(&self) -> &Position {
         &self.at
     }
@@ -180,7 +180,7 @@ impl<'a> TableReader<'a> {
         log: &mut Diagnostics,
     ) -> Option<Vec<TableReader<'a>>> {
         let (value, at) = self.remove(key)?;
-        let remedy = format!("write {title} with two brackets before each one");
+        let remedy = format!("write {title}, with two brackets, before each one");
         let DeValue::Array(items) = value else {
             let message = format!("{key} must be a list of tables, not {}", kind(&value));
             log.error(&at, message, remedy);
@@ -195,8 +195,10 @@ impl<'a> TableReader<'a> {
             match item.into_inner() {
                 DeValue::Table(table) => sections.push(self.within(table, title, at)),
                 other => {
-                    let message =
-                        format!("{key} must be a list of tables, not of {}", kind(&other));
+                    let message = format!(
+                        "{key} must be a list of tables, but contains {}",
+                        kind(&other)
+                    );
                     log.error(&at, message, remedy.clone());
                 }
             }

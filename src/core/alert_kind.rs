@@ -114,6 +114,28 @@ impl ServiceAlertKind {
 }
 
 impl AlertKind {
+    /// Returns true if an alert of this kind is always about a rotation. One about a date may be.
+    pub const fn is_about_rotation(self) -> bool {
+        match self {
+            Self::SlotFailed
+            | Self::Overdue
+            | Self::SlotWaiting
+            | Self::Shrink
+            | Self::HookFailed
+            | Self::ServerStopped
+            | Self::ServerRan => true,
+            Self::Blocked
+            | Self::Stuck
+            | Self::UnknownStatus
+            | Self::Copies
+            | Self::Regressed
+            | Self::RestoreUnknown
+            | Self::OddDate
+            | Self::NoCopy
+            | Self::Stale => false,
+        }
+    }
+
     /// Returns the headline for people, after the server's name.
     pub const fn headline(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Rules 4 to 6 of the decision: due slots, surplus, and how long to rest.
+//! Rules 4 to 6 of the decision: due slots, surplus, and how long to stay idle.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,7 +22,7 @@ const CATCH_UP_PASSED: &str = "its catch_up time has passed";
 
 const SETTLES: &str = "the server is full, and a snapshot that the rotation did not make was first seen a short time ago: nothing is deleted to make room until the settle window is over";
 
-/// The demand of one rotation.
+/// The result of rule 4 for one rotation.
 pub(super) enum RotationDemand {
     Nothing,
     Later(SignedDuration),
@@ -114,7 +114,8 @@ impl DecisionContext<'_> {
         // A snapshot with a future date counts from that date on.
         let dates = self.own().filter_map(|(s, _)| s.created_at);
         let ahead = dates.filter_map(|at| at.checked_sub(CLOCK_TOLERANCE).ok());
-        // Snapshots that were left alone, or that wait for a grace, may be deleted at these times.
+        // Snapshots that are left alone, or that wait for a grace period, may be deleted at these
+        // times.
         let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
         let later = ahead.chain(left_alone).chain(self.graces());
         // The alert about a copy that becomes too old must not wait for the next slot.
@@ -242,7 +243,9 @@ impl DecisionContext<'_> {
         until.min(self.now.wall)
     }
 
-    /// Returns true if the rules for due slots apply: no pause, no recent restore, no block of all.
+    /// Returns true if the rules for due slots apply: the server is neither paused nor recently
+    /// restored, nothing is in doubt (rule 1), and no snapshot differs from its request or from its
+    /// earlier name.
     pub(super) fn judges_slots(&self) -> bool {
         self.held().is_none() && self.doubt().is_none() && self.history.mismatch.is_none()
     }
@@ -287,7 +290,7 @@ impl DecisionContext<'_> {
         let mut rows = self.inventory.snapshots.iter();
         let settled = rows
             .any(|s| s.status == Status::Completed && rotation.names_since(&s.name, newest.local));
-        // The next slot has the same name, so the snapshot waits for that slot.
+        // If the next slot has the same name, the snapshot waits for that slot.
         let next = rotation.schedule.next(since);
         let waits = next.is_some_and(|next| rotation.pattern.format(next.local) == name);
         let late = !rotation.within_catch_up(newest, self.now.wall);

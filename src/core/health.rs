@@ -17,7 +17,7 @@ use super::server_event::{
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::{Snapshot, Status};
 
-/// The time that a snapshot may take before its absence is an alert.
+/// The time that a snapshot may take before its absence raises an alert.
 const CREATE_TIME: SignedDuration = SignedDuration::from_hours(1);
 
 /// The alerts about copies.
@@ -28,7 +28,7 @@ pub(super) fn is_about_copies(kind: AlertKind) -> bool {
     ABOUT_COPIES.contains(&kind)
 }
 
-/// A listing that can't be renewed shows the present state for this long.
+/// How long the last listing counts as current while a newer one is overdue.
 const LISTING_VALID: SignedDuration = SignedDuration::from_hours(1);
 
 /// The health of a server, from the best to the worst.
@@ -75,7 +75,7 @@ impl Health {
 }
 
 /// Returns a server's health by its last accepted listing. `overdue` is true if a newer listing is
-/// due and can't be had.
+/// due and has not succeeded.
 pub fn health(
     policy: &Policy,
     listing: Option<(&Inventory, Timestamp)>,
@@ -176,7 +176,8 @@ impl DecisionContext<'_> {
         at.checked_add(self.policy.copy_age_limit()?).ok()
     }
 
-    /// Returns true if the very first snapshot of the server is due or being made, within its time.
+    /// Returns true if the very first snapshot of the server is due or being made, and its rotation
+    /// came under care, or changed, less than [`CREATE_TIME`] ago.
     fn is_first_under_way(&self) -> bool {
         let completed = |slots: &str| {
             let mut slots = self.history.slots(slots);
@@ -192,15 +193,15 @@ impl DecisionContext<'_> {
                 }
         };
         let rotations = &self.policy.rotations;
-        // Only a copy ends that alert.
+        // Only a completed snapshot clears `no_copy`.
         let alerted = self.about_server(AlertKind::NoCopy);
         !self.history.alerts.contains_key(&alerted)
             && !rotations.iter().any(|r| completed(&r.name))
             && rotations.iter().any(under_way)
     }
 
-    /// Returns true if a snapshot is being made, or is about to be, within its time. The alert for
-    /// a server without a fresh copy is not raised meanwhile.
+    /// Returns true if a snapshot is about to be made, or has been in progress for less than
+    /// [`CREATE_TIME`]. The alert for a server without a fresh copy is not raised meanwhile.
     pub(super) fn makes_copy(&self, step: &Step) -> bool {
         let young = |sent: Timestamp| self.now.wall.duration_since(sent) < CREATE_TIME;
         let sent = match &self.history.open {
@@ -223,7 +224,8 @@ impl DecisionContext<'_> {
         (kind, self.policy.server.to_string())
     }
 
-    /// Returns the record of a change of the alert for a server without a fresh copy.
+    /// Returns the record that raises, updates or clears the alert for a server without a fresh
+    /// copy.
     pub(super) fn copy_alert_change(&self) -> Option<ServerEvent> {
         let wanted = self.copy_alert();
         let standing = &self.history.alerts;

@@ -13,10 +13,11 @@ use super::snapshot::{Snapshot, SnapshotId};
 /// more than the provider's limit of five.
 const MOST_MADE: usize = 8;
 
-/// Maximum number of snapshots kept per server that vanished without a delete by the program.
+/// Maximum number of vanished snapshots kept per server. They vanished without a delete by the
+/// program.
 const MOST_VANISHED: usize = 16;
 
-/// Maximum number of ids kept per server of snapshots whose deletes were sent.
+/// Maximum number of sent deletes whose snapshot ids are kept per server.
 const MOST_DELETED: usize = 8;
 
 /// Maximum number of ids of foreign snapshots kept per server: two for each row of the longest
@@ -68,7 +69,8 @@ impl ServerHistory {
         keep_last(&mut self.completed, MOST_COMPLETED, (id, Fnv::of(name)));
     }
 
-    /// Returns how the create of this snapshot ended, as the reason for what follows it.
+    /// Returns how the create of this snapshot ended: the reason why its server is released or
+    /// started.
     pub(super) fn create_ending(&self, name: &str) -> String {
         if self.has_completed(name) {
             format!("{name} is completed")
@@ -99,7 +101,7 @@ impl ServerHistory {
         former.map(|(id, _)| id)
     }
 
-    /// Returns the other ids that the trail has for this snapshot.
+    /// Returns the other ids that the trail has for this snapshot, and its own id if it vanished.
     pub fn other_ids_of(&self, snapshot: &Snapshot) -> impl Iterator<Item = &SnapshotId> {
         let identified = self.protected.iter();
         let identified = identified.filter(|(known, _)| *known == snapshot.id);
@@ -130,8 +132,8 @@ impl ServerHistory {
         all.filter(|id| !self.gave_up(id))
     }
 
-    /// Returns the ids of the snapshots of this server's creates that are not completed, as
-    /// answered or found, except those that the server gave up.
+    /// Returns the ids, as answered or found, of the snapshots that this server's creates made and
+    /// that are not completed, except those that the server gave up.
     pub fn answered_ids(&self) -> impl Iterator<Item = &SnapshotId> {
         let made = self.made.iter().map(|made| &made.id);
         let open = match &self.open {
@@ -193,8 +195,8 @@ impl ServerHistory {
         }
     }
 
-    /// Returns true if the snapshot is foreign under any name: it had a foreign name before, and no
-    /// edit of the policy has turned that name into an own name.
+    /// Returns true if the snapshot is foreign under any name: it had a foreign name, and was later
+    /// listed under an own name.
     pub fn stays_foreign(&self, snapshot: &Snapshot) -> bool {
         let mut ids = snapshot.ids();
         ids.any(|id| self.foreign_renamed.contains(id))
@@ -256,7 +258,7 @@ impl ServerHistory {
     pub(super) fn forget(&mut self, id: &SnapshotId) {
         self.completed.retain(|(known, _)| *known != *id);
         self.regressed.retain(|(known, _)| *known != *id);
-        // The last few foreign ones stay known: a provider may list one again.
+        // While there are few foreign ones, all stay known: a provider may list one again.
         if self.foreign.len() > MOST_VANISHED {
             self.foreign.retain(|(known, _)| *known != *id);
             self.foreign_renamed.retain(|known| *known != *id);

@@ -126,12 +126,13 @@ impl DecisionContext<'_> {
     }
 
     /// Returns true if several snapshots have regressed. The fault is then the provider's, and
-    /// nothing is deleted on the server, except failed snapshots that the rotation made.
+    /// nothing is deleted on the server, except a failed snapshot of a due slot that the rotation
+    /// made.
     pub(super) fn troubled(&self) -> bool {
         self.regressed().nth(1).is_some()
     }
 
-    /// Returns when the completed snapshot was first listed as failed.
+    /// Returns when the trail recorded that the snapshot has regressed.
     pub(super) fn regressed_since(&self, id: &SnapshotId) -> Option<RecordedAt> {
         let mut regressed = self.history.regressed.iter();
         regressed
@@ -255,8 +256,8 @@ pub fn stored_otherwise(
     ))
 }
 
-/// Returns true if the date is impossible: before the first possible snapshot, or before its
-/// create.
+/// Returns true if the date is impossible: before the first possible snapshot, or more than
+/// [`DATED_APART`] before its create.
 pub(super) fn before(snapshot: &Snapshot, sent: Option<Timestamp>) -> bool {
     snapshot.created_at.is_some_and(|at| {
         at < NO_DATE_BEFORE || sent.is_some_and(|sent| sent.duration_since(at) > DATED_APART)

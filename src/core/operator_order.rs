@@ -15,7 +15,7 @@ use super::rotation_and_snapshot_name::SnapshotName;
 use super::sanitize::{NAME_SHOWN, printable, utc};
 use super::server_event::ClockReading;
 use super::server_history::{HookLease, PendingOp, ServerHistory};
-use super::snapshot::{ServerId, Snapshot, SnapshotId, Status};
+use super::snapshot::{Snapshot, SnapshotId, Status};
 
 /// A change to one server that an operator requests.
 #[expect(
@@ -128,7 +128,7 @@ pub fn describe_downtime(downtime: &Downtime) -> String {
 
 /// Returns a message that says until when the server is left alone after a restore, if it is.
 pub fn left_alone(
-    server: &ServerId,
+    policy: &Policy,
     history: &ServerHistory,
     rules: &Rules,
     now: ClockReading,
@@ -136,8 +136,9 @@ pub fn left_alone(
     let left = history.restoring(rules, now)?;
     let until = now.wall.checked_add(left).ok()?;
     Some(format!(
-        "the server was restored recently and is left alone until {}; if the restore is over, run snaprotate resume {server}",
-        utc(until)
+        "the server was restored recently and is left alone until {}; if the restore is over, run snaprotate resume {}",
+        utc(until),
+        policy.argument()
     ))
 }
 
@@ -168,7 +169,7 @@ impl DecisionContext<'_> {
         if let Some(last) = self.clock_behind() {
             return Some(put_right(last));
         }
-        left_alone(&self.policy.server, self.history, self.rules, self.now)
+        left_alone(self.policy, self.history, self.rules, self.now)
     }
 
     fn may_create(&self, wanted: &str) -> Option<String> {

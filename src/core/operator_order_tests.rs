@@ -161,9 +161,9 @@ fn i12_after_a_restore_every_order_is_refused_until_the_window_ends() {
     told.now = world.now;
     told.snapshots.clone_from(&world.snapshots);
     told.history.resume(None, told.now.wall);
-    assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_some());
+    assert!(left_alone(&told.policy, &told.history, &told.rules, told.now).is_some());
     told.resume();
-    assert!(left_alone(&ServerId::from(7), &told.history, &told.rules, told.now).is_none());
+    assert!(left_alone(&told.policy, &told.history, &told.rules, told.now).is_none());
     world.pass(MINUTE);
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);

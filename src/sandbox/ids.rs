@@ -1,7 +1,8 @@
 //! The shapes of the stand-in's ids: as in the provider's documentation, or as its own client
 //! expects them.
 //!
-//! The true ids are numbers. A UUID is such a number in another form, so that tests can compare.
+//! Internally, ids are numbers. A UUID encodes such a number, so that tests can compare ids of
+//! different shapes.
 
 use serde_json::{Map, Value, json};
 
@@ -69,7 +70,7 @@ impl IdShape {
         }
     }
 
-    /// Returns an object that begins with the id.
+    /// Returns an object with the id only.
     pub(super) fn show(self, kind: IdKind, id: u64) -> Map<String, Value> {
         let mut shown = Map::new();
         if self != Self::Uuids {

@@ -48,7 +48,7 @@ impl ProviderState {
         if !wire::is_name(name) {
             return refused(
                 400,
-                "name: letters, digits, hyphens and underscores are required",
+                "name: must consist of letters, digits, hyphens and underscores",
             );
         }
         if self.rows.len_of(server) >= self.config.limit {
@@ -90,7 +90,7 @@ impl ProviderState {
         (201, answer)
     }
 
-    /// Adds a new snapshot and schedules its end.
+    /// Adds a new snapshot and schedules the end of its creation.
     fn begin(
         &mut self,
         row: StoredSnapshot,

@@ -83,7 +83,7 @@ pub(super) fn activity(
     if let Some(left) = history.restoring(rules, now) {
         let until = now.wall.checked_add(left).ok();
         let since = until.and_then(|until| until.checked_sub(rules.restore_window).ok());
-        let left_alone = operator_order::left_alone(&known.policy.server, history, rules, now);
+        let left_alone = operator_order::left_alone(known.policy, history, rules, now);
         return of(Activity::Restoring)
             .since(since)
             .until(until)

@@ -85,17 +85,18 @@ fn verdict(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
         (0, 0) if verdict.servers == 0 => ("✓", AnsiColors::Green, "0 servers".to_owned()),
         (0, 0) if view.healthy => ("✓", AnsiColors::Green, format!("All is well on {servers}")),
         (0, 0) => {
-            let bare = view
-                .servers
-                .iter()
-                .filter(|s| s.health != Health::Ok)
-                .count();
-            let bare = format!("{bare} of {servers} without a fresh copy yet");
-            (
-                "✓",
-                AnsiColors::Yellow,
-                format!("Nothing needs you; {bare}"),
-            )
+            let of = |word: &str, is: fn(Health) -> bool| {
+                let count = view.servers.iter().filter(|s| is(s.health)).count();
+                (count > 0).then(|| format!("; {count} of {servers} {word}"))
+            };
+            let parts = [
+                of("not listed yet", |health| health == Health::Unknown),
+                of("without a fresh copy yet", |health| {
+                    !matches!(health, Health::Ok | Health::Unknown)
+                }),
+            ];
+            let parts: String = parts.into_iter().flatten().collect();
+            ("✓", AnsiColors::Yellow, format!("Nothing needs you{parts}"))
         }
         (0, _) => (
             "✕",

@@ -207,8 +207,11 @@ fn once_ends_cleanly_and_creates_at_most_once_however_few_descriptors_it_has() {
         let (provider, home) = scene(&[1], "");
         home.daily(SERVER, 3, "");
         let once = home.command(&["once"]);
-        let mut command = Command::new("prlimit");
+        // The shell closes the descriptors that this test itself was started with.
+        let script = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec prlimit \"$@\"";
+        let mut command = Command::new("sh");
         command
+            .args(["-c", script, "sh"])
             .arg(format!("--nofile={files}:1024"))
             .arg(once.get_program())
             .args(once.get_args());

@@ -292,7 +292,7 @@ fn a_safety_snapshot_is_completed_before_the_restore_and_the_restored_snapshot_i
             .iter()
             .find(|name| name.starts_with("before-restore-"));
         let safety = safety.expect("a safety snapshot");
-        let remedy = format!("once restore_window is over, run snaprotate delete 12345 {safety}\n");
+        let remedy = format!("once restore_window is over, run snaprotate delete web {safety}\n");
         assert!(said.ends_with(&remedy), "{said}");
         let trail = place.home.trail();
         let made = |event: &str| trail.iter().position(|record| record["event"] == event);

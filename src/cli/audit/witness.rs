@@ -166,7 +166,7 @@ impl WitnessReport {
             .time
             .map_or(String::new(), |time| format!(", signed {}", utc(time)));
         format!(
-            "witness: agrees up to record {}{when}{}; the trail ends with record {}; {} of {} agree, the last of them signed by {}",
+            "witness: agrees up to record {}{when}{}; the trail ends with record {}; {} of {} {}, the last of them signed by {}",
             last.record,
             if intact {
                 ""
@@ -176,6 +176,7 @@ impl WitnessReport {
             self.compared.last,
             agree.count(),
             counted(rows.len(), "checkpoint"),
+            if rows.len() == 1 { "agrees" } else { "agree" },
             last.key,
         )
     }

@@ -116,7 +116,7 @@ fn safely(
     let sent = send(target, args, name, id);
     say(&format!(
         "{safety} takes up a place until you delete it; once restore_window is over, run snaprotate delete {} {safety}",
-        target.policy.server
+        target.policy.argument()
     ))?;
     sent
 }

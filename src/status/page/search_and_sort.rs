@@ -73,7 +73,7 @@ impl SearchQuery {
     }
 }
 
-/// Returns true if the service does something on the server now, or waits to.
+/// Returns true if the service is working on the server, or is waiting to do so.
 pub(super) fn is_working(server: &ServerView) -> bool {
     let others = [Activity::Idle, Activity::Paused, Activity::Blocked];
     !others.contains(&server.activity)
@@ -110,7 +110,7 @@ pub(super) fn matches(server: &ServerView, standing: &AlertKinds<'_>, words: &[S
 }
 
 pub(super) fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
-    // Servers without a time are sorted last.
+    // Servers without a time are sorted last, or first in reverse order.
     let last = |server: &ServerView| {
         let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
         slots.map(|slot| slot.slot).max().unwrap_or(Timestamp::MIN)
@@ -131,7 +131,8 @@ pub(super) fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
     }
 }
 
-/// Returns the sort key of a name, with numbers by their value: `web-2` before `web-10`.
+/// Returns the key that sorts servers by name, then by id. Numbers in names are compared by value:
+/// `web-2` precedes `web-10`.
 fn natural(server: &ServerView) -> (String, ServerId) {
     let mut key = String::new();
     let mut digits = String::new();
