@@ -1,7 +1,9 @@
-//! Requests a server's listing until it is accepted, and handles listings that fail.
+//! Requests listings of a server until one is accepted, and handles listings that fail.
 
+use std::future::pending;
 use std::sync::Mutex;
 
+use super::before_listing::ListingWanted;
 use super::server_runtime::ListingFailure;
 use super::turn_outcome::{FAILURES, Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
@@ -32,6 +34,76 @@ impl<A: SnapshotApi> Engine<A> {
         self.decided(policy, runtime, &nothing, rules).await;
     }
 
+    /// Returns an accepted listing or one that is in doubt, or else when to look again.
+    pub(super) async fn listed(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+        wanted: &ListingWanted,
+    ) -> Result<Inventory, Requeue> {
+        let failed = match self.listed_in_time(server, runtime, wanted).await {
+            None => return Err(Requeue::After(SignedDuration::ZERO)),
+            Some(Ok(inventory)) => return Ok(inventory),
+            Some(Err(None)) => return Err(Requeue::Until(None)),
+            Some(Err(Some(error))) => error,
+        };
+        Err(Box::pin(self.unlisted(runtime, wanted, failed)).await)
+    }
+
+    /// Returns the outcome of the listing. A server that is down must not wait for it: if its start
+    /// comes due first, returns `None`.
+    async fn listed_in_time(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+        ListingWanted { rules, policy, .. }: &ListingWanted,
+    ) -> Option<Result<Inventory, Option<ApiError>>> {
+        let now = self.clock.now();
+        let patience = (lock(runtime).history).time_for_listing(Some(policy), rules, now);
+        let impatient = async {
+            match patience {
+                Some(patience) => Box::pin(self.clock.sleep(patience)).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            looked = self.confirmed_inventory(server, runtime) => Some(looked),
+            () = impatient => None,
+        }
+    }
+
+    /// Notes that the listing failed, and returns when to look again.
+    async fn unlisted(
+        &self,
+        runtime: &Mutex<ServerRuntime>,
+        ListingWanted {
+            rules,
+            policy,
+            idle,
+            ..
+        }: &ListingWanted,
+        error: ApiError,
+    ) -> Requeue {
+        Self::turn_down(runtime, || {
+            format!("its snapshots can't be listed: {error}")
+        });
+        let down = self.account.down();
+        let now = self.clock.now().mono;
+        let rest = no_listing(policy, runtime, rules, &error, (down, now));
+        if !idle && lock(runtime).own_failures >= FAILURES {
+            self.block_after_failed_listing(policy, runtime, rules, &error)
+                .await;
+        }
+        // A server that is down is checked again soon, whatever the error.
+        let down = lock(runtime).history.downtime.is_some();
+        if down {
+            Requeue::After(rules.poll_interval)
+        } else {
+            rest
+        }
+    }
+
     /// Returns an accepted listing, or one that is in doubt. The first one of a process, and one
     /// that contradicts the last, must be confirmed by the next one. If consecutive listings
     /// disagree too often, the last one is returned in doubt. Fails with `None` if the service is
@@ -42,9 +114,7 @@ impl<A: SnapshotApi> Engine<A> {
         runtime: &Mutex<ServerRuntime>,
     ) -> Result<Inventory, Option<ApiError>> {
         for _ in 1..MOST_ASKED {
-            let inventory = self.request_inventory(server, runtime).await?;
-            if lock(runtime).believes(&inventory) {
-                self.owners.accept(server, &inventory);
+            if let Some(inventory) = self.believed(server, runtime).await? {
                 return Ok(inventory);
             }
             // Without the pause, the same stale copy at the provider could answer both requests.
@@ -56,6 +126,21 @@ impl<A: SnapshotApi> Engine<A> {
             inventory.doubt = Some("consecutive listings disagree".to_owned());
         }
         Ok(inventory)
+    }
+
+    /// Returns the inventory if it is accepted. A future of its own, so that the discarded inventory
+    /// takes no space in the future that waits for the next one.
+    async fn believed(
+        &self,
+        server: &ServerId,
+        runtime: &Mutex<ServerRuntime>,
+    ) -> Result<Option<Inventory>, Option<ApiError>> {
+        let inventory = self.request_inventory(server, runtime).await?;
+        if !lock(runtime).believes(&inventory) {
+            return Ok(None);
+        }
+        self.owners.accept(server, &inventory);
+        Ok(Some(inventory))
     }
 
     pub(super) async fn request_inventory(
@@ -95,7 +180,7 @@ impl<A: SnapshotApi> Engine<A> {
 }
 
 /// Counts a failed listing and returns a pause that doubles with each failure, up to `retry_after`.
-/// `once` gives up after [`FAILURES`].
+/// `once` gives up after [`FAILURES`] failures.
 pub(super) fn no_listing(
     policy: &Policy,
     runtime: &Mutex<ServerRuntime>,

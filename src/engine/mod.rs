@@ -1,7 +1,7 @@
 //! Runs each server's loop: observe, decide, record, act, and look again.
 //!
-//! - `server_loop`: the loop of one server, until it can rest; `server_runtime`: the server's state
-//!   in memory.
+//! - `server_loop`: the loop of one server, until it can rest; `before_listing`: steps that need no
+//!   listing; `server_runtime`: the server's state in memory.
 //! - `loop_scheduler`: when each server's loop runs; a server at rest costs no task.
 //! - `listing_batcher`: listings for all servers that wait for one, with few requests.
 //! - `confirmed_inventory`: the listing of one server; `listing_acceptance`: which listings are
@@ -29,6 +29,7 @@
 //! Nothing here decides what to do; `core::decide` does.
 
 mod account_health;
+mod before_listing;
 mod call_outcome;
 mod confirmed_inventory;
 mod contested_listing;

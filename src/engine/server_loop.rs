@@ -1,21 +1,18 @@
 //! The loop of one server: observe, decide, record, act, and look again, until it can rest.
 
-use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use tokio::sync::{AcquireError, SemaphorePermit};
 
-use super::confirmed_inventory::no_listing;
-use super::turn_outcome::{FAILURES, Requeue, ShuttingDown};
+use super::before_listing::ListingWanted;
+use super::turn_outcome::{Requeue, ShuttingDown};
 use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::Details;
 use crate::core::decide::{Inventory, Step, decide, judges_slots};
 use crate::core::newest_slot_completed::all_settled;
 use crate::core::policy::{Policy, Rules};
-use crate::core::server_event::ServerEvent;
-use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
 
 /// Maximum number of records that one listing may lead to. More would be a bug in this program.
@@ -122,153 +119,32 @@ impl<A: SnapshotApi> Engine<A> {
         server: &ServerId,
         runtime: &Mutex<ServerRuntime>,
     ) -> Result<ReadyStep, Requeue> {
-        let wanted = self.wanted();
-        if let Some(rest) = Box::pin(self.renamed(server, runtime, &wanted)).await {
-            return Err(rest);
-        }
-        let rules = Arc::clone(&wanted.rules);
-        let in_force = wanted.policies.get(server).map(Arc::as_ref);
-        let waits = in_force.is_none() && self.waits_for_handover(server, &wanted);
-        if !waits
-            && lock(runtime).history.hold.is_some()
-            && !self.released(server, runtime, in_force).await
-        {
-            let last = rules.count_all && lock(runtime).unwritten >= FAILURES;
-            return Err(if last {
-                Requeue::Blocked(rules.retry_after)
-            } else {
-                Requeue::After(rules.poll_interval)
-            });
-        }
-        let state = if lock(runtime).history.downtime.is_some() {
-            Box::pin(self.send_owed_start(server, runtime, in_force)).await?
-        } else {
-            None
-        };
-        // `once` must end even if the trail can't be written.
-        if rules.count_all && lock(runtime).unwritten >= FAILURES {
-            return Err(Requeue::Blocked(rules.retry_after));
-        }
-        let Some(policy) = wanted.policies.get(server).map(Arc::clone) else {
-            Self::turn_down(runtime, || "its policy was removed".to_owned());
-            // A server that never had a policy gets no removal record.
-            let nothing = |history: &ServerHistory| {
-                history.is_policy_removed() || (history.is_new() && history.alerts.is_empty())
-            };
-            if nothing(&lock(runtime).history) {
-                return Err(Requeue::Gone);
-            }
-            if waits {
-                return Err(Requeue::After(SignedDuration::ZERO));
-            }
-            let held = lock(runtime).history.orphaned_hold(server);
-            if let Some((key, text)) = held {
-                let stands = lock(runtime).history.alerts.get(&key).cloned();
-                if stands.is_none_or(|stands| stands.text != text) {
-                    let (alert, about) = key;
-                    let raised = ServerEvent::AlertRaised { alert, about, text };
-                    let record = self.record(server, runtime, raised, Details::default());
-                    let _retried = Box::pin(record).await;
-                }
-                return Err(if rules.count_all {
-                    Requeue::Blocked(rules.retry_after)
-                } else {
-                    Requeue::After(rules.retry_after)
-                });
-            }
-            let gone = ServerEvent::ServerRemoved;
-            let record = self.record(server, runtime, gone, Details::default());
-            let written = Box::pin(record).await;
-            return Err(written.map_or(Requeue::After(rules.poll_interval), |()| Requeue::Gone));
-        };
-        let former = lock(runtime)
-            .history
-            .renamed_policy(&policy.file)
-            .map(str::to_owned);
-        if let Some(former) = former {
-            let renamed = ServerEvent::PolicyRenamed { former };
-            let record = self.record(server, runtime, renamed, Details::default());
-            if Box::pin(record).await.is_err() {
-                return Err(Requeue::After(rules.poll_interval));
-            }
-        }
-        let idle = lock(runtime).idle_in_pause();
-        // A paused server is still listed once, so that status can show its snapshots.
-        if idle {
-            let now = self.clock.now();
-            let mut runtime = lock(runtime);
-            // The newest copy may become too old during the pause.
-            let check = runtime.next_health_check(&policy, &rules, now);
-            let rests = check.is_none_or(|at| at > now.wall);
-            if rules.count_all || (runtime.seen.is_some() && rests) {
-                // No newer listing is requested, so an old failure must not be shown.
-                runtime.unlisted = None;
-                return Err(Requeue::Until(check));
-            }
-        }
-        // A server that is down must not wait for a listing: its start may come due first.
-        let patience =
-            lock(runtime)
-                .history
-                .time_for_listing(Some(&policy), &rules, self.clock.now());
-        let impatient = async {
-            match patience {
-                Some(patience) => Box::pin(self.clock.sleep(patience)).await,
-                None => pending().await,
-            }
-        };
-        let looked = tokio::select! {
-            biased;
-            looked = self.confirmed_inventory(server, runtime) => looked,
-            () = impatient => return Err(Requeue::After(SignedDuration::ZERO)),
-        };
-        let inventory = match looked {
-            Ok(inventory) => Inventory { state, ..inventory },
-            Err(Some(error)) => {
-                Self::turn_down(runtime, || {
-                    format!("its snapshots can't be listed: {error}")
-                });
-                let down = self.account.down();
-                let now = self.clock.now().mono;
-                let rest = no_listing(&policy, runtime, &rules, &error, (down, now));
-                if !idle && lock(runtime).own_failures >= FAILURES {
-                    Box::pin(self.block_after_failed_listing(&policy, runtime, &rules, &error))
-                        .await;
-                }
-                // A server that is down is checked again soon, whatever the error.
-                let down = lock(runtime).history.downtime.is_some();
-                return Err(if down {
-                    Requeue::After(rules.poll_interval)
-                } else {
-                    rest
-                });
-            }
-            Err(None) => return Err(Requeue::Until(None)),
-        };
+        // Boxed for the same reason as in `settle`.
+        let prepared = Box::pin(self.prepared(server, runtime)).await?;
+        let inventory = self.listed(server, runtime, &prepared).await?;
         // Boxed for the same reason as in `settle`, and built only once the permit is granted.
         let turn = self.turns.acquire().await;
-        let stepped = Box::pin(self.stepped(&policy, runtime, inventory, &rules, turn)).await;
-        let (inventory, step) = stepped?;
-        Ok(ReadyStep {
-            rules,
-            policy,
-            inventory,
-            step,
-        })
+        Box::pin(self.stepped(runtime, prepared, inventory, turn)).await
     }
 
     /// Returns the next step for this inventory. If the step depends on the server's state,
     /// requests the state first and adds it to the inventory.
     async fn stepped(
         &self,
-        policy: &Policy,
         runtime: &Mutex<ServerRuntime>,
+        wanted: ListingWanted,
         mut inventory: Inventory,
-        rules: &Rules,
         mut turn: DecisionPermit<'_>,
-    ) -> Result<(Inventory, Step), Requeue> {
+    ) -> Result<ReadyStep, Requeue> {
+        let ListingWanted {
+            rules,
+            policy,
+            state,
+            ..
+        } = wanted;
+        inventory.state = state;
         loop {
-            let decided = self.decided(policy, runtime, &inventory, rules).await;
+            let decided = self.decided(&policy, runtime, &inventory, &rules).await;
             drop(turn);
             match decided {
                 Some(Step::AskState) => {
@@ -277,49 +153,20 @@ impl<A: SnapshotApi> Engine<A> {
                     inventory.doubt_second_policy(|id| self.wanted().policies.contains_key(id));
                     turn = self.turns.acquire().await;
                 }
-                Some(step) => return Ok((inventory, step)),
+                Some(step) => {
+                    return Ok(ReadyStep {
+                        rules,
+                        policy,
+                        inventory,
+                        step,
+                    });
+                }
                 None => {
                     Self::turn_down(runtime, || "the trail can't be written".to_owned());
                     return Err(Requeue::After(rules.poll_interval));
                 }
             }
         }
-    }
-
-    /// Releases the server if that is due. Returns false if the result can't be recorded.
-    async fn released(
-        &self,
-        server: &ServerId,
-        runtime: &Mutex<ServerRuntime>,
-        policy: Option<&Policy>,
-    ) -> bool {
-        let release = async {
-            let Some(policy) = policy else {
-                // Without the policy, only the hold's runner can still run `after`, so it is tried
-                // once.
-                if lock(runtime).history.orphaned_hold(server).is_some() {
-                    return true;
-                }
-                let why = "its policy was removed".to_owned();
-                return self.release(None, server, runtime, true, why).await;
-            };
-            // A held server must not wait until the trail can record the end of its snapshot.
-            let unwritten = {
-                let runtime = lock(runtime);
-                runtime.is_end_unwritten() && runtime.history.downtime.is_none()
-            };
-            if unwritten {
-                let why =
-                    "its snapshot is completed or failed, although the trail can't record that"
-                        .to_owned();
-                return self
-                    .release(Some(policy), server, runtime, false, why)
-                    .await;
-            }
-            self.release_if_due(policy, runtime).await
-        };
-        // Boxed for the same reason as in `settle`.
-        Box::pin(release).await
     }
 
     /// Records every event that the decision requires and returns the step that remains. Returns
