@@ -1,5 +1,5 @@
-//! Runs external programs to their end: without a shell, with a minimal environment, with bounded
-//! output, and with a time limit that ends all processes they started.
+//! Runs external programs to completion: without a shell, with a minimal environment and bounded
+//! output, and with a time limit after which the whole process group is killed.
 
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -12,8 +12,9 @@ use tokio::time::timeout;
 
 use crate::core::sanitize::printable;
 
-/// Maximum number of bytes kept of each output stream, and of characters that the log repeats.
+/// Maximum number of bytes kept of each output stream.
 const OUTPUT: u64 = 4096;
+/// Maximum number of characters of the output that a message repeats.
 const SHOWN: usize = 500;
 
 /// Environment variables that the program inherits.

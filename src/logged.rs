@@ -1,10 +1,10 @@
-//! Ids in the form that the log writes.
+//! Converts ids to log values.
 
 use tracing::Value;
 
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// Returns a server's id as a log value; an integer stays one in a JSON log.
+/// Returns a server's id as a log value; an integer remains a number in a JSON log.
 pub(crate) fn id(id: &ServerId) -> Box<dyn Value> {
     value(id.number(), id.text())
 }

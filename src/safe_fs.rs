@@ -5,10 +5,10 @@
 //! a pipe. Three rules therefore hold for each access:
 //!
 //! - The folder is opened once, and everything in it is reached from its descriptor by a plain
-//!   name. No path is resolved a second time.
-//! - A process of root works in the folder as its owner. It can then reach nothing that the owner
-//!   could not reach alone, and what it creates belongs to the owner from the start: no `chown` is
-//!   needed, and none is made.
+//!   name. The exception is [`find`], which uses the whole path and returns only metadata.
+//! - A root process works in the folder as its owner. It can then reach nothing that the owner
+//!   could not reach alone. What it creates belongs to the owner from the start, so no `chown` is
+//!   needed.
 //! - A file is opened without following a link, and only a regular file with one name is accepted.
 //!   The check is made on the open descriptor.
 
@@ -30,7 +30,7 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 pub struct OpenFolder {
     fd: OwnedFd,
     path: PathBuf,
-    /// Its owner, if this is a process of root and the folder is another user's.
+    /// Its owner, if this process runs as root and another user owns the folder.
     owner: Option<FsIdentity>,
 }
 
@@ -110,7 +110,7 @@ impl OpenFolder {
         self.as_owner(|| Ok(renameat(&self.fd, from, &self.fd, to)?))
     }
 
-    /// Returns the names in the folder, in any order.
+    /// Returns the names in the folder, in any order, except those that are not UTF-8.
     pub fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(self.readable()?)? {
@@ -131,8 +131,8 @@ impl OpenFolder {
         Ok(fd.into())
     }
 
-    /// Runs `work` as the folder's owner if this is a process of root and the folder is another
-    /// user's; else as the current user.
+    /// Runs `work` as the folder's owner if this process runs as root and another user owns the
+    /// folder; otherwise as the current user.
     ///
     /// Only this thread, and threads that `work` starts, change their user. Their real and
     /// saved users stay root, so that the owner can neither signal nor trace the process meanwhile.
@@ -155,14 +155,15 @@ impl OpenFolder {
 }
 
 /// Returns the metadata of a regular file with one name. Needs no descriptor, so that a process
-/// that has none left can go on with its open files.
+/// that has run out of them can continue to use its open files.
 pub fn find(path: &Path) -> io::Result<Metadata> {
     let found = fs::symlink_metadata(path)?;
     accept(found.mode(), found.nlink())?;
     Ok(found)
 }
 
-/// Creates a folder and its missing parents, each owned by the owner of the folder it lies in.
+/// Creates a folder and its missing parents. If root creates them, each belongs to the owner of the
+/// folder that contains it.
 pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -220,7 +221,7 @@ impl FsIdentity {
         Ok(set_thread_res_uid(None, self.user, None)?)
     }
 
-    /// Becomes root again, from the saved user.
+    /// Becomes root again, as the saved user id permits.
     fn ascend(&self) -> io::Result<()> {
         set_thread_res_uid(None, self.user, None)?;
         set_thread_res_gid(None, self.group, None)?;

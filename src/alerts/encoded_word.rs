@@ -1,4 +1,4 @@
-//! Text in the headers of e-mail and of HTTP.
+//! Encodes text for email and HTTP headers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::News;
 
-/// Maximum number of queued items: more than ten thousand servers may send at once.
+/// Maximum number of queued items. Ten thousand servers may send at once.
 const MOST: usize = 20_000;
 
 /// The queue of news.

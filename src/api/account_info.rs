@@ -61,8 +61,8 @@ impl TokenInfo {
         )
     }
 
-    /// Returns true if a permission covers changes to things of this kind, such as `server`. `None`
-    /// if the provider does not list permissions.
+    /// Returns true if a permission covers changes to resources of this kind, such as `server`.
+    /// `None` if the provider does not list permissions.
     pub fn permits(&self, things: &str) -> Option<bool> {
         let all = self.permissions.as_ref()?;
         let changes = |permission: &String| {

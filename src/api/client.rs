@@ -89,7 +89,7 @@ pub fn parse_base_url(text: &str) -> Result<Url, BaseUrlError> {
     Ok(url)
 }
 
-/// Parses the address for a client that is built without a configuration.
+/// Like [`parse_base_url`], with the error and its remedy as one text.
 pub(super) fn base(text: &str) -> Result<Url, String> {
     parse_base_url(text).map_err(|error| format!("{error}: {}", error.remedy()))
 }
@@ -101,8 +101,8 @@ pub fn is_loopback(host: &str) -> bool {
 }
 
 /// Returns the address of a listing's next page. It must be on the same host, below the base, and
-/// without a user or password (I13). The request goes to the base's own scheme and port: a provider
-/// behind a front end may name another scheme or port.
+/// without a user name or password (I13). The base's scheme and port are always used, since a
+/// provider behind a front end may name others.
 pub(super) fn next_page(base: &Url, current: &Url, link: &str) -> Result<Url, String> {
     let unreadable = |error| format!("the link to the next page can't be read: {error}");
     let given = current.join(link).map_err(unreadable)?;
@@ -170,8 +170,7 @@ fn trusting(
     ca_file: Option<&Path>,
 ) -> Result<Client, String> {
     if loopback {
-        // No certificate is checked on loopback, so the system's certificates are not loaded
-        // either.
+        // Plain HTTP checks no certificates, so the system's are not loaded.
         return finish(builder.tls_certs_only([]));
     }
     builder = builder.https_only(true);

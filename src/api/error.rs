@@ -20,7 +20,7 @@ pub enum ErrorKind {
     Unknown,
     /// The token is rejected: 401, or 403 on a GET. Affects the whole account.
     Account,
-    /// 404.
+    /// Not found: 404.
     Missing,
     /// The request is rejected: 400, 403 on a mutation, other 4xx.
     Refused,

@@ -13,7 +13,7 @@ use super::wire::{self, ListingBuilder};
 use super::{ApiError, CreatedSnapshot, Listing, NewSnapshot, client, retry_after};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// Reads answers as a client with this address and token does.
+/// Reads answers as a client with the same base URL and token would.
 #[derive(Debug)]
 pub struct AnswerReader {
     base: Url,
@@ -71,8 +71,7 @@ impl AnswerReader {
         wire::restored(body, asked).map_err(|reason| self.unreadable(&reason, body))
     }
 
-    /// Reads the answer to a create that is not a success. `None` if `status` is not a valid
-    /// status.
+    /// Reads an unsuccessful answer to a create. `None` if `status` is not a valid status code.
     pub fn refused(&self, status: u16, body: &[u8]) -> Option<ApiError> {
         let status = StatusCode::from_u16(status).ok()?;
         Some(refused(Call::Create, status, "create", body, &self.token))

@@ -1,8 +1,8 @@
 //! The calls over HTTP.
 //!
-//! The effects of an untrusted server's answers are bounded. Each request has one deadline from
-//! connecting to the last byte, a body is counted chunk by chunk, pages are followed on the same
-//! origin only, and redirects are not followed (I13).
+//! Answers are not trusted. Each request has one deadline from connecting to the last byte, the
+//! size of a body is checked chunk by chunk, pages are requested from the same origin only, and
+//! redirects are not followed (I13).
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -25,8 +25,9 @@ use crate::clock::Clock;
 pub struct HttpApi {
     /// The client for GETs. It keeps connections open.
     pub(super) reading: Client,
-    /// The client for mutations. It opens a connection for each, since the provider may close a
-    /// kept one just as a mutation is sent, which would leave the outcome unknown for no reason.
+    /// The client for mutations. It opens a connection for each, since the provider may close an
+    /// idle one just as a mutation is sent on it, which would leave the outcome unknown for no
+    /// reason.
     pub(super) changing: Client,
     /// The base URL, with a trailing slash.
     pub(super) base: Url,
@@ -45,7 +46,7 @@ pub struct HttpApi {
 }
 
 impl HttpApi {
-    /// Reads the token and builds the client. Sends nothing.
+    /// Reads the token and builds the clients. Sends nothing.
     pub fn new(settings: &ApiSettings, clock: Clock) -> Result<Self, String> {
         let base = client::base(&settings.base_url)?;
         Ok(Self {
@@ -75,7 +76,7 @@ impl HttpApi {
         self.sampler.want();
     }
 
-    /// Returns the sample, if a listing has arrived since it was requested.
+    /// Returns the requested sample, if a listing has arrived since the request.
     pub fn take_shape(&self) -> Option<ResponseShape> {
         self.sampler.take()
     }

@@ -1,7 +1,7 @@
 //! Deserialization of JSON that never fails because of a value's type.
 //!
 //! One wrong field in one row must not make a listing of 50,000 rows fail, and the listing must not
-//! be built up as a tree.
+//! be parsed into a tree of values first.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -51,8 +51,8 @@ impl Scalar<'_> {
     }
 }
 
-/// Returns the ids of a row: its `id`, or its `uuid` if it has no `id`; and its `uuid` if it has
-/// both. `None` if the first of the two can't be read; an unreadable second one is left out.
+/// Returns the ids of a row: its `id` and, if it is readable and differs, its `uuid`; or only its
+/// `uuid` if it has no `id`. `None` if the `id`, or the `uuid` in its place, can't be read.
 fn known_by<I: From<u64> + FromStr + PartialEq>(
     id: &Scalar,
     uuid: &Scalar,
@@ -83,7 +83,7 @@ pub(super) struct SnapshotRow<'a> {
 /// The `server` of a row. All fields are [`Scalar::Null`] if it is not an object.
 #[derive(Debug, Default)]
 pub(super) struct ServerRow<'a> {
-    /// Set if a key appears twice, or the whole object twice in its row.
+    /// Set if a key appears twice, or if the row has two `server` keys.
     pub repeats: bool,
     pub id: Scalar<'a>,
     pub uuid: Scalar<'a>,
@@ -112,7 +112,7 @@ impl ServerRow<'_> {
         known_by(&self.id, &self.uuid)
     }
 
-    /// Returns its name, and its hostname if that differs.
+    /// Returns its name, or its hostname if it has no name; and its hostname if that differs.
     pub(super) fn named(&self) -> Option<(&str, Option<&str>)> {
         match (self.name.text(), self.hostname.text()) {
             (Some(name), host) => Some((name, host.filter(|host| *host != name))),
@@ -140,7 +140,7 @@ trait Lenient<'de>: Default {
         map.next_value::<IgnoredAny>().map(drop)
     }
 
-    /// Records that an object has this key a second time; the later value was taken.
+    /// Records that a key occurs twice in an object. The later value is used.
     fn repeated(&mut self, _key: &str) {}
 }
 

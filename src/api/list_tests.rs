@@ -246,8 +246,7 @@ async fn i11_numbered_pages_that_contradict_the_first_one_are_doubted() {
     }
 }
 
-/// Starts a stand-in that lists 95 snapshots of one server on pages of ten. Returns it with a
-/// client for it.
+/// Starts a stand-in that lists 95 snapshots of one server on pages of ten. Also returns a client.
 async fn paged(style: Pagination) -> (Sandbox, HttpApi) {
     let config = SandboxConfig {
         page_size: Some(10),

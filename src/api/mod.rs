@@ -1,11 +1,11 @@
 //! Calls to the provider's API, and what can be done when one fails.
 //!
-//! - [`SnapshotApi`]: the calls as a trait, so that the engine is tested without a network.
+//! - [`SnapshotApi`]: the calls as a trait, so that the engine can be tested without a network.
 //! - [`error`]: failures, classified by what can be done about them; `error_body`: the provider's
 //!   own words.
-//! - [`http`]: the calls over HTTP; `snapshot_calls`: those that change snapshots; `request`: one
-//!   request, subject to every limit; `client`: the HTTP client, which follows no redirects and
-//!   retries nothing, and the certificates that it trusts.
+//! - [`http`]: the calls over HTTP; `snapshot_calls`: their implementation of [`SnapshotApi`];
+//!   `request`: one request and its answer; `client`: the HTTP client, which follows no redirects
+//!   and retries nothing, and the certificates that it trusts.
 //! - `pagination`: the pages of a listing.
 //! - [`wire`]: the JSON, and the checks that decide whether a listing is in doubt; `lenient_json`:
 //!   fields of any type.
@@ -13,7 +13,7 @@
 //!   asks for.
 //! - `power`: a server's state, stop and start.
 //! - [`account_info`], [`server_list`]: the token's owner and the account's servers, for people.
-//! - [`response_shape`]: fields, types and words of the answers, to detect a change of the API.
+//! - [`response_shape`]: fields, types and status words of the answers, to detect API changes.
 //! - [`call_metrics`]: counters of the calls.
 //! - [`proxy`]: the proxy for TLS connections.
 //! - [`token`]: the token and its file.
@@ -61,15 +61,15 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The part of the provider's API that rotation needs.
 ///
-/// Only [`list`](Self::list) retries a request by itself. The others send exactly one, whatever the
-/// answer (I9, I12); the next decision follows from a listing.
+/// Only [`list`](Self::list) retries a request by itself. The others send exactly one each,
+/// whatever the answer (I9, I12); the next decision follows from a listing.
 pub trait SnapshotApi: Send + Sync + 'static {
-    /// Waits for the rate limit, any `Retry-After` and a place in flight. Fails if the provider
-    /// asked for a pause of more than a minute.
+    /// Waits for the rate limit, any `Retry-After` and a place in flight. Fails if requests are
+    /// held back for more than another minute.
     fn admit(&self) -> impl Future<Output = Result<Permit, ApiError>> + Send;
 
-    /// Waits only for a place in flight. A server that the rotation stopped is started even if many
-    /// requests are waiting or the provider has asked for a pause.
+    /// Waits only for a place in flight, so that a server that the rotation stopped is started even
+    /// if many requests are waiting or the provider has asked for a pause.
     fn admit_owed(&self) -> impl Future<Output = Permit> + Send;
 
     /// Lists all snapshots of the account, or of one server. Takes a permit of its own for each
@@ -137,13 +137,13 @@ pub struct Listing {
     /// Rows by server: by its id, or by its UUID if it has no id. A server without snapshots has no
     /// entry.
     pub servers: BTreeMap<ServerId, ServerRows>,
-    /// For each server that has a UUID too: its id, by that UUID.
+    /// The id of each server that also has a UUID, by that UUID.
     pub uuids: BTreeMap<ServerId, ServerId>,
     /// Why the whole listing is in doubt.
     pub doubt: Option<String>,
     /// Number of pages.
     pub pages: usize,
-    /// Set if the pages contradicted each other or the `count`, or repeated an id, as they do if
+    /// Set if the pages contradicted each other or the `count`, or repeated an id, as happens when
     /// they change while they are read. The servers must then be listed one by one.
     pub shifted: bool,
     /// Sizes in MB, where the provider gives them; only [`HttpApi::browse`] collects them.
@@ -153,7 +153,7 @@ pub struct Listing {
 /// The rows of one server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerRows {
-    /// The server's name, or its hostname if it has no other. Empty if neither can be read.
+    /// The server's name, or its hostname if it has no name. Empty if neither can be read.
     pub name: String,
     /// Its hostname, if that differs.
     pub hostname: Option<String>,

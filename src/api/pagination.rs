@@ -1,8 +1,8 @@
 //! The pages of a listing: followed one after the other, or fetched in parallel if the first one
 //! shows how many there are.
 //!
-//! Supports the three paginations of Django REST framework: page number, limit and offset, and
-//! cursor.
+//! Supports the three pagination styles of Django REST framework: page number, limit and offset,
+//! and cursor.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -257,7 +257,7 @@ fn numbered(second: &Url, rows: u64, count: u64) -> Option<Vec<Url>> {
     Some((1..pages).map(address).collect())
 }
 
-/// Returns the parts that two spellings of one page's address share.
+/// Returns the parts of an address that identify a page: its path, and its query in any order.
 fn parts(url: &Url) -> (&str, BTreeSet<Pair<'_>>) {
     (url.path(), url.query_pairs().collect())
 }

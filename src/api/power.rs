@@ -29,8 +29,8 @@ struct PowerBody {
 }
 
 impl HttpApi {
-    /// Requests the server's state once. A failure is also returned as a state: one that
-    /// leaves open whether the server is running.
+    /// Requests the server's state once. A failure is returned as a state that leaves open whether
+    /// the server is running.
     pub(super) async fn ask_state(&self, pass: Permit, server: &ServerId) -> ServerInfo {
         let what = format!("get the state of server {server}");
         let url = self.url(&format!("/servers/{}/", server.component()));

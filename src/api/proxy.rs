@@ -1,5 +1,5 @@
 //! The proxy for connections over TLS. The client opens a tunnel through it with CONNECT, so the
-//! proxy sees the other side's name and port, but no content (I13).
+//! proxy sees the target's host name and port, but no content (I13).
 
 use reqwest::{ClientBuilder, NoProxy, Url};
 

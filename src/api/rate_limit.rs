@@ -83,8 +83,8 @@ pub struct Limiter {
     places: Arc<Semaphore>,
     /// Maximum number of requests in flight.
     most: usize,
-    /// The hold that ends last: for a pause that the provider asked for, or after a refusal
-    /// without one.
+    /// The hold that ends last. The provider asked for a pause, or refused a request without naming
+    /// one.
     hold: Mutex<Option<Hold>>,
     strain: Mutex<Backoff>,
 }
@@ -143,8 +143,8 @@ impl Limiter {
         self.long_hold().map_or(Ok(()), Err)?;
         bucket.take(apart).await;
         let place = self.place().await;
-        // Checked last: while this request waited for a place, an answer may have asked for a pause
-        // or for more spacing.
+        // Checked last: while this request waited for a place, an answer may have caused a hold or
+        // a wider spacing.
         loop {
             self.long_hold().map_or(Ok(()), Err)?;
             let closed = self.closed().map(|hold| hold.until);
@@ -165,7 +165,7 @@ impl Limiter {
     /// refusal doubles the spacing, up to a minute.
     pub fn refused(&self, began: Instant, status: u16) {
         let mut strain = self.strain.lock().unwrap_or_else(PoisonError::into_inner);
-        // Requests that were in flight together count as one refusal.
+        // Refusals of requests that were in flight together count as one.
         if strain.since.is_none_or(|since| began >= since) {
             strain.spacing = (strain.spacing * 2).clamp(Backoff::FIRST, Backoff::MOST);
             strain.since = Some(Instant::now());
@@ -242,7 +242,7 @@ struct Backoff {
     spacing: Duration,
     /// Requests that began before this instant were sent with the former spacing.
     since: Option<Instant>,
-    /// When the last refusal came, or the spacing was halved.
+    /// Time of the last refusal or halving of the spacing.
     changed: Option<Instant>,
     /// Answers since then.
     good: u32,
@@ -256,7 +256,7 @@ impl Backoff {
     const MOST: Duration = Duration::from_mins(1);
     /// A shorter spacing is treated as none.
     const LEAST: Duration = Duration::from_millis(100);
-    /// Number of answers after which the spacing is halved, after the first refusal.
+    /// The `patience` after the first refusal.
     const RELAXES: u32 = 8;
     const MOST_PATIENCE: u32 = 64;
     /// After this time one answer halves the spacing.
@@ -297,7 +297,7 @@ impl TokenBucket {
     }
 
     /// Waits for a token and takes it; takes none if dropped before then. With `apart` it also
-    /// waits until the interval since the last request has passed.
+    /// waits until the interval has passed since the last request.
     async fn take(&mut self, apart: bool) {
         if self.interval.is_zero() {
             return;

@@ -1,4 +1,4 @@
-//! One request and its answer, within every limit.
+//! Sends one request and reads its answer, within the limits of time and size.
 
 use std::error::Error;
 use std::sync::{Arc, PoisonError};
@@ -14,10 +14,10 @@ use super::token::Token;
 use super::{ApiError, ErrorKind, HttpApi, printable, retry_after};
 use crate::core::sanitize::utc;
 
-/// Maximum number of bytes that are read of an error's body.
+/// Maximum number of bytes of an error's body that are read.
 const ERROR_BODY: usize = 4 * 1024;
 
-/// A success with its whole body.
+/// A successful answer with its whole body.
 pub(super) struct ApiResponse {
     pub status: StatusCode,
     pub body: Vec<u8>,
@@ -30,8 +30,8 @@ pub(super) struct RequestFailure {
 }
 
 impl HttpApi {
-    /// Sends a request once and returns the body of a success. Every request passes through here
-    /// and is counted.
+    /// Sends a request once and returns a successful answer. Every request passes through here and
+    /// is counted.
     pub(super) async fn send(
         &self,
         call: Call,
@@ -157,7 +157,8 @@ impl HttpApi {
     }
 }
 
-/// Returns the error for an answer that is not a success, with the beginning of its body.
+/// Returns the error for an answer that is not a success, with the provider's words or, if there
+/// are none, the beginning of the body.
 pub(super) fn refused(
     call: Call,
     status: StatusCode,
@@ -219,8 +220,8 @@ async fn read(response: &mut Response, most: usize, into: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// Describes why a request got no answer, and from which origin. The client library's own layers
-/// are left out, since they add nothing.
+/// Describes why a request got no answer, and from which origin. Leaves out the client library's
+/// own layers of the error, which add nothing.
 fn unsent(error: reqwest::Error) -> String {
     let origin = error.url().map(|url| url.origin().ascii_serialization());
     let connecting = error.is_connect();

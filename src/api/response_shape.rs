@@ -100,7 +100,7 @@ impl ResponseShape {
         for (field, types) in &seen.fields {
             let known = self.fields.entry(field.clone()).or_default();
             if field.starts_with(ROW) && !knows_rows {
-                // The first rows after an empty account are learned without a warning.
+                // The first rows of an account that was empty are learned without a warning.
                 known.extend(types);
                 continue;
             }
@@ -322,7 +322,7 @@ impl ShapeSampler {
         codes.insert(status);
     }
 
-    /// Returns the sample, if a listing has arrived since it was requested.
+    /// Returns the requested sample, if a listing has arrived since the request.
     pub(super) fn take(&self) -> Option<ResponseShape> {
         let mut sampled = self.lock();
         let seen = sampled.seen.take()?;

@@ -8,7 +8,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 /// Longest pause that is honoured: a wrong header must not stop the rotation for a year.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
-/// Longest pause after an answer that refuses nothing: a field that is always 0 must not stop the
+/// Longest pause after an answer that is not a refusal: a field that is always 0 must not stop the
 /// rotation either.
 const LONGEST_SPENT: SignedDuration = SignedDuration::from_mins(1);
 

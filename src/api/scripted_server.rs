@@ -105,7 +105,7 @@ async fn answer(
     let _ = stream.shutdown().await;
 }
 
-/// Reads a request's head and body. `None` if the client sent none.
+/// Reads a request's head and body. `None` if the connection ends before a whole request.
 async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut text = String::new();
     let mut buffer = [0; 4096];

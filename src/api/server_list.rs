@@ -15,7 +15,7 @@ pub struct AccountServer {
     pub id: ServerId,
     /// Its UUID, if it has an id too.
     pub uuid: Option<ServerId>,
-    /// Its name, or its hostname if it has no other.
+    /// Its name, or its hostname if it has no name.
     pub name: String,
     /// Its hostname, if that differs.
     pub hostname: Option<String>,

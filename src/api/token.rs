@@ -8,11 +8,11 @@ use std::path::{Component, Path, PathBuf};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Maximum size of a secret's file in bytes. A larger file is not a secret's file.
+/// Maximum size of a secret's file in bytes. A larger file is probably the wrong one.
 pub const LONGEST: u64 = 8 * 1024;
 /// The text that replaces the token.
 const SCRUBBED: &str = "[token]";
-/// Minimum length of a prefix of the token that is scrubbed; fewer characters reveal nothing.
+/// Minimum length of a token prefix that is scrubbed; a shorter one reveals too little to matter.
 const SHORTEST_PART: usize = 4;
 
 /// Where the token is read from.
@@ -24,7 +24,7 @@ pub enum TokenSource {
     Given(SecretString),
 }
 
-/// A token that fits into a header.
+/// A token that can be sent in a header.
 #[derive(Debug)]
 pub(super) struct Token {
     secret: SecretString,
@@ -75,8 +75,8 @@ impl Token {
         self.header.clone()
     }
 
-    /// Returns `text` without the token, in case an answer repeats it (I13). If the text breaks off
-    /// within the token, the part of the token that it holds is removed too.
+    /// Returns `text` without the token, in case an answer repeats it (I13). If the text is cut off
+    /// within the token, the prefix at its end is removed too.
     pub(super) fn scrub(&self, text: &str) -> String {
         let secret = self.secret.expose_secret();
         let mut text = text.replace(secret, SCRUBBED);

@@ -17,7 +17,8 @@ use super::pagination::{PageEnd, PageSink};
 use super::{CreatedSnapshot, Listing, NewSnapshot, ServerRows, printable};
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId, Status};
 
-/// Nearly every server has at most this many rows, so up to this length its list grows by one.
+/// Nearly every server has at most this many rows. Up to this length its list grows one row at a
+/// time, without spare capacity.
 const FEW: usize = 8;
 
 /// One page of a listing.
@@ -25,7 +26,7 @@ const FEW: usize = 8;
 struct SnapshotPage<'a> {
     #[serde(borrow, default)]
     count: Scalar<'a>,
-    /// `None` if the page has no such field; a listing without pages need not have it.
+    /// `None` if the page has no such field; an unpaginated listing need not have it.
     #[serde(borrow, default, deserialize_with = "there")]
     next: Option<Scalar<'a>>,
     /// Read row by row: 50,000 parsed rows at once would take many times the memory of the result.
@@ -70,7 +71,7 @@ impl ListingBuilder {
         self
     }
 
-    /// Returns the listing, once the last page is in.
+    /// Makes the checks that follow the last page, and returns the listing.
     pub(super) fn finish(mut self) -> Listing {
         self.refuse_others();
         self.listing.pages = self.pages;
@@ -87,7 +88,8 @@ impl ListingBuilder {
         self.listing
     }
 
-    /// Puts the listing in doubt if it has rows of servers that were not requested.
+    /// Puts the listing in doubt if it has rows of servers that were not requested, and removes
+    /// those rows.
     fn refuse_others(&mut self) {
         let Some(asked) = self.filter.take() else {
             return;
@@ -108,7 +110,7 @@ impl ListingBuilder {
             (_, Some(_)) => {
                 self.doubt("the pages disagree on how many rows the listing has", true);
             }
-            // A cursor gives no count: such a listing is whole when its last page has no next one.
+            // Pages by cursor give no count: the listing is complete once a page has no next one.
             (None, None) if linked => {}
             (_, None) => self.doubt("the listing does not say how many rows it has", false),
         }
@@ -123,7 +125,7 @@ impl ListingBuilder {
         let ids = row.known_by();
         for id in ids.iter().flat_map(|(id, uuid)| iter::once(id).chain(uuid)) {
             if !self.ids.insert(id.clone()) {
-                // Only a listing of one server shows whether the snapshot is that server's.
+                // Only a listing of one server shows whether the snapshot belongs to that server.
                 let shifted = self.pages > 1 || self.filter.is_none();
                 self.doubt(&format!("the listing holds snapshot {id} twice"), shifted);
             }
@@ -192,8 +194,8 @@ impl PageSink for ListingBuilder {
         let next = match page.next.unwrap_or_default() {
             Scalar::Null => None,
             Scalar::Text(link) if link.is_empty() => None,
-            // A filter that the provider applies late could give empty pages. No provider is known
-            // to do so, and following them might never end.
+            // A provider that filters after paginating could return empty pages. None is known to
+            // do so, and following such pages might never end.
             Scalar::Text(_) if rows == 0 => {
                 self.doubt("an empty page links to a next page", false);
                 None

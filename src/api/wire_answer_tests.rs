@@ -23,7 +23,7 @@ fn an_answer_to_a_create_must_be_about_what_was_requested() {
             name: asked.name.clone()
         })
     );
-    // A different name is left to the caller: the id identifies the row to look at.
+    // The caller handles a different name: the id identifies the row.
     let other = with(good.clone(), "name", json!("weekly-snapshot-8"));
     assert_eq!(read(&other).unwrap().name, "weekly-snapshot-8");
     let bare = without(good.clone(), "server");

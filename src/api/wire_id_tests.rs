@@ -36,7 +36,7 @@ fn a_server_with_an_id_and_a_uuid_is_found_by_either_and_its_snapshot_keeps_both
     let both = with(with(row(801, 7), "uuid", json!("5a")), "server", server);
     for filter in [None, Some("7"), Some("6f")] {
         let mut gathering = ListingBuilder::new(filter.map(id));
-        // Rows may have only the UUID, before and after a row that has both.
+        // A row may have only the UUID, before or after a row that has both ids.
         let rows = [uuid_row("5b", "6f"), both.clone(), uuid_row("5c", "6f")];
         let rows = rows.map(|row| {
             let mut server = row["server"].clone();

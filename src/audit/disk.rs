@@ -34,7 +34,7 @@ pub trait Disk: Send {
     fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&mut self, path: &Path) -> io::Result<()>;
-    /// Makes a folder's names durable.
+    /// Makes the names in a folder durable.
     fn sync_dir(&mut self, dir: &Path) -> io::Result<()>;
 }
 

@@ -10,7 +10,7 @@ const DENIED: &str = "only root and the service's user may use the trail: run th
 /// that waited for one sync get the same error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrailError {
-    /// The disk operation failed.
+    /// A disk operation failed.
     #[error("{path}: can't {what}: {why}")]
     Disk {
         /// The operation.
@@ -19,10 +19,11 @@ pub enum TrailError {
         path: String,
         /// The system's error.
         why: String,
-        /// True if the disk is full.
+        /// True if the disk is full or a quota is used up.
         full: bool,
     },
-    /// A line that is not a valid record. When the trail is opened: only if no crash explains it.
+    /// A line that is not a valid record. Opening the trail reports it only if no crash explains
+    /// it.
     #[error(
         "{file} line {line}: {why}; run `snaprotate audit verify`, then move the file aside to continue without it: the pauses and unfinished calls that it records are then forgotten"
     )]
@@ -77,8 +78,8 @@ impl TrailError {
         matches!(self, Self::Disk { full: true, .. })
     }
 
-    /// Returns the error for a state folder that was removed or replaced. It holds the lock and the
-    /// head.
+    /// Returns the error for a state folder that was removed or replaced. The folder holds the lock
+    /// and the head.
     pub fn state(state_dir: &Path, why: io::Error) -> Self {
         Self::disk("rely on the state folder", state_dir)(why)
     }

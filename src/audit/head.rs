@@ -22,7 +22,7 @@ impl HeadState {
         let mut text = Vec::new();
         let read = disk
             .read(&path, 0)
-            // More than the length of a head, but a file of another kind is not read in full.
+            // Longer than any head; a file of another kind is not read in full.
             .and_then(|file| file.take(256).read_to_end(&mut text));
         match read {
             Ok(_) => Ok(std::str::from_utf8(&text)

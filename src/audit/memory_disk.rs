@@ -34,7 +34,7 @@ pub enum Crash {
 pub struct DiskState {
     /// Bytes that still fit; `None`: unlimited.
     pub room: Option<usize>,
-    /// Number of syncs that still fail. As on Linux, each drops what it should have written.
+    /// Number of further syncs that fail. As on Linux, each drops what it should have written.
     pub failing_syncs: u32,
     /// True: syncs report success and write nothing.
     pub no_sync: bool,
@@ -42,8 +42,8 @@ pub struct DiskState {
     pub no_truncate: bool,
     /// True: overwrites fail.
     pub no_overwrite: bool,
-    /// Number of changes that still succeed. The next one kills the process and fails, as do all
-    /// later ones.
+    /// Number of further changes that succeed. The one after that kills the process and fails, as
+    /// do all later ones.
     pub changes_left: Option<u64>,
     /// True after the process died.
     pub dead: bool,
@@ -147,7 +147,7 @@ impl MemoryDisk {
         (inner.changes_left, inner.dead) = (Some(0), true);
     }
 
-    /// Starts another process, for which changes succeed again.
+    /// Simulates the start of another process, for which changes succeed again.
     pub fn revive(&self) {
         let mut inner = self.set();
         (inner.changes_left, inner.dead) = (None, false);
@@ -272,7 +272,7 @@ impl Disk for MemoryDisk {
         let len = file.now.len().max(end);
         file.now.resize(len, 0);
         file.now[from..end].copy_from_slice(bytes);
-        // The kernel has to write this part once more.
+        // An overwritten part is dirty again: the next sync writes it.
         file.dropped = file.dropped.take().and_then(|mut gone| {
             if from <= gone.start {
                 gone.start = gone.start.max(end);

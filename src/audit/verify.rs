@@ -35,7 +35,7 @@ pub struct Verified {
     pub first: Option<Timestamp>,
     /// Time of the last record.
     pub last: Option<Timestamp>,
-    /// Problems, each with file and line.
+    /// Problems, with file and line where they concern a line.
     pub problems: Vec<String>,
     /// The damaged tail that a crash left, or the line that is being written right now. It is not a
     /// problem, since nothing relied on it.
@@ -74,7 +74,7 @@ pub(super) fn verify_seeing(
     wanted: &BTreeSet<u64>,
 ) -> Result<(Verified, Seen), TrailError> {
     let mut seen = Seen::default();
-    // The head is read first: a daemon that writes meanwhile moves the records ahead of it.
+    // The head is read first: a daemon that writes meanwhile only adds records after it.
     let head = HeadState::read(disk, state)?;
     let names = files(disk, audit).map_err(TrailError::disk("list", audit))?;
     let mut found = Verified {
@@ -258,7 +258,7 @@ pub struct Record {
 }
 
 /// Iterates over records, oldest first. A line that is not a record yields an error and is skipped.
-/// It does not check the chain: [`verify`] does.
+/// The chain is not checked: [`verify`] does that.
 pub(super) struct Records {
     pub(super) files: VecDeque<PathBuf>,
     pub(super) now: Option<(PathBuf, LineReader)>,

@@ -51,7 +51,7 @@ pub(super) struct Writer {
     pub link: ChainLink,
     pub tail: FileTail,
     pub head: HeadFile,
-    /// True if the audit folder's names are durable.
+    /// True if the names in the audit folder are durable.
     pub names_synced: bool,
     /// Offset from which an earlier process wrote records that may not have been synced, and the
     /// record before that offset.
@@ -263,8 +263,8 @@ impl Writer {
                     lines.bytes.clear();
                 }
             }
-            // Part of the new file: if they were appended later, a crash in between would hide the
-            // loss.
+            // The notices are part of the new file: if they were appended later, a crash in between
+            // would hide the loss.
             for notice in notices {
                 lines.global(time, notice);
             }
@@ -298,8 +298,8 @@ impl Writer {
         self.disk.sync(path).map_err(TrailError::disk("sync", path))
     }
 
-    /// Moves the head to the last durable record. A head that lags is harmless, so a failure is
-    /// only logged.
+    /// Moves the head to the last durable record. A head that lags raises no false alarm, so a
+    /// failure is only logged.
     fn move_head(&mut self) {
         let path = self.state.join(HEAD);
         let contents = self.link.head();
@@ -339,7 +339,7 @@ impl Writer {
     }
 }
 
-/// Copies what follows `from` into a file of its own.
+/// Copies the bytes from offset `from` on into a separate file.
 fn set_aside(disk: &mut dyn Disk, path: &Path, from: u64, aside: &Path) -> io::Result<()> {
     let mut rest = disk.read(path, from)?;
     disk.create(aside)?;

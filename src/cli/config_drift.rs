@@ -16,7 +16,7 @@ use crate::status::FleetView;
 /// that can't be read are skipped.
 pub(super) fn changed(view: &FleetView) -> Option<String> {
     let (main, read) = (Path::new(&view.config), view.read?);
-    // The service may have been started in another folder, so its relative path can't be resolved
+    // The service may have been started in another folder, so a relative path can't be resolved
     // here.
     if main.is_relative() {
         return None;

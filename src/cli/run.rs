@@ -3,7 +3,7 @@
 use super::{Cli, Exit, block_on};
 use crate::daemon::{self, CommandError};
 
-/// Runs until a signal arrives.
+/// Runs until a signal stops the daemon.
 pub fn run(cli: &Cli) -> Result<Exit, CommandError> {
     block_on(async {
         let signals = daemon::listen()?;

@@ -9,8 +9,8 @@ use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::status::server_lookup::{self, NamedServer};
 
-/// One server or all, for a command whose only object is a server. The server may be given as a
-/// positional argument or with `--server`.
+/// One server or all, for a command without other positional arguments. The server may be given as
+/// a positional argument or with `--server`.
 #[derive(Debug, clap::Args)]
 pub struct ServerArgument {
     /// Only this server: its id, its name, or its policy file without .toml [default: all]

@@ -35,7 +35,8 @@ impl KeyInput {
         Ok(Self(before))
     }
 
-    /// Returns true if a key that ends the watch is pressed before the next drawing.
+    /// Returns true if the input ends, or a key that ends the watch is pressed, before the next
+    /// drawing.
     fn ends() -> io::Result<bool> {
         let stdin = io::stdin();
         let mut input = [PollFd::new(&stdin, PollFlags::IN)];
@@ -54,12 +55,12 @@ impl Drop for KeyInput {
     }
 }
 
-/// Draws the text again and again until q, Escape or Ctrl-C is pressed.
+/// Redraws the text until q, Escape or Ctrl-C is pressed.
 pub(super) fn watch(
     mut draw: impl FnMut() -> Result<String, CommandError>,
 ) -> Result<(), CommandError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        let why = "--watch needs a terminal; without one, run the command again and again";
+        let why = "--watch requires a terminal; without one, run the command repeatedly";
         return Err(CommandError::Settings(why.to_owned()));
     }
     let failed = |error: io::Error| CommandError::System(format!("the terminal: {error}"));
@@ -67,7 +68,7 @@ pub(super) fn watch(
     loop {
         let text = draw()?;
         let mut out = anstream::stdout();
-        write!(out, "{CLEAR}{text}\nq ends this.\n").map_err(failed)?;
+        write!(out, "{CLEAR}{text}\nPress q to quit.\n").map_err(failed)?;
         out.flush().map_err(failed)?;
         if KeyInput::ends().map_err(failed)? {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Checks of `[api]` and of secret files: the address, the token's file, the certificate file.
 //!
-//! The token is read only to report early that it can't work. It is never kept, shown or returned
+//! The token is read only to report early that it can't work. It is never stored, shown or returned
 //! (I13).
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -225,7 +225,7 @@ fn fault(path: &Path, bytes: &[u8], is_credential: bool, what: &str) -> Option<(
     None
 }
 
-/// Returns the path of a file of certificates if it holds a PEM certificate.
+/// Returns the path of the certificate file if it holds a PEM certificate.
 pub(super) fn ca(file: &Located<PathBuf>, folder: &Path, log: &mut Diagnostics) -> Option<PathBuf> {
     let path = folder.join(&file.value);
     let why = match file_source::bytes(&path, defaults::LARGEST_FILE) {

@@ -54,7 +54,7 @@ struct Excerpt {
     span: Range<usize>,
 }
 
-/// All problems, in the order of files and lines.
+/// All problems, ordered by file and line.
 #[derive(Clone, Debug)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -250,7 +250,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Returns true if the line may hold a token, even under a misspelt key (I13).
+/// Returns true if the line may hold a secret, even under a misspelt key (I13).
 fn may_hold_a_secret(line: &str) -> bool {
     let (key, value) = line.split_once('=').unwrap_or((line, ""));
     let key = key.trim();
@@ -268,7 +268,7 @@ fn may_hold_a_secret(line: &str) -> bool {
     named || (line.contains("://") && line.contains('@'))
 }
 
-/// Returns true if a path looks like a token that was pasted in place of its file (I13).
+/// Returns true if a path looks like a secret that was pasted in place of its file's path (I13).
 pub(super) fn is_pasted(path: &str) -> bool {
     path.len() >= 20 && !path.contains(['/', '.'])
 }

@@ -1,4 +1,4 @@
-//! The folders of state and trail: from the file, else from systemd, else the default.
+//! The folders of the state and of the trail: from the file, else from systemd, else the default.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -104,7 +104,7 @@ fn parse(text: &str) -> Result<SocketAddr, (String, String)> {
     }
 }
 
-/// Returns true for an address over http or https without a user, query or fragment.
+/// Returns true for an http or https URL without a user, query or fragment.
 fn is_page(text: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(text) else {
         return false;

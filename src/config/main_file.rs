@@ -1,4 +1,5 @@
-//! The main file: the provider's API, the daemon's timing, and defaults for rotations.
+//! The main file: the provider's API, the daemon's timing, defaults for rotations, the trail, the
+//! receivers and the status page.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -200,8 +201,8 @@ impl RawMain {
         folder.join(policies.unwrap_or(Path::new(defaults::POLICIES)))
     }
 
-    /// Warns of values that are valid but probably unintended, and refuses a `snapshot_limit` above
-    /// [`MOST_ROWS`].
+    /// Warns about values that are valid but probably unintended, and refuses a `snapshot_limit`
+    /// above [`MOST_ROWS`].
     fn doubtful(&self, log: &mut Diagnostics) {
         let request = self.request_timeout.as_ref();
         let settle = self.settle_window.as_ref();

@@ -8,8 +8,8 @@ use super::table_reader::Located;
 use crate::core::name_pattern::Pattern;
 use crate::core::policy::Rotation;
 
-/// Reports what is wrong with a name pattern, once, where it is written. A pattern is valid or
-/// invalid for every rotation, so any rotation name will do here.
+/// Reports what is wrong with a name pattern, once, where it is written. The rotation's name does
+/// not affect whether a pattern is valid, so any name will do here.
 pub(super) fn check(text: &Located<String>, log: &mut Diagnostics) {
     let pattern = Pattern::new(&text.value, "name");
     if pattern.as_ref().is_ok_and(|pattern| !pattern.has_word()) {

@@ -186,7 +186,7 @@ fn shortest(schedule: &Schedule) -> SignedDuration {
             break;
         }
         shortest = shortest.min(interval);
-        // A step to the very next day would take this long; no step is shorter.
+        // A step to the next calendar day would take this long; no step over midnight is shorter.
         let mut least = interval;
         while least > DAY {
             least -= DAY;
@@ -199,7 +199,7 @@ fn shortest(schedule: &Schedule) -> SignedDuration {
 }
 
 /// Returns a lower bound for the time between slots, derived from the form of the expression. For
-/// most expressions it is large enough that no slot needs to be walked.
+/// most expressions it is large enough to make a walk over the slots unnecessary.
 fn at_least(expression: &str) -> SignedDuration {
     let single = |field: &str| field.bytes().all(|b| b.is_ascii_digit());
     let fields: Vec<&str> = expression.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Schedules: the errors for invalid ones, and the cost of many.
+//! Schedules: the errors for invalid ones, the warnings about close slots, and the cost of many.
 
 use std::time::Instant;
 

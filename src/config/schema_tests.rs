@@ -1,5 +1,5 @@
-//! The JSON Schemas of the two files agree with the reader: the same keys, no value of the wrong
-//! type, and the defaults of the code.
+//! The JSON Schemas of the two files agree with the reader: they have its keys and the defaults of
+//! the code, and they refuse every value of a wrong type.
 //!
 //! If a test fails after a key or a table was added, its message says what to write into
 //! `config/schema/`.
@@ -167,7 +167,7 @@ fn the_schema_has_exactly_the_keys_that_the_reader_accepts() {
     }
 }
 
-/// Returns a main file for each type of receiver, whose receiver has an unknown key.
+/// Returns a main file for each type of receiver; the receiver in it has an unknown key.
 fn receivers() -> impl Iterator<Item = Table> {
     let types = ["webhook", "ping", "ntfy", "slack", "email", "command"];
     types.into_iter().map(|kind| {

@@ -43,7 +43,7 @@ impl RawStop {
         }
     }
 
-    /// Warns of keys that have no effect because the server isn't stopped.
+    /// Warns about keys that have no effect because the server isn't stopped.
     pub(super) fn check_idle(&self, defaults: &Self, log: &mut Diagnostics) {
         let stops = self.stop_server.as_ref().or(defaults.stop_server.as_ref());
         if stops.is_some_and(|stops| stops.value) {

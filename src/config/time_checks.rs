@@ -78,8 +78,8 @@ pub(super) fn said(duration: SignedDuration) -> String {
     )
 }
 
-/// Returns this server's share of the splay, in [0, splay). It comes from a hash, so that it is the
-/// same after every restart and on every host.
+/// Returns this server's share of the splay, in [0, splay). It is derived from a hash, so that it
+/// is the same after every restart and on every host.
 pub(super) fn offset(splay: SignedDuration, server: &ServerId, rotation: &str) -> SignedDuration {
     let hash = Sha256::digest(format!("{server}/{rotation}"));
     let seed = hash

@@ -70,7 +70,7 @@ impl RawWitness {
         raw
     }
 
-    /// Returns the key's file, if it can be determined.
+    /// Returns the key's file, if there is a credential or `key_file` is set.
     pub(super) fn key(&self, folder: &Path, env: &Environment) -> Option<PathBuf> {
         let written = self.key_file.as_ref();
         api_section::given(defaults::WITNESS_CREDENTIAL, written, folder, env).0
@@ -141,7 +141,7 @@ impl RawWitness {
     }
 }
 
-/// Returns true if the text is valid as an origin in every kind of receiver.
+/// Returns true if every kind of receiver accepts the text as an origin.
 fn is_origin(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':');
     text.len() <= 200 && text.chars().all(plain)
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_witness_table_writes_one_checkpoint_a_day_to_the_log() {
+    fn an_empty_witness_table_means_a_daily_interval_and_the_log_as_the_destination() {
         let folder =
             ConfigFolder::new().with("snaprotate.toml", format!("{MAIN}[audit.witness]\n"));
         let witness = folder.good().witness.expect("a witness");

@@ -1,7 +1,7 @@
 //! Derives the active alerts of a server from its state and its history.
 //!
-//! The decision compares them with the active alerts of the trail, and records each
-//! difference. An alert is therefore raised once, survives restarts and clears by itself.
+//! The decision compares them with the active alerts in the trail, and records each difference. An
+//! alert is therefore raised once, survives restarts and clears by itself.
 
 use std::collections::BTreeMap;
 
@@ -185,7 +185,8 @@ impl DecisionContext<'_> {
         }
         alerts.extend(self.stuck_hold());
         alerts.extend(self.stopped_for_long());
-        // The snapshot stays what it is, even if the rotation no longer stops the server.
+        // Rotations that no longer stop the server are included: their last snapshot may still be
+        // one of a running server.
         let rotations = self.policy.rotations.iter();
         let ran =
             rotations.filter_map(|r| Some((&r.name, self.history.ran_during_snapshot(&r.name)?)));
@@ -224,9 +225,10 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// I15: adds the alerts for slots that ended without a snapshot since the last completed one.
+    /// I15: adds the alerts for slots that ended without a snapshot after the last slot that has
+    /// one.
     fn fruitless_slots(&self, rotation: &str, alerts: &mut Alerts) {
-        // The slots after `latest` were recorded while the clock was ahead.
+        // Slots after `latest` were recorded while the clock was ahead.
         let latest = self.now.wall.saturating_add(CLOCK_TOLERANCE);
         let latest = latest.unwrap_or(self.now.wall);
         let ended = self.history.slots(rotation).filter(|note| {
@@ -273,8 +275,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// I15: adds the alert for the newest slot if it has waited too long on refusals that don't
-    /// count.
+    /// I15: adds the alert for the newest slot if tries that don't count as attempts have delayed
+    /// it for too long.
     fn waiting_slot(&self, rotation: &Rotation, alerts: &mut Alerts) {
         let newest = self.history.newest(&rotation.name, self.now.wall);
         let Some(note) = newest.filter(|note| note.ending.is_none()) else {

@@ -21,7 +21,7 @@ pub struct AlertText {
     pub command: Option<String>,
 }
 
-/// The text as the trail has it. `reason` has all parts in one sentence; records of earlier
+/// The text as recorded in the trail. `reason` has all parts in one sentence; records of earlier
 /// versions have nothing else.
 #[derive(Serialize, Deserialize)]
 struct RecordedText {
@@ -72,14 +72,14 @@ impl AlertText {
         }
     }
 
-    /// Adds what to check or decide first, and the command to run afterwards. The command is not
-    /// given by itself, since it deletes something or agrees to something.
+    /// Adds what to check or decide first, and the command to run afterwards. `command` stays
+    /// empty, since the command deletes something or agrees to something.
     #[must_use]
     pub fn only_then_run(self, first: &str, command: impl Into<String>) -> Self {
         self.remedy(format!("{first} {}", command.into()))
     }
 
-    /// Adds the command that helps, after what it is for.
+    /// Adds a remedy that ends with a command; `first` introduces the command.
     #[must_use]
     pub fn then_run(self, first: &str, command: impl Into<String>) -> Self {
         let command = command.into();

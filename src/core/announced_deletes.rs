@@ -19,11 +19,11 @@ pub(super) struct UnpaidDeletes {
     pub(super) found: Vec<SnapshotId>,
     /// Those whose deletes an operator agreed to.
     pub(super) agreed: Vec<SnapshotId>,
-    /// Number of announced snapshots that were deleted for a due slot on a full server. As many of
-    /// the snapshots that the new one pushes beyond `keep` are announced instead.
+    /// Number of announced snapshots that were deleted for a due slot on a full server. The same
+    /// number of snapshots that new ones push beyond `keep` is announced instead.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) taken: u32,
-    /// Those that were announced instead, each with the time of its own announcement.
+    /// The snapshots that were announced instead, each with the time of its announcement.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) instead: Vec<(SnapshotId, RecordedAt)>,
 }

@@ -1,11 +1,12 @@
-//! Applies the results of creates to a history: the provider's answer, or a try that made nothing.
+//! Applies the results of creates to a history: the provider's answer, or a try that made no
+//! snapshot.
 
 use super::rotation_history::SlotFailure;
 use super::server_event::{Outcome, RecordedAt, TransientRefusal};
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::SnapshotId;
 
-/// How a try that made nothing counts.
+/// How a try that made no snapshot counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FailedTry {
     /// As an attempt.

@@ -147,8 +147,8 @@ impl ServerHistory {
         self.notes(rotation).ran = Some(Box::new(SlotFailure::of(snapshot, &why, None)));
     }
 
-    /// If a create took effect only after the server that was stopped for it was started again,
-    /// records that the server may have been running.
+    /// Records that the server may have been running, if a create took effect only after the server
+    /// was started again.
     pub(super) fn made_late(&mut self, id: &SnapshotId, snapshot: &str) {
         let mut lapsed = self.lapsed.iter();
         let late = lapsed.any(|l| *l.name == *snapshot && !l.known.contains(id));
@@ -209,7 +209,7 @@ impl ServerHistory {
         down.is_some_and(|down| !down.is_doubtful())
     }
 
-    /// Returns the id for the next power call or request for the state. After an odd number of
+    /// Returns the server's id for the next power call or state request. After an odd number of
     /// starts, it is the other id if the provider answered that the server does not exist.
     pub fn power_id(&self, server: &ServerId) -> ServerId {
         let unknown = self.downtime.as_deref().is_some_and(|downtime| {

@@ -318,7 +318,7 @@ fn an_older_copy_of_a_slot_is_deleted_for_room_before_the_oldest_snapshot() {
     rows.push((4, "weekly-2026-11-08", DONE, "2026-11-08T03:01:00Z"));
     rows.push((5, "other", DONE, "2025-01-02T00:00:00Z"));
     let mut world = TestProvider::weekly(4).holding(&rows);
-    // Nothing pays for the copy, and no shrink has announced it.
+    // Nothing pays for the copy, and its announced deletion is not due yet.
     world.rules.shrink_grace = WEEK;
     let step = world.recorded();
     assert!(

@@ -12,7 +12,7 @@
 //! - by a shrink: an edit or a first look announced the delete and `shrink_grace` has passed, or an
 //!   operator agreed to it.
 //!
-//! All of it follows from the trail ([`ServerHistory`](super::server_history::ServerHistory)). A
+//! All of this follows from the trail ([`ServerHistory`](super::server_history::ServerHistory)). A
 //! listing can only reduce what is deleted.
 
 use jiff::Timestamp;
@@ -32,7 +32,7 @@ pub(super) enum PaidBy {
     Unfinished,
     /// A newer snapshot pays for it.
     By(Payer),
-    /// A shrink whose grace has passed, or to which an operator agreed.
+    /// A shrink whose grace period has passed, or to which an operator agreed.
     Agreed,
 }
 
@@ -67,8 +67,8 @@ impl DecisionContext<'_> {
         if self.agreed(own) {
             return Some(PaidBy::Agreed);
         }
-        // An announced snapshot is not deleted before its grace has passed, even if another payment
-        // would cover it.
+        // An announced snapshot is not deleted before its grace period has passed, even if another
+        // payment would cover it.
         if self.announced(own) {
             return None;
         }
@@ -91,8 +91,8 @@ impl DecisionContext<'_> {
             && snapshot.status != Status::Completed
     }
 
-    /// Returns the rotation's create that made this snapshot while the trail lacks its completion.
-    /// `None` if the rotation did not make it.
+    /// Returns the rotation's create that made this snapshot. `None` if the rotation did not make
+    /// it, or the trail has its completion.
     fn made(&self, snapshot: &Snapshot) -> Option<RequestedCreate> {
         let history = self.history;
         if let Some(PendingOp::Create { name, sent, .. }) = &history.open
@@ -176,13 +176,13 @@ impl DecisionContext<'_> {
     }
 
     /// Returns true if this newly completed snapshot pays for another: the rotation made it as
-    /// requested, and either promised it or has one snapshot too many.
+    /// requested, and either promised it or has a surplus snapshot that nothing else pays for.
     pub(super) fn can_pay(&self, snapshot: &Snapshot, place: Option<OwnSlot>) -> bool {
         let Some(asked) = self.made(snapshot) else {
             return false;
         };
         let agrees = self.dated(snapshot) && !before(snapshot, asked.at);
-        // A snapshot that an operator spares for now still counts as beyond `keep`.
+        // A snapshot that is spared for a restore still counts as beyond `keep`.
         let owned = self.owned_where(|_| false);
         let surplus = |place: OwnSlot| !self.unpaid(place.rotation, &owned).is_empty();
         let promise = self.history.open_promise();

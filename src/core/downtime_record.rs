@@ -42,7 +42,7 @@ pub struct Downtime {
     /// True if a start was accepted. Reset when the server is first seen stopped, since the stop
     /// may have taken effect after that start.
     pub taken: bool,
-    /// The reason given when the last start was refused.
+    /// The reason given when the last start was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Box<str>>,
     /// Time since which this process has seen the server active; `None` if it was last seen in

@@ -18,7 +18,7 @@ pub(super) fn stop_server() -> StopServer {
     }
 }
 
-/// Returns a running server with a due weekly slot whose rotation stops it.
+/// Returns a running server with a due weekly slot; the rotation stops the server.
 pub(super) fn world() -> TestProvider {
     with(stop_server())
 }
@@ -235,7 +235,7 @@ fn a_stop_that_takes_effect_after_it_was_undone_is_undone_again() {
     world.pass(MINUTE);
     start(&mut world, Outcome::Done);
     runs(&mut world);
-    // Either start may still take effect; until then the server is not stopped again.
+    // Either start may still take effect. Until that is ruled out, the server is not stopped again.
     assert!(world.history.downtime.is_some());
     world.pass(world.rules.settle_window);
     world.recorded();

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Number of ranges that are kept; each leap of the clock begins another one.
+/// Maximum number of ranges that are stored; each leap of the clock begins another one.
 const KEPT: usize = 4;
 
 /// Slots that ended one after the other, as ranges from the first to the last. If the clock is set
@@ -14,8 +14,8 @@ pub(super) struct EndedSlotRanges(Vec<(Timestamp, Timestamp)>);
 
 impl EndedSlotRanges {
     /// Adds the slot of this instant, which has ended. After a `leap` it does not continue a range.
-    /// Slots are added in the order of the trail, except that one whose note was kept for longer is
-    /// added later. A slot may therefore continue a range other than the last.
+    /// Slots are added in the order of the trail, except that a slot whose note was retained for
+    /// longer is added later. A slot may therefore continue a range other than the last.
     pub(super) fn add(&mut self, at: Timestamp, leap: bool) {
         if self.holds(at) {
             return;

@@ -37,8 +37,8 @@ fn the_block_reason_of_a_full_server_counts_foreign_snapshots_or_omits_them_if_t
 
 #[test]
 fn the_fuller_rotation_makes_room_for_the_other_only_if_the_other_holds_fewer_than_two() {
-    // How many snapshots `a` and `b` have, and the rotation whose oldest is deleted for the slot of
-    // `b`.
+    // How many snapshots `a` and `b` have, and the rotation whose oldest snapshot is deleted for
+    // the slot of `b`.
     for (others, own, gives) in [
         (4, 0, Some("a")),
         (3, 1, Some("a")),
@@ -76,8 +76,8 @@ fn the_fuller_rotation_makes_room_for_the_other_only_if_the_other_holds_fewer_th
 
 #[test]
 fn a_rotation_beyond_its_keep_makes_room_before_one_within_it() {
-    // `keep` of `a` and of `b`, which have two snapshots each, and the rotation whose oldest is
-    // deleted for the slot of `b`.
+    // `keep` of `a` and of `b`, which have two snapshots each, and the rotation whose oldest
+    // snapshot is deleted for the slot of `b`.
     for (others, own, gives) in [(1, 2, "a"), (2, 2, "b"), (1, 1, "b")] {
         let mut world = TestProvider::new(vec![
             rotation("a", "0 3 1 1 *", others),

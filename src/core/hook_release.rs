@@ -2,8 +2,8 @@
 //!
 //! `before` holds a server (for example, freezes a file system), and `after` releases it. From the
 //! start of `before` on, `after` is owed until it succeeds (I18). It needs nothing from the
-//! provider, so it takes precedence over every other rule. No process continues the hold of an
-//! earlier one: it runs `after` instead.
+//! provider, so it takes precedence over every other rule. A process never continues the hold of an
+//! earlier one, but runs `after` instead.
 
 use jiff::SignedDuration;
 
@@ -76,7 +76,7 @@ impl ServerHistory {
                     self.tried(at, FailedTry::ForNow(None), failed);
                 }
             }
-            // The runner of an earlier process is still at work: `after` follows when it has ended.
+            // The runner of an earlier process is still running: `after` is retried later.
             ServerEvent::HookFinished {
                 hook: HookKind::After,
                 outcome: HookOutcome::NotStarted,
@@ -157,7 +157,7 @@ impl ServerHistory {
             hold.snapshot
         );
         let text = AlertText::new(what).cause(Some(fault)).only_then_run(
-            "restore the policy, and the after hook is run again; or release the server by hand, then run",
+            "restore the policy to run the after hook again, or release the server by hand, then run",
             format!("snaprotate resume {server}"),
         );
         Some(((AlertKind::HookFailed, hold.rotation.clone().into()), text))
@@ -190,8 +190,8 @@ impl DecisionContext<'_> {
             && hold.since.elapsed(self.now) < max_hold
     }
 
-    /// Returns the rest of the pause after an `after` that failed or could not be started. `None`
-    /// if there was none, or the pause is over.
+    /// Returns how much is left of the pause after an `after` that failed or could not be started.
+    /// `None` if `after` was not tried, or the pause is over.
     fn until_next_try(&self, hold: &HookLease) -> Option<SignedDuration> {
         let elapsed = hold.last?.elapsed(self.now);
         let pause = match hold.failures {

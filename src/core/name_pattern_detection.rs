@@ -45,8 +45,8 @@ pub struct DetectedPattern {
 /// The source of the time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeSource {
-    /// The names contain it. The number of minutes by which it is ahead of UTC, if the creation
-    /// dates show it.
+    /// The names contain it. Holds the number of minutes by which it is ahead of UTC, if the
+    /// creation dates show that.
     Names(Option<i32>),
     /// The creation dates, in UTC.
     Made,
@@ -64,7 +64,7 @@ enum DateSpacing {
     Year(i8, i8),
 }
 
-/// Returns the patterns of those of one server's snapshots that rotate, shortest interval first.
+/// Returns the patterns of one server's rotating snapshots, shortest interval first.
 pub fn recognise(snapshots: &[Snapshot]) -> Vec<DetectedPattern> {
     let forms = forms();
     let mut groups: BTreeMap<String, Vec<(DatedName, &Snapshot)>> = BTreeMap::new();
@@ -157,8 +157,8 @@ fn time_of_day(group: &[(DatedName, &Snapshot)], told: bool) -> (Option<i32>, Ti
     if told {
         let ahead = group.iter().filter_map(|(dated, row)| {
             let ahead = dated.at.duration_since(made(row)?).as_mins();
-            // Zones differ by whole quarters of an hour, and creation began a little after the
-            // slot.
+            // Zones differ from UTC by whole quarters of an hour, and creation began a little after
+            // the slot.
             i32::try_from((ahead + 12).div_euclid(15) * 15).ok()
         });
         let ahead: BTreeSet<i32> = ahead.collect();

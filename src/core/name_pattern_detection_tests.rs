@@ -63,7 +63,7 @@ fn usual_forms_are_recognised_with_schedule_and_keep() {
             ],
             "nightly nightly-%Y-%m-%d [0 3 * * *] keep 3",
         ),
-        // A script that began several minutes later each time.
+        // A script that began a few minutes later each time.
         (
             &[
                 "db_20261122_041702",

@@ -1,4 +1,4 @@
-//! The age of the newest completed snapshot, and the harm that it tells of.
+//! The date of a server's newest completed snapshot.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Finds the newest due slots that have a completed snapshot, and those that the trail has not
+//! Finds the newest due slots that lack a completed snapshot, and those that the trail has not
 //! recorded yet.
 
 use super::decide::{DecisionContext, Inventory};

@@ -1,4 +1,4 @@
-//! Claims of other servers to a server's snapshots, as stored in its history.
+//! Snapshots of a server that other servers' listings show too, as stored in its history.
 //! `engine::snapshot_owners` decides which server a snapshot belongs to.
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct ContestedSnapshot {
     pub server: ServerId,
 }
 
-/// The part of a server's history that is about other servers' claims to its snapshots.
+/// The part of a server's history that is about snapshots that may be another server's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ownership {
     /// The snapshot that blocks the server, if one does.

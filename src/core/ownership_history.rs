@@ -7,7 +7,7 @@ use super::ownership::ContestedSnapshot;
 use super::server_history::ServerHistory;
 use super::snapshot::SnapshotId;
 
-/// Number of ids of given-up snapshots kept per server.
+/// Maximum number of given-up snapshots that are stored for a server.
 const MOST_GIVEN_UP: usize = 16;
 
 impl ServerHistory {

@@ -56,7 +56,7 @@ fn i1_a_foreign_snapshot_that_was_given_up_belongs_to_the_server_again_once_it_i
 }
 
 #[test]
-fn i1_no_grace_ends_in_a_deletion_while_a_snapshot_is_contested() {
+fn i1_no_grace_period_ends_in_a_deletion_while_a_snapshot_is_contested() {
     let mut world = contested();
     world.pass(world.rules.shrink_grace * 2);
     world.settle(&Status::Completed);

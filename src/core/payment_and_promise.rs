@@ -26,7 +26,7 @@ pub struct Payer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Payment {
     pub(super) by: Payer,
-    /// The snapshot that it paid for. That delete was sent, so the payment covers no other.
+    /// The snapshot that it paid for. Its delete was sent, so the payment covers no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) victim: Option<SnapshotId>,
 }
@@ -36,9 +36,11 @@ pub(super) struct Payment {
 pub struct PruneFirstPromise {
     /// The snapshot that was deleted. Until the promise is kept, only its delete may be sent again.
     pub victim: SnapshotId,
-    /// Every id that was listed then; empty once two listings show that the promise is kept.
+    /// Every id that was listed at the prune-first; empty once two listings show that the promise
+    /// is kept.
     pub known: BTreeSet<SnapshotId>,
-    /// The snapshot that keeps the promise, unless it is listed with a status other than completed.
+    /// The snapshot that keeps the promise. The promise is broken while that snapshot is listed
+    /// with a status other than completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_by: Option<Payer>,
 }

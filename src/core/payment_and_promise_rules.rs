@@ -27,8 +27,8 @@ impl ServerHistory {
         }
     }
 
-    /// Reopens the promise if this snapshot, which is gone, kept it, and only one listing showed it
-    /// as completed.
+    /// Reopens the promise if the snapshot that kept it is gone, and only one listing showed that
+    /// snapshot as completed.
     pub(super) fn reopen_promise(&mut self, gone: &SnapshotId) {
         if let Some(promise) = self.prune_first.as_deref_mut() {
             let unconfirmed = |payer: &mut Payer| payer.id == *gone && payer.completed.is_some();
@@ -47,7 +47,7 @@ impl ServerHistory {
         self.prune_first.as_deref()?.kept_by.as_ref()
     }
 
-    /// Stores that a second listing shows the snapshot that keeps the promise as completed.
+    /// Confirms the promise if this is the second listing that shows its snapshot as completed.
     pub(super) fn confirm_promise(&mut self, inventory: &Inventory) {
         let Some(promise) = self.prune_first.as_deref_mut() else {
             return;

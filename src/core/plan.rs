@@ -1,5 +1,5 @@
-//! The plan of one server: the steps from now until it rests, provided that each succeeds, and the
-//! verdict on each snapshot.
+//! The plan of one server: the steps from now until it is idle or blocked, provided that each
+//! succeeds, and the verdict on each snapshot.
 //!
 //! `dry_run.rs` finds the steps, and `plan_text.rs` prints them.
 
@@ -25,7 +25,7 @@ pub enum PlannedAction {
     Start,
     /// Waits for something in progress, or until work may continue.
     Wait,
-    /// Nothing may be changed until something outside changes; always the last step.
+    /// Nothing may be changed until something outside the service changes; always the last step.
     Blocked,
 }
 
@@ -56,7 +56,7 @@ pub struct PlannedStep {
     pub reason: String,
 }
 
-/// The steps of one server from now until it rests, and the verdict on each snapshot.
+/// The steps of one server from now until it is idle or blocked, and the verdict on each snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Plan {
@@ -68,10 +68,10 @@ pub struct Plan {
     pub steps: Vec<PlannedStep>,
     /// Every snapshot that is listed now. One that a step deletes has the verdict `delete`.
     pub snapshots: Vec<SnapshotVerdict>,
-    /// The time until which the server then rests; `None`: until something changes.
+    /// The time until which the server is then idle; `null`: until something changes.
     pub until: Option<Timestamp>,
-    /// The changes that follow the server's rest if nothing else happens, or the `blocked` step
-    /// that says why there are none.
+    /// The changes that follow at `until` if nothing else happens, or the `blocked` step that says
+    /// why there are none.
     pub next: Vec<PlannedStep>,
     /// Time of the first step that changes something, if every wait before it ended at once.
     #[serde(skip)]
@@ -82,7 +82,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NextChanges {
-    /// Their time; the earliest possible one if something is waited for.
+    /// Their time; the earliest possible one if the server must wait for something first.
     pub at: Timestamp,
     /// The waits that come first, in one line.
     pub after: Option<String>,
@@ -91,7 +91,7 @@ pub struct NextChanges {
 }
 
 impl Plan {
-    /// Returns the next changes: those that are due, else those that follow the server's rest.
+    /// Returns the next changes: those that are due, else those that follow at `until`.
     pub fn upcoming(self) -> Option<NextChanges> {
         let mut steps = self.steps;
         let Some(at) = self.first_change else {
@@ -129,7 +129,7 @@ pub struct Plans {
 }
 
 impl PlannedAction {
-    /// Returns the word used by tables and other programs.
+    /// Returns the word for the action, as in the JSON output.
     pub fn word(self) -> &'static str {
         match self {
             Self::Create => "create",

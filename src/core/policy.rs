@@ -41,7 +41,7 @@ pub struct Rotation {
     pub name: RotationName,
     /// Its schedule; shared, since thousands of policies use a few schedules.
     pub schedule: Arc<Schedule>,
-    /// Number of completed slots to keep, at least 1.
+    /// Number of slots whose completed snapshot is kept, at least 1.
     pub keep: usize,
     /// The name pattern in force.
     pub pattern: Pattern,
@@ -49,11 +49,11 @@ pub struct Rotation {
     pub former: Vec<FormerPattern>,
     /// The description given to its snapshots.
     pub description: Option<String>,
-    /// How long after it is due a missed slot may still run; `None` means until the next slot.
+    /// How late a missed slot may still run; `None` means until the next slot.
     pub catch_up: Option<SignedDuration>,
     /// This server's fixed delay after the scheduled instant.
     pub splay: SignedDuration,
-    /// Number of creates tried for a slot before it is given up.
+    /// Number of attempts for a slot before it is given up.
     pub attempts: u32,
     /// The action taken for a due slot on a full server.
     pub when_full: WhenFull,
@@ -114,7 +114,7 @@ pub struct StopServer {
 /// The action taken for a due slot when the server is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Delete the oldest own completed snapshot, if the guards permit it.
+    /// Delete an own snapshot first, usually the oldest, if the rules permit it.
     PruneFirst,
     /// Wait for room.
     Skip,

@@ -1,4 +1,4 @@
-//! A policy may name its server by the server's other id, even before a listing has shown both. The
+//! A policy may switch to its server's other id, even before a listing has shown both ids. The
 //! history, with its open calls and its pause, belongs to the server under either id.
 
 use super::policy::Policy;
@@ -9,7 +9,7 @@ use super::snapshot::ServerId;
 /// How certain it is that two ids belong to one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdChange {
-    /// The provider has shown both ids, or gives the server the name that the policy has.
+    /// The provider has shown both ids, or gives the server the name that the policy states.
     Certain,
     /// The same policy file names a server by the other kind of id, and nothing shows that it is
     /// another server.
@@ -22,7 +22,7 @@ impl ServerHistory {
         self.is_new() && self.paused.is_none() && self.alerts.is_empty()
     }
 
-    /// Records which policy file the server's last record named.
+    /// Stores the policy file that the server's last record in the trail names.
     pub(crate) fn note_policy(&mut self, file: Option<&str>) {
         if file.is_some() && self.policy.as_deref() != file {
             self.policy = file.map(Into::into);

@@ -18,7 +18,7 @@ fn a_gap_of_two_units_counts_as_one_missed_date_but_a_longer_gap_rejects_the_sch
 }
 
 #[test]
-fn hourly_steps_divide_the_day_are_even_and_vary_by_at_most_a_quarter_of_an_hour() {
+fn hourly_steps_must_divide_the_day_and_be_even_to_within_a_quarter_of_an_hour() {
     let every = |wanted: &str| vec![format!("hourly h-%Y-%m-%d-%H%M [{wanted}] keep 3")];
     for (times, wanted) in [
         (["0400", "0615", "0800"], every("0 */2 * * *")),
@@ -60,8 +60,8 @@ fn a_monthly_schedule_uses_the_day_of_creation_if_all_share_it_and_every_month_h
     ] {
         assert_eq!(day(first, second), wanted, "{first}, {second}");
     }
-    // Created in the month after the one in the name, as by a script that runs at the end of the
-    // month.
+    // A snapshot created in the month after the one in its name determines neither the day nor the
+    // time.
     assert_eq!(day("2026-10-15", "2026-11-15"), "0 3 1 * *");
 }
 

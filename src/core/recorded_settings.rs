@@ -37,7 +37,7 @@ pub struct TermsHash {
     pub timing: u64,
     /// Hash of the former patterns and of everything protected.
     pub owns: u64,
-    /// The number of slots to keep.
+    /// The number of completed snapshots to keep.
     pub keep: usize,
 }
 
@@ -122,7 +122,6 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    /// Returns the hash of a string.
     pub(super) fn of(text: &str) -> u64 {
         let mut hash = Self::default();
         hash.bytes(text.bytes());

@@ -1,8 +1,8 @@
 //! Computes how old a server's recovery points are at the best and the worst moment of a span.
 //!
-//! The age of the newest completed snapshot shows how much work may be lost, that of the oldest one
-//! how far back a restore can go. Ages only grow between changes. Only completions, deletions and
-//! the ends of the span therefore matter.
+//! The age of the newest completed snapshot shows how much work may be lost. The age of the oldest
+//! one shows how far back a restore can go. Between changes, ages only grow, so only completions,
+//! deletions and the ends of the span matter.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AgeAt {
-    /// The snapshot's age since its creation; `None` if there is no completed snapshot.
+    /// The time since the snapshot's creation; `None` if there is no completed snapshot.
     #[serde(rename = "age_seconds", serialize_with = "seconds")]
     #[cfg_attr(test, schemars(with = "Option<i64>"))]
     pub age: Option<SignedDuration>,
-    /// The instant. If something changes at this instant, an age that has grown is measured just
-    /// before it, and one that begins is measured just after it.
+    /// The instant. If a snapshot is completed or deleted at this instant, the highest age is
+    /// measured just before it, and the lowest age just after it.
     pub at: Timestamp,
 }
 
@@ -45,7 +45,7 @@ pub struct RecoveryAges {
 /// The time during which one completed snapshot can be restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsableSpan {
-    /// Time of its creation: its data are from then.
+    /// Time of its creation, which is the time of its data.
     pub made: Timestamp,
     /// Time of its completion.
     pub since: Timestamp,
@@ -105,7 +105,7 @@ struct AgeTracker {
     newest_most: Option<AgeAt>,
     oldest_least: Option<AgeAt>,
     oldest_most: Option<AgeAt>,
-    /// The first instant without any snapshot.
+    /// The first instant without a completed snapshot.
     empty: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! The backoff between attempts, and attempts in words.
+//! The backoff between the attempts for a slot, and the number of attempts as text.
 
 use jiff::SignedDuration;
 
@@ -15,7 +15,7 @@ pub(super) fn attempts(tries: u32) -> String {
     counted(usize::try_from(tries).unwrap_or(usize::MAX), "attempt")
 }
 
-/// The longest pause between two attempts.
+/// The cap of a pause that doubles with each attempt.
 pub const LONGEST_BACKOFF: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns the outcome and reason of a slot whose time has passed. A slot that a pause kept from
@@ -35,7 +35,7 @@ pub fn time_to_next_attempt(
     rules: &Rules,
     now: ClockReading,
 ) -> Option<SignedDuration> {
-    // An operator opened the slot again.
+    // The slot was not tried yet, or an operator reopened it.
     if note.tries == 0 {
         return None;
     }
@@ -49,7 +49,7 @@ pub fn time_to_next_attempt(
     (left > SignedDuration::ZERO).then_some(left)
 }
 
-/// Returns the pause doubled this number of times, capped at `longest`.
+/// Returns `first` doubled this number of times, capped at `longest`.
 pub fn doubled(first: SignedDuration, times: u32, longest: SignedDuration) -> SignedDuration {
     first.saturating_mul(1 << times.min(16)).min(longest)
 }

@@ -1,9 +1,9 @@
 //! Slots: the instants of a cron schedule in an IANA zone.
 //!
 //! The cron expression is walked in plain local time, where no hour is missing or doubled. Each
-//! local time is then placed in the zone: one in the spring gap at the first instant after it, one
-//! in the autumn fold at its first pass (docs/design.md, "Time"). A list such as `15,45 2 * * *`,
-//! or a step, therefore also runs once per slot.
+//! local time is then placed in the zone: one in the spring gap at the first instant after the gap,
+//! one in the autumn fold at its first pass (docs/design.md, "Time"). A list such as
+//! `15,45 2 * * *` or a step therefore gives no slot twice.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -31,8 +31,8 @@ pub struct Schedule {
     text: Box<str>,
     cron: Cron,
     zone: TimeZone,
-    /// True if it has any slot. To find that it has none, the search walks through thousands of
-    /// years, so it is done once and not at each decision.
+    /// True if the schedule has any slot. The search for a slot walks through thousands of years if
+    /// there is none, so it is done once and not at each decision.
     fires: bool,
     walked: SlotCache,
     longest: OnceLock<Option<SignedDuration>>,
@@ -68,7 +68,7 @@ impl Clone for SlotCache {
 }
 
 /// The start of the search for any slot: the calendar repeats, so every schedule with a slot has
-/// one after this.
+/// one after this date.
 const LONG_AGO: DateTime = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
 
 /// How far back a zone transition can matter: none shifts the local time by more than a day.
@@ -91,7 +91,7 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// Returns the same expression in another zone.
+    /// Returns a schedule with the same expression in another zone.
     #[must_use]
     pub fn within(&self, zone: TimeZone) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Schedule {
         &self.zone
     }
 
-    /// Returns the longest time between two neighbouring slots, by local time; `None` if it has
+    /// Returns the longest time between two neighbouring slots, by local time; `None` if there are
     /// fewer than two.
     pub fn longest_interval(&self) -> Option<SignedDuration> {
         *self
@@ -184,7 +184,7 @@ impl Schedule {
             };
             let at = self.place(local)?;
             match found {
-                // Of several slots at one instant only the last exists.
+                // Of several slots at one instant, only the last counts.
                 Some(slot) if at > slot.at => return Some(slot),
                 _ if now < at => found = Some(Slot { local, at }),
                 _ => {}
@@ -206,7 +206,7 @@ impl Schedule {
         Some(found.datetime())
     }
 
-    /// Returns the instant of a local time in its zone.
+    /// Returns the instant of a local time in the schedule's zone.
     pub fn instant(&self, local: DateTime) -> Timestamp {
         self.place(local).unwrap_or(Timestamp::MIN)
     }

@@ -13,7 +13,7 @@ pub enum PowerState {
     Other(Box<str>),
     /// The request for the state failed.
     Untold(Box<str>),
-    /// The provider does not offer the state: 404 or 405.
+    /// The provider does not report the state: it answered with 404 or 405.
     NotOffered,
 }
 
@@ -35,7 +35,7 @@ pub struct ServerInfo {
     pub state: PowerState,
     /// Its name, if the provider gave one.
     pub name: Option<String>,
-    /// Its host name, if that differs.
+    /// Its host name, if that differs from the name.
     pub hostname: Option<String>,
     /// Its other id, if it has two.
     pub other_id: Option<ServerId>,

@@ -11,7 +11,7 @@ fn a_server_that_runs_during_its_snapshot_raises_an_alert_until_the_next_snapsho
     let mut world = world();
     stop(&mut world);
     let id = create(&mut world, Status::InProgress);
-    // A single look may show an old state.
+    // A single look may show a stale state.
     for state in [PowerState::Active, PowerState::Stopped, PowerState::Active] {
         world.state = Some(state);
         world.recorded();

@@ -1,5 +1,5 @@
-//! Decides when the start that is owed to a server stopped for its snapshot is due (I20). It needs
-//! no listing, so it takes precedence over the rules that do.
+//! Decides when a server that was stopped for its snapshot is started again (I20). The decision
+//! needs no listing, so it takes precedence over the rules that need one.
 
 use jiff::SignedDuration;
 
@@ -23,8 +23,8 @@ pub(super) struct OwedStart<'a> {
     pub(super) now: ClockReading,
 }
 
-/// Returns the start that is due, or a record that must precede it. `None` if neither is; then the
-/// rules decide.
+/// Returns the start that is due, or a record that must precede it. Returns `None` if there is
+/// neither; the rules then decide.
 pub fn next_power_step(
     policy: Option<&Policy>,
     history: &ServerHistory,
@@ -55,8 +55,8 @@ pub fn is_start_due(
 }
 
 impl ServerHistory {
-    /// Returns how long to wait for a listing before the server's start must be checked. `None` if
-    /// the server is not stopped.
+    /// Returns how long to wait for a listing before the server's start must be checked. Returns
+    /// `None` if the server has no downtime.
     pub fn time_for_listing(
         &self,
         policy: Option<&Policy>,
@@ -67,7 +67,7 @@ impl ServerHistory {
         let downtime = owed.downtime;
         let first = owed.stop().filter(|_| downtime.starts == 0);
         let left = first.map(|stop| {
-            // A server that is not stopped yet is started earlier.
+            // A server that has not been seen stopped is started after `stop_timeout`.
             let most = if downtime.stopped {
                 stop.longest
             } else {
@@ -83,8 +83,7 @@ impl ServerHistory {
 }
 
 impl<'a> OwedStart<'a> {
-    /// Collects what determines the owed step. Returns `None` if the server is not stopped for a
-    /// snapshot.
+    /// Collects what determines the owed step. Returns `None` if the server has no downtime.
     fn of(
         policy: Option<&'a Policy>,
         history: &'a ServerHistory,
@@ -139,7 +138,7 @@ impl OwedStart<'_> {
             None => return false,
         };
         let twice = self.now.mono - active >= self.rules.poll_interval;
-        // A late stop may also take up to the longest downtime to take effect.
+        // A late stop may need up to the longest downtime to take effect.
         let slow = if self.downtime.stopped {
             SignedDuration::ZERO
         } else {
@@ -203,7 +202,8 @@ impl OwedStart<'_> {
             if self.downtime.created && (over || hooked || !self.downtime.stopped) {
                 return Some(self.history.create_ending(name));
             }
-            // Another slot may be due by now. Nothing else would start the server for this one.
+            // Another slot may be due by now. Nothing else would start the server for the ended
+            // slot.
             if over {
                 return Some(format!("{name} will no longer be created"));
             }
@@ -226,8 +226,8 @@ impl OwedStart<'_> {
         self.rotation()?.stop.as_deref()
     }
 
-    /// Returns the longest downtime that is allowed by the policy in force, or by the one that was
-    /// in force when the stop was sent.
+    /// Returns the longest downtime that the policy in force allows, or that the policy at the time
+    /// of the stop allowed, whichever is longer.
     fn longest(&self) -> SignedDuration {
         let longest = self.stop().map(|stop| stop.longest);
         longest.max(self.downtime.longest).unwrap_or_default()
@@ -347,7 +347,7 @@ impl DecisionContext<'_> {
                 waits("the stop request was refused, but may still take effect")
             }
             _ if !downtime.stopped => waits("the server is being stopped"),
-            // The create follows at once.
+            // The create follows soon.
             Step::Wait { pause, .. } if pause <= self.rules.poll_interval => step,
             other => Step::Start {
                 rotation: downtime.rotation.clone(),
@@ -367,7 +367,7 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Returns true if the listing shows the open create's snapshot completed or failed.
+    /// Returns true if the listing shows the open create's snapshot as completed or failed.
     pub(super) fn is_made(&self) -> bool {
         let open = self.history.open.as_ref();
         let made = open.and_then(|open| open.made_in(&self.inventory.snapshots));

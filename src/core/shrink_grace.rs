@@ -17,8 +17,8 @@ use super::snapshot::{SnapshotId, Status};
 use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
 
 impl ServerHistory {
-    /// Withdraws the announcement of a snapshot that a restore uses: it stays until a newer one
-    /// replaces it, or an operator agrees.
+    /// Withdraws the announced delete of a snapshot that a restore uses. The snapshot stays until a
+    /// newer one replaces it, or an operator agrees.
     pub(super) fn withdraw_announcement(&mut self, id: &SnapshotId) {
         for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
             shrink.announced.retain(|announced| announced != id);
@@ -39,7 +39,7 @@ impl ServerHistory {
 }
 
 impl DecisionContext<'_> {
-    /// Returns true if an operator agreed to the delete, or its grace has passed.
+    /// Returns true if an operator agreed to the delete, or its grace period has passed.
     pub(super) fn agreed(&self, own: &OwnSnapshot<'_>) -> bool {
         let id = &own.snapshot.id;
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
@@ -50,7 +50,7 @@ impl DecisionContext<'_> {
         })
     }
 
-    /// Returns true if the delete is announced, and its grace has not passed.
+    /// Returns true if the delete is announced, and its grace period has not passed.
     pub(super) fn announced(&self, own: &OwnSnapshot<'_>) -> bool {
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
             let left = self.grace(shrink, &own.snapshot.id);
@@ -75,7 +75,7 @@ impl DecisionContext<'_> {
         since.map_or(grace, |since| grace - since.age(self.now))
     }
 
-    /// Returns when the grace period of each announced delete ends.
+    /// Returns when each grace period that has not passed ends.
     pub(super) fn graces(&self) -> impl Iterator<Item = Timestamp> {
         let rotations = self.policy.rotations.iter();
         let shrinks = rotations.filter_map(|rotation| self.shrink_of(rotation));
@@ -120,7 +120,8 @@ impl DecisionContext<'_> {
             format!("{} (id {}{then})", own.snapshot.name, own.snapshot.id)
         };
         let name = &rotation.name;
-        // A full server that owes a snapshot deletes nothing for a slot.
+        // A full server deletes nothing for a slot while it lacks the snapshot that its last
+        // prune-first promised.
         let full = self.inventory.snapshots.len() >= self.rules.limit && self.is_promise_kept();
         let waiting = spares.iter().filter_map(|own| {
             let mut announcements = shrink.announcements();
@@ -179,8 +180,8 @@ impl DecisionContext<'_> {
         (!said.is_empty()).then(|| AlertText::new(said.join("; ")).only_then_run(first, resume))
     }
 
-    /// Returns the ids that new terms of a rotation delete, that no new snapshot has replaced, and
-    /// that the previous terms kept or had announced.
+    /// Returns the ids of the snapshots that a rotation's new terms no longer keep, that no new
+    /// snapshot has replaced, and that the previous terms kept or had announced.
     pub(super) fn ids_to_announce(&self, rotation: &Rotation) -> BTreeSet<SnapshotId> {
         let notes = self.history.rotation(&rotation.name);
         let notes = notes.filter(|notes| notes.since.is_some());
@@ -199,8 +200,8 @@ impl DecisionContext<'_> {
             .rotations
             .iter()
             .position(|r| r.name == rotation.name);
-        // A snapshot in progress, made by a create that the trail lacks, will be completed before
-        // the deletes.
+        // A snapshot in progress, even one whose create the trail lacks, will be completed before
+        // the deletes, so it counts as completed.
         let rows = self.inventory.snapshots.iter().cloned().map(|mut row| {
             if row.status == Status::InProgress {
                 row.status = Status::Completed;

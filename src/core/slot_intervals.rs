@@ -14,7 +14,7 @@ use super::schedule::Schedule;
 /// first day.
 pub const BEGINNING: DateTime = date(2023, 12, 31).at(23, 59, 59, 0);
 
-/// The steps to the next day are walked for this long. It includes every month and every weekday.
+/// How long the steps to the next day are walked: a leap year has every month and every weekday.
 const YEAR: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 impl Schedule {
@@ -45,7 +45,6 @@ impl Schedule {
         self.local_before(day.at(23, 59, 59, 0), true)
     }
 
-    /// Walks the schedule for its longest interval.
     pub(super) fn walk_for_longest_interval(&self) -> Option<SignedDuration> {
         let within = self.intervals_within_a_day().max();
         let mut over: Option<SignedDuration> = None;

@@ -1,8 +1,8 @@
-//! Opens slots again that ended without a snapshot, because an operator orders a retry.
+//! Reopens a slot without a completed snapshot when an operator runs `retry`.
 //!
-//! Only the newest due slot of a rotation can be opened: an older one would give a snapshot of
-//! today the name of another day. Its attempts begin anew (I9 counts from the order on), and its
-//! `catch_up` no longer applies; it still ends when the next slot is due.
+//! Only the newest due slot of a rotation can be reopened: an older one would give a snapshot of
+//! today the name of another day. Its attempts begin anew (I9 counts from the retry on), and its
+//! `catch_up` no longer applies. It still ends when the next slot is due.
 
 use jiff::Timestamp;
 
@@ -112,7 +112,7 @@ impl ServerHistory {
             note.intents,
             note.stops,
         ) = (0, 0, 0, 0, 0);
-        // `last_try` stays: a snapshot that the listings still lack may show later.
+        // `last_try` stays: a snapshot that the listings still lack may appear later.
         (note.waiting, note.limited) = (None, false);
         note.reopened = true;
     }

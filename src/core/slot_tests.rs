@@ -1,4 +1,4 @@
-//! Slots at their boundaries: changed patterns, tries that count, splay, and settled slots.
+//! Tests of slots: edits of patterns and schedules, tries that count, splay, and settled slots.
 
 use jiff::SignedDuration;
 
@@ -365,7 +365,7 @@ fn i15_missed_slots_are_recorded_after_a_clock_that_was_ahead_is_corrected() {
         world.pass(SignedDuration::from_hours(24));
         world.settle(&DONE);
     }
-    // The clock is corrected after two more days in which nothing was made.
+    // The corrected clock shows three days after the leap. Those days have no snapshot.
     world.now.wall = right.wall + SignedDuration::from_hours(72);
     world.history.last_intent = None;
     let Step::Record(ServerEvent::SlotSkipped {

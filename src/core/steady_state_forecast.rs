@@ -1,8 +1,9 @@
 //! Forecasts what a policy yields in the long run, from the policy alone: which snapshots will
 //! exist, and how old the recovery points are.
 //!
-//! `steady_state_simulation.rs` steps through the days with the real decision; this file presents
-//! the result. Every step succeeds, and a create completes at the next look (`poll_interval`).
+//! `steady_state_simulation.rs` steps through the days with the service's own decision code; this
+//! file presents the result. Every step succeeds, and a create completes at the next look
+//! (`poll_interval`).
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -22,7 +23,7 @@ pub use super::steady_state_simulation::{ForecastEvent, SnapshotLifetime};
 pub struct Forecast {
     /// The server.
     pub id: ServerId,
-    /// Its name: the policy's, else the policy file's.
+    /// Its name in the policy, or else the name of the policy file.
     pub name: String,
     /// Start of the span.
     pub from: Timestamp,
@@ -50,7 +51,7 @@ pub struct Forecast {
 pub struct RotationForecast {
     /// Its name.
     pub name: RotationName,
-    /// Number of completed slots that it keeps.
+    /// Number of completed snapshots that it keeps.
     pub keep: usize,
     /// The zone of its schedule and names.
     #[serde(serialize_with = "zone_name")]

@@ -192,7 +192,7 @@ fn a_yearly_rotation_starts_full_even_beside_an_hourly_rotation() {
     let hours = ["h-2026-11-25-1100", "h-2026-11-25-1200"];
     assert_eq!(at_start[..2], ["yearly-2025-01-01", "yearly-2026-01-01"]);
     assert_eq!(got.days[0].snapshots.len(), 4);
-    // The slot at this exact instant runs, and the second-newest snapshot may still exist.
+    // The slot at this exact instant runs, and the snapshot of the hour before still exists.
     assert!(got.snapshots.iter().any(|s| s.name == hours[0]));
     assert!(got.snapshots.iter().any(|s| s.name == hours[1]));
 }

@@ -1,5 +1,5 @@
-//! Runs the dry run behind `plan` through the coming days, slot by slot. A forecast therefore uses
-//! the real decision and has no retention rules of its own.
+//! Steps the dry run behind `plan` through the coming days, slot by slot. A forecast therefore uses
+//! the service's decision code and has no retention rules of its own.
 //!
 //! The run begins with an empty server, early enough that every rotation is full at the start of
 //! the span. Each rotation joins `keep` + 1 of its own slots before the span, so that a yearly
@@ -108,7 +108,8 @@ pub(super) fn simulate(
             let now = rehearsal.now.wall;
             let due = stage.rotations.iter().filter_map(|r| r.next_due(now)).min();
             next = rehearsal.plan.until.or(due);
-            // Ids of deleted snapshots are no longer needed. The newest snapshot always stays.
+            // The ids of deleted snapshots are not needed: the newest snapshot always stays, and
+            // new ids are higher than its id.
             let rows = &rehearsal.inventory.snapshots;
             rehearsal
                 .created
@@ -118,8 +119,8 @@ pub(super) fn simulate(
     seen.between(from, until)
 }
 
-/// Returns the stages of the growing policy: each instant, with the rotations that have joined by
-/// then. The last stage has all of them.
+/// Returns the stages of the growing policy: each instant at which rotations join, with the policy
+/// of the rotations that have joined by then. The last stage has all of them.
 fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
     let starts = policy
         .rotations
@@ -159,7 +160,7 @@ struct SimulationResult {
     alive: BTreeMap<SnapshotId, SnapshotLifetime>,
     gone: Vec<SnapshotLifetime>,
     events: Vec<ForecastEvent>,
-    /// Number of the plan's steps that `events` contains already.
+    /// Number of the plan's steps that have been processed.
     steps: usize,
 }
 

@@ -11,9 +11,9 @@ use super::server_info::PowerState;
 const WORD_SHOWN: usize = 40;
 
 impl DecisionContext<'_> {
-    /// Returns the step that requests the server's state if that was not done. If the server can't
-    /// be stopped or its state is unknown, returns the record of why the slot gets no snapshot.
-    /// Called before room is made.
+    /// Returns the step that requests the server's state, if the state has not been requested. If
+    /// the server can't be stopped or its state is unknown, returns the record of why the slot gets
+    /// no snapshot. Called before room is made.
     pub(super) fn unfit_to_stop(&self, rotation: &Rotation, name: &str) -> Option<RotationDemand> {
         rotation.stop.as_ref()?;
         if self.history.is_down() {

@@ -32,7 +32,7 @@ impl From<ClockReading> for RecordedAt {
 }
 
 impl RecordedAt {
-    /// Returns the time that has certainly passed since then; never negative. A record of an
+    /// Returns the time that has certainly passed since the record; never negative. A record of an
     /// earlier process is treated as being as old as this process. A wall clock that is ahead, or
     /// was behind at the time of the record, must not end a wait early.
     pub fn elapsed(self, now: ClockReading) -> SignedDuration {

@@ -27,7 +27,7 @@ impl JournalLayer {
     /// Connects to the journal. Returns the layer and the queue that it writes to.
     pub(super) fn connect() -> io::Result<(Self, LogQueue)> {
         let socket = UnixDatagram::unbound()?;
-        // The journal ignores an empty entry; without a journal this fails.
+        // The journal ignores an empty entry. Without a journal, the call fails.
         socket.send_to(&[], SOCKET)?;
         let queue = LogQueue::start(move |entry| socket.send_to(entry, SOCKET).map(drop))?;
         Ok((Self(queue.clone()), queue))
@@ -43,7 +43,7 @@ impl<S: Subscriber> Layer<S> for JournalLayer {
 fn entry(event: &Event<'_>) -> Vec<u8> {
     let mut entry = Entry(Vec::with_capacity(512));
     let about = event.metadata();
-    // `Info` is a notice in syslog(3), so that `Debug` and `Trace` have levels of their own.
+    // `INFO` is sent as a notice (syslog(3)), so that `DEBUG` and `TRACE` have their own levels.
     let priority = match *about.level() {
         Level::ERROR => "3",
         Level::WARN => "4",
@@ -82,7 +82,7 @@ impl Visit for Entry {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "message" => self.put("MESSAGE", value),
-            // The journal takes upper-case letters, digits and '_' only.
+            // The journal accepts only upper-case letters, digits and '_'.
             name => self.put(&name_in_journal(name), value),
         }
     }
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the entries of events.
+    /// Collects the entries of events.
     struct Kept(Arc<Mutex<Vec<Vec<u8>>>>);
 
     impl<S: Subscriber> Layer<S> for Kept {

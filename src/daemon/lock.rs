@@ -122,8 +122,8 @@ pub fn is_held(state_dir: &Path) -> bool {
     opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Opens and locks the file and writes this process's name into it. Returns `None` if another
-/// process holds the lock.
+/// Opens and locks the file, and writes this process's id and command into it. Returns `None` if
+/// another process holds the lock.
 fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {
     let (folder, name) = OpenFolder::of(path)?;
     let mut file = folder.file(name, OFlags::RDWR | OFlags::CREATE, 0o600)?;
@@ -138,7 +138,8 @@ fn locked(path: &Path, command: &str) -> io::Result<Option<File>> {
     Ok(Some(file))
 }
 
-/// Returns the process that the file names, if that process still exists.
+/// Describes the process that the file names, or returns "another process" if that process no
+/// longer exists.
 fn holder(path: &Path) -> String {
     let mut text = String::new();
     let read = OpenFolder::of(path)

@@ -1,6 +1,6 @@
-//! The trail's disk, guarded by the lock. A create, an append and a truncate check first that this
-//! process still holds the lock. Without it no record is written, and so nothing is changed, except
-//! that servers that the rotation stopped are started (I6).
+//! The trail's disk, guarded by the lock. Before a file is created, appended to or truncated, the
+//! disk checks that this process still holds the lock. Without the lock, no record is written, and
+//! so nothing is changed, except that servers that the rotation stopped are started (I6).
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::lock::StateLock;
 use crate::audit::{Disk, RealDisk};
 
-/// The real disk, and the lock that its creates, appends and truncates check.
+/// The real disk, and the lock that is checked before a file is created, appended to or truncated.
 pub(super) struct LockedDisk {
     disk: RealDisk,
     lock: Arc<StateLock>,

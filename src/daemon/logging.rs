@@ -100,8 +100,8 @@ pub fn flush() {
     }
 }
 
-/// Returns the filter for this level, which applies to this program's events only. A library that
-/// traces requests could log the token (I13), and the ticker logs every tick.
+/// Returns the filter for this level. Libraries log warnings and errors at most: one that traces
+/// requests could log the token (I13), and the ticker logs every tick.
 fn filter(level: Level) -> Targets {
     let level = match level {
         Level::Error => LevelFilter::ERROR,

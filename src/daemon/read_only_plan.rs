@@ -57,8 +57,8 @@ pub async fn inventories(
         [one] => return observe_once(api, clock, Some(one.server.clone())).await,
         _ => observe_once(api, clock, None).await?,
     };
-    // One sound row means a sound listing, and a server that has no row in one has no snapshots
-    // (docs/api.md, "Calls"). Without a sound row each server is listed by itself.
+    // A listing with a sound row is sound, and a server without a row in a sound listing has no
+    // snapshots (docs/api.md, "Calls"). Without a sound row, each server is listed by itself.
     let sound = found.values().find(|inventory| inventory.doubt.is_none());
     let empty = sound.map(|inventory| Inventory::empty(inventory.requested));
     for policy in policies {
@@ -129,8 +129,8 @@ pub fn plans(
     }
 }
 
-/// Requests the state and the names of each server whose plan depends on them: the server is
-/// stopped for a snapshot, or its policy states its name and no row gives one.
+/// Requests the state and the names of each server whose plan depends on them: a rotation stops the
+/// server for its snapshot, or the policy states a name and no row gives one.
 pub async fn ask_states(
     api: &HttpApi,
     policies: &[Arc<Policy>],
@@ -188,8 +188,8 @@ pub(super) async fn changes(
 fn difference(before: &Plans, after: &Plans) -> Vec<String> {
     let steps = |plans: &Plans| -> Vec<_> {
         let of_all = plans.servers.iter().flat_map(|plan| {
-            // Announced deletions follow when their grace is over. Deletions that a new snapshot
-            // pays for happen under either set.
+            // Announced deletions follow when their grace period has passed. Deletions that a new
+            // snapshot pays for happen under either set.
             let grace = plan
                 .next
                 .iter()
@@ -253,7 +253,7 @@ fn orphans(old: &Config, new: &Config, inventories: &Inventories) -> Vec<String>
     lines
 }
 
-/// A disk that refuses writes, since the trail may be another process's.
+/// A disk that refuses writes, since another process may be writing the trail.
 struct ReadOnlyDisk(RealDisk);
 
 fn refused<T>() -> io::Result<T> {

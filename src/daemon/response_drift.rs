@@ -1,5 +1,6 @@
-//! Compares the shape of the provider's answers once a day with the shape learned before. Anything
-//! new is recorded as a warning. A missing field that rotation needs raises an alert.
+//! Compares the shape of the provider's answers once a day with the shape learned before. Every
+//! difference is recorded in the trail and logged as a warning. A missing field that rotation needs
+//! raises an alert.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
@@ -78,7 +79,7 @@ pub fn learnt(state_dir: &Path) -> Option<ResponseShape> {
     serde_json::from_str(&text).ok()
 }
 
-/// Adds new fields to the learned shape, and returns the differences, one line each.
+/// Updates the learned shape, and returns the differences, one line each.
 fn compare(state_dir: &Path, seen: &ResponseShape) -> io::Result<Vec<String>> {
     let before = learnt(state_dir).unwrap_or_default();
     let mut known = before.clone();

@@ -15,7 +15,7 @@ use signal_hook_tokio::{Handle, Signals as Stream};
 /// A signal that the service acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// End; no new create, delete or stop begins.
+    /// End; no new mutation begins, except owed starts.
     Stop(&'static str),
     /// Read the files again.
     Reload,

@@ -10,7 +10,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::Engine;
 
-/// Runs `work` with an engine over the trail, under the name `command`, and ends.
+/// Runs `work` with an engine over the trail, then shuts the engine down. The lock and the trail
+/// name `command`.
 pub async fn run_exclusive<T>(
     config: Config,
     command: &str,

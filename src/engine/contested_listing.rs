@@ -112,7 +112,7 @@ impl<'a, P: Fn(&ServerId) -> bool> ComparedListing<'a, P> {
         })
     }
 
-    /// Returns the new rows that another server's open create may have made.
+    /// Returns the new rows whose snapshots another server's open create may have made.
     pub(super) fn strays(
         &self,
         is_new: impl Fn(&Snapshot) -> bool,

@@ -1,4 +1,4 @@
-//! The hold on creates when the trail is new although own snapshots exist.
+//! Withholds creates for a while if the trail is new although own snapshots exist.
 
 use std::sync::Mutex;
 
@@ -14,7 +14,7 @@ use crate::core::server_event::ServiceAlertKind::TrailBegins;
 use crate::core::snapshot::Snapshot;
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Returns how long no create may be sent to a server that already had own snapshots when the
+    /// Returns how long no create may be sent for a server that already had own snapshots when the
     /// trail began. If somebody removed an earlier trail, the record of a create that may still
     /// take effect is lost.
     pub(super) async fn create_hold(
@@ -28,8 +28,8 @@ impl<A: SnapshotApi> Engine<A> {
             self.set_alert(TrailBegins, None).await;
             return None;
         }
-        // Checked with the first reliable listing of this process only: own snapshots that appear
-        // later may be its own work.
+        // Only the first reliable listing of this process is checked: own snapshots that appear
+        // later may have been made by this process.
         let own = |row: &Snapshot| policy.place(&row.name).is_some();
         {
             let mut runtime = lock(runtime);

@@ -1,4 +1,5 @@
-//! Hook leases: a rotation's `before`, its create and its `after`, whatever happens in between.
+//! Hook leases: runs a rotation's `before`, then its create, then its `after`, whatever happens in
+//! between.
 //!
 //! `before` starts only when nothing else is left to do before the create, or before the stop that
 //! precedes it. From then on every path leads to `release`, which needs neither the provider nor

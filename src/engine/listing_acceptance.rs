@@ -4,7 +4,7 @@
 use crate::core::decide::Inventory;
 use crate::core::snapshot::SnapshotId;
 
-/// Maximum number of confirmed deletes that are remembered for each server: a stale listing lags by
+/// Maximum number of confirmed deletes that are stored for each server: a stale listing lags by
 /// only a few minutes.
 const MOST_GONE: usize = 8;
 
@@ -48,7 +48,7 @@ impl ListingConfirmation {
         self.ids.extend(new);
     }
 
-    /// Returns true if this listing is accepted.
+    /// Returns true if this listing is accepted, or if it is in doubt and thus not compared.
     pub(super) fn believes(&mut self, inventory: &Inventory) -> bool {
         let mut odd = self.odd.take().unwrap_or_default();
         let believed = self.weigh(inventory, &mut odd);

@@ -1,4 +1,4 @@
-//! Answers all servers that wait for a listing, with few requests.
+//! Answers the listing requests of all servers with few requests to the provider.
 //!
 //! A request joins the next listing, never one that was requested before (I4). While many servers
 //! are at work, one account-wide listing answers them all; while few are, each gets a listing of
@@ -26,7 +26,7 @@ const FEW: usize = 4;
 /// Rows of an account-wide listing that cost about as much as one server's listing.
 const ROWS_A_REQUEST: usize = 500;
 
-/// An account-wide listing of several pages is requested this many times less often, since it costs
+/// Factor by which an account-wide listing of several pages is requested less often, since it costs
 /// one request for each page.
 const PAGED: i32 = 4;
 
@@ -200,7 +200,7 @@ impl<A: SnapshotApi> Engine<A> {
     /// Requests a listing, with one time limit for all its pages.
     async fn list(&self, server: Option<ServerId>) -> Result<Listing, ApiError> {
         let time = self.wanted().rules.request_timeout * MOST_CALLS;
-        // I16: a panic over one answer must not end the task that serves every server.
+        // I16: a panic while one answer is read must not end the task that serves every server.
         let listing = AssertUnwindSafe(self.api.list(server)).catch_unwind();
         let message = match tokio::time::timeout(self.clock.real(time), listing).await {
             Ok(Ok(listing)) => return listing,

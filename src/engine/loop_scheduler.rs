@@ -19,7 +19,7 @@ use crate::core::snapshot::ServerId;
 /// Longest sleep between two checks of the queues, so that a missed wake-up does no harm.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_secs(10);
 
-/// Resting servers, sorted by the time they wake, and servers at work.
+/// Resting servers, sorted by the time at which they are due, and servers at work.
 #[derive(Default)]
 struct WorkQueue {
     by_wall: BTreeSet<(Timestamp, ServerId)>,
@@ -78,8 +78,8 @@ impl<A: SnapshotApi> Engine<A> {
             }
             let moved = self.offset();
             if offset - moved > CLOCK_TOLERANCE {
-                // The clock was set back: servers that rest until a time of the old clock are
-                // looked at now.
+                // The clock was set back, so servers that rest until a wall-clock time are checked
+                // now.
                 fleet.wake_all();
             }
             offset = moved;
@@ -98,8 +98,8 @@ impl<A: SnapshotApi> Engine<A> {
                 biased;
                 () = stop.cancelled() => break,
                 broken = &mut observer => {
-                    // Without this task no server is listed. The engine ends, and the service
-                    // manager restarts it.
+                    // Without this task, no server is listed. The engine ends, and the service
+                    // manager restarts the service.
                     tracing::error!(?broken, "the listing task ended unexpectedly");
                     break;
                 }
@@ -171,8 +171,8 @@ impl<A: SnapshotApi> Engine<A> {
             Requeue::Until(Some(at)) => {
                 fleet.by_wall.insert((at, server));
             }
-            // The runtime state stays, so that open calls and settled slots are not forgotten if
-            // the policy returns.
+            // The runtime state stays, so that open calls and settled slots are not lost if the
+            // policy returns.
             Requeue::Until(None) | Requeue::Gone => {}
             Requeue::After(pause) | Requeue::Blocked(pause) => {
                 fleet.by_mono.insert((now.mono + pause, server));
@@ -216,7 +216,7 @@ impl WorkQueue {
             .extend(resting.map(|(_, server)| (SignedDuration::MIN, server)));
     }
 
-    /// Makes the servers of a wake request due now. None is run by two loops at once.
+    /// Makes the servers of a wake request due now. No server is run by two loops at once.
     fn call(&mut self, called: WakeRequests, wanted: &BTreeMap<ServerId, Arc<Policy>>) {
         let mut servers = called.servers;
         if called.all {

@@ -30,7 +30,7 @@ pub struct UnsettledSlot {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Returns all active alerts, those of the account first.
+    /// Returns all active alerts, those of the account and the trail first.
     pub fn all_standing(&self) -> Vec<Alert> {
         let of_service = self.service_alerts().into_iter().map(global_alert);
         of_service.chain(self.standing()).collect()

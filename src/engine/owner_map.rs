@@ -9,7 +9,7 @@ use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 #[derive(Default)]
 pub(super) struct Owners {
     pub(super) of: HashMap<SnapshotId, ServerId>,
-    /// The servers whose last listing showed a snapshot that is not, or not known to be, theirs.
+    /// Snapshots, each with a server whose last listing showed it, but that is not known to own it.
     /// Sorted.
     pub(super) claims: Vec<(SnapshotId, ServerId)>,
     /// Claimed snapshots that the last listing of their own server lacked.
@@ -50,7 +50,7 @@ impl Owners {
         }
     }
 
-    /// Withdraws the snapshots that this server has only according to a listing that was not
+    /// Removes the snapshots that this server has only according to a listing that was not
     /// accepted.
     pub(super) fn withdraw_tentative(&mut self, server: &ServerId) {
         for id in self.tentative.remove(server).unwrap_or_default() {
@@ -60,7 +60,7 @@ impl Owners {
         }
     }
 
-    /// Gives the server the rows of a listing that no other server has, until its next listing.
+    /// Makes the server the owner of listed snapshots that have none, until its next listing.
     pub(super) fn accept_tentatively(&mut self, server: &ServerId, rows: &[Snapshot]) {
         for id in rows.iter().flat_map(Snapshot::ids) {
             if !self.of.contains_key(id) {

@@ -25,7 +25,7 @@ pub(super) struct PendingOrder {
 /// The result of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderOutcome {
-    /// The outcome according to the provider's answer. Also `Unknown` if the order began and its
+    /// The outcome according to the provider's answer, or `Unknown` if the order began and its
     /// result was lost. `None` if the order was refused and nothing was sent.
     pub outcome: Option<Outcome>,
     /// Why it was refused or failed.

@@ -23,7 +23,7 @@ impl Drop for PolicySwap<'_> {
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Blocks mutations until the new policies are in force, or until the guard is dropped.
+    /// Blocks mutations, except owed starts, until the returned guard is dropped.
     pub fn begin_policy_swap(&self) -> PolicySwap<'_> {
         self.reloading.send_replace(true);
         PolicySwap(&self.reloading)
@@ -57,8 +57,8 @@ impl<A: SnapshotApi> Engine<A> {
         self.wake();
     }
 
-    /// Records in memory that a server which rests between slots has been watched until now. Slots
-    /// of a new schedule that lie before this do not count.
+    /// Records in memory that a server which rests between slots has been watched until now.
+    /// Earlier slots of a new schedule do not count.
     fn judge_until_now(&self, policies: &BTreeMap<ServerId, Arc<Policy>>) {
         let now = self.clock.now().wall;
         let runtimes = lock(&self.runtimes);

@@ -30,8 +30,8 @@ const FRESH: SignedDuration = SignedDuration::from_secs(5);
 
 impl<A: SnapshotApi> Engine<A> {
     /// Sends the start that is owed to a stopped server, before anything is listed. Returns the
-    /// server's state if a start is still owed, or when to look again if nothing else can be done
-    /// now.
+    /// server's state if a start is still owed, else `None`. If nothing else can be done now, fails
+    /// with the time of the next look.
     pub(super) async fn send_owed_start(
         &self,
         server: &ServerId,
@@ -100,7 +100,7 @@ impl<A: SnapshotApi> Engine<A> {
         is_start_due(policy, &lock(runtime).history, &wanted.rules, now)
     }
 
-    /// Clears the alerts `server_stopped` of a server that is no longer down; this needs no
+    /// Clears the `server_stopped` alerts of a server that is no longer down; this needs no
     /// listing. Returns false if that can't be recorded.
     async fn tell_started(&self, server: &ServerId, runtime: &Mutex<ServerRuntime>) -> bool {
         loop {

@@ -126,7 +126,7 @@ impl SnapshotOwners {
         owners.of.get(id).is_some_and(|owner| owner != server)
     }
 
-    /// Gives the server the snapshots of an accepted listing that no other server has.
+    /// Makes the server the owner of the snapshots of an accepted listing that have no owner.
     pub(super) fn accept(&self, server: &ServerId, inventory: &Inventory) {
         if inventory.doubt.is_none() {
             let owners = &mut lock(&self.0);
@@ -137,10 +137,15 @@ impl SnapshotOwners {
         }
     }
 
-    /// Puts the inventory in doubt if it shows a snapshot of another server, or lacks or shows one
-    /// that the last listing of another server with a policy showed. Also if it shows a new
-    /// snapshot with the name of another server's open create, or if another server's listing shows
-    /// one with the name of this server's open create.
+    /// Puts the inventory in doubt in each of these cases:
+    ///
+    /// - It shows a snapshot of another server, or one that the last listing of another server with
+    ///   a policy showed.
+    /// - It lacks a snapshot of this server that the last listing of another server with a policy
+    ///   showed.
+    /// - It shows a new snapshot with the name of another server's open create.
+    /// - It lacks the name of this server's open create, and another server's listing shows a new
+    ///   snapshot with that name.
     pub(super) fn doubt_contested(
         &self,
         server: &ServerId,
@@ -193,8 +198,8 @@ pub fn doubt_contested(
     histories: &BTreeMap<ServerId, ServerHistory>,
     has_policy: impl Fn(&ServerId) -> bool,
 ) {
-    // If a policy has changed its server's id, the server has a history under each of the ids. The
-    // one under the id in force comes first, so it takes precedence.
+    // If a policy has changed its server's id, the server has a history under each id. The history
+    // under the id in force comes first, so it takes precedence.
     let with_policy = |wanted: bool| {
         let has_policy = &has_policy;
         let all = histories.iter();

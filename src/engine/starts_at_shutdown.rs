@@ -20,7 +20,7 @@ pub(super) const LAST_STARTS: Duration = Duration::from_mins(1);
 /// Longest pause between two requests for a server's state during shutdown.
 const END_POLL: SignedDuration = SignedDuration::from_secs(1);
 
-/// Longest pause between two starts that the provider refuses.
+/// Longest pause after a start that is sent during shutdown.
 const END_BACKOFF: SignedDuration = SignedDuration::from_secs(8);
 
 impl<A: SnapshotApi> Engine<A> {

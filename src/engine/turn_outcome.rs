@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Consecutive failed listings or records after which `once` gives up on a server. Also the
-/// consecutive failed listings after which the failure is treated as the server's own.
+/// Number of consecutive failed listings, or failed writes to the trail, after which `once` gives
+/// up on a server. Also the number of consecutive failed listings after which a server is blocked
+/// while the account's other listings succeed.
 pub(super) const FAILURES: u32 = 3;
 
 /// The service is stopping; no new mutation begins.

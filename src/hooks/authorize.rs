@@ -1,6 +1,7 @@
-//! Authorizes the peer of the runner's socket: only root, the runner's own user and the service.
-//! The socket is open to a group of the service, since the service's user may change at each start,
-//! and an administrator may have given that group to others.
+//! Authorizes the peer of the runner's socket: only root, the runner's own user and the service may
+//! run hooks. The mode of the socket does not ensure that: it admits one of the service's groups,
+//! since the service's user may change at each start, and an administrator may have added other
+//! users to that group.
 
 use tokio::net::UnixStream;
 

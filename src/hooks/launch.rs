@@ -1,4 +1,5 @@
-//! Starts a runner for each hold: in a unit of its own behind systemd's socket, or as a child.
+//! Starts a runner for each hold: in a unit of its own behind systemd's socket, or as a child
+//! process.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -125,7 +126,7 @@ impl RunnerConnection {
         heard.ok_or_else(|| "the hook runner has ended: see its log".to_owned())
     }
 
-    /// Waits until `before` starts; the error says why it doesn't.
+    /// Sends the request and waits until `before` starts; the error says why it doesn't.
     async fn begun(&mut self, request: RunRequest) -> Result<(), String> {
         say(&mut self.output, &request).await?;
         match self.told::<FirstMessage>(Duration::ZERO).await? {
@@ -135,13 +136,14 @@ impl RunnerConnection {
         }
     }
 
-    /// Keeps the lease until it is released or dropped.
+    /// Keeps the connection open until the lease is released or dropped, or until the runner ends
+    /// the hold by itself.
     async fn hold(mut self, leased: RunnerHandle, limit: Duration) {
         let RunnerHandle { released, ended } = leased;
         let report = tokio::select! {
             why = released => match why {
                 Ok(why) => {
-                    // The runner may have ended by itself and reported it.
+                    // The runner may already have ended the hold by itself and sent its report.
                     let _gone = say(&mut self.output, &ReleaseRequest { why }).await;
                     let report = timeout(limit + MARGIN, hear_after(&mut self.input)).await;
                     report.ok().flatten()

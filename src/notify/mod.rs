@@ -2,7 +2,7 @@
 //! each receiver has its own task and limits. Deliveries to a receiver that is down are retried for
 //! an hour; then its messages are dropped and counted.
 //!
-//! - `receiver`: the loop of one receiver: a short wait for more news, one message, growing pauses;
+//! - `receiver`: the loop of one receiver, which collects news, delivers it and retries;
 //!   `pending`: its queue, and which alerts enter it (`on`, `servers`).
 //! - `delivery`: one delivery with one time limit; `http`, `mail`, `command`: the transports;
 //!   `host_name`: the host's name in messages.
@@ -46,7 +46,7 @@ pub struct ReceiverView {
     pub delivered: u64,
     /// Messages that were given up, and news items dropped before they became messages.
     pub dropped: u64,
-    /// Why the last delivery failed; `null` if it succeeded.
+    /// Why the last delivery failed; `null` if it succeeded, or if there was none yet.
     pub error: Option<String>,
     /// When the next message may be sent, if messages wait because many were sent within ten
     /// minutes.
@@ -95,8 +95,8 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Starts delivering news to the receivers. `standing` has the alerts that a previous process,
-    /// which was alive until `last`, had raised.
+    /// Starts delivering news to the receivers. `standing` lists the alerts that a previous
+    /// process, which was alive until `last`, had raised.
     pub fn start(
         receivers: &[Receiver],
         means: &DeliveryContext,
@@ -140,8 +140,8 @@ impl Notifier {
         self.watch.clone()
     }
 
-    /// Replaces the receivers. One keeps its state if its name, its alert filters, and its kind
-    /// (alerts or pings) stay the same.
+    /// Replaces the receivers. A receiver keeps its state if its name, its alert filters and its
+    /// kind (alerts or pings) stay the same.
     pub fn reload(
         &mut self,
         receivers: &[Receiver],
@@ -173,7 +173,7 @@ impl Notifier {
         }
     }
 
-    /// Delivers what is pending within this time, and ends.
+    /// Stops the receivers; each first tries to deliver what is pending, within this time.
     pub async fn finish(&mut self, limit: Duration) {
         spread(&self.tap, &self.watch, &self.clock);
         self.hub.abort();

@@ -17,7 +17,7 @@ use crate::alerts::{self, Alert, News};
 use crate::clock::Clock;
 use crate::config::notify::Receiver;
 
-/// News items that arrive within this time go into one message.
+/// News items that arrive within this time are sent together.
 const WINDOW: Duration = Duration::from_secs(2);
 /// Maximum number of messages within [`PACE`]; later news items wait and are sent together.
 const MESSAGES: usize = 10;
@@ -35,7 +35,7 @@ const GIVE_UP: Duration = alerts::GIVE_UP.unsigned_abs();
 
 /// Delivers parcels to one receiver.
 pub(super) trait Deliver: Send + Sync + 'static {
-    /// Delivers within the receiver's time limit; the error is one line without a secret.
+    /// Delivers within the receiver's time limit; the error is one line without secrets.
     fn deliver(&self, parcel: &Parcel) -> impl Future<Output = Result<(), String>> + Send;
 }
 
@@ -163,7 +163,8 @@ impl ReceiverLoop {
         }
     }
 
-    /// Waits until something is due, and then for more news. Returns true if something is due.
+    /// Waits until something may be due; if something is due already, waits for more news or for
+    /// the pace. Returns true if the due items are to be sent now; if not, call it again.
     async fn wait(&self, sent: &VecDeque<Instant>, stop: &CancellationToken) -> bool {
         let now = self.clock.now().wall;
         let (next, groups, urgent) = {
@@ -237,7 +238,7 @@ impl ReceiverLoop {
     }
 }
 
-/// Returns how long the next message waits for the pace; `None` if it may be sent now.
+/// Returns how long the pace delays the next message; zero or `None` if it may be sent now.
 fn pace_left(sent: &VecDeque<Instant>, urgent: bool) -> Option<Duration> {
     let most = if urgent { URGENT_MESSAGES } else { MESSAGES };
     let counted = sent.len().checked_sub(most)?;

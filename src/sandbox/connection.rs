@@ -21,7 +21,7 @@ pub(super) struct CuttableListener(pub TcpListener);
 pub(super) struct ConnectionHandle(Arc<AtomicBool>);
 
 impl ConnectionHandle {
-    /// Makes every later write fail, so that the next answer ends the connection instead.
+    /// Makes every later write fail, so that the connection ends instead of carrying the answer.
     pub fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }

@@ -26,7 +26,7 @@ pub enum CallKind {
     Server,
     /// `POST /servers/{id}/power/`
     Power,
-    /// In a fault: any call. In the log: a path that is not the API's.
+    /// In a fault: any call. In the log: a request that the API does not define.
     Any,
 }
 
@@ -37,7 +37,7 @@ pub enum FaultEffect {
     Never,
     /// It happens before the bad answer.
     Done,
-    /// It happens this much later by the clock, if there is room then.
+    /// It happens this much later by the clock, if the provider's rules allow it then.
     Late(SignedDuration),
 }
 
@@ -218,13 +218,13 @@ impl Fault {
         Self::new(call, FaultKind::Cut)
     }
 
-    /// Takes effect, then cuts the true answer off in the middle of its body.
+    /// Lets the request take effect, then cuts the true answer off in the middle of its body.
     pub fn cut_body(call: CallKind) -> Self {
         Self::new(call, FaultKind::CutBody).done()
     }
 
-    /// Takes effect, then sends the true answer a byte at a time, with this pause (in real time)
-    /// before each byte.
+    /// Lets the request take effect, then sends the true answer a byte at a time, with this pause
+    /// (in real time) before each byte.
     pub fn drip(call: CallKind, pause: Duration) -> Self {
         Self::new(call, FaultKind::Drip(pause)).done()
     }
@@ -234,7 +234,7 @@ impl Fault {
         Self::new(call, FaultKind::Huge(bytes))
     }
 
-    /// Answers a listing with this fault.
+    /// Applies this fault to the answer to a listing.
     pub fn listing(how: ListingFault) -> Self {
         Self::new(CallKind::List, FaultKind::Listing(how)).done()
     }
@@ -326,7 +326,7 @@ impl FaultQueue {
         self.0.clear();
     }
 
-    /// Returns the number of faults that are left, endless ones included.
+    /// Returns the number of faults that are left, including those without a limit.
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -14,7 +14,7 @@ async fn list(sandbox: &Sandbox, query: &str) -> Value {
     answer.expect("an answer").json().await.expect("JSON")
 }
 
-/// Sends a delete. Returns `None` if the connection is cut.
+/// Sends a delete. Returns the status of the answer; `None` if there is none within five seconds.
 async fn delete(sandbox: &Sandbox, id: u64) -> Option<u16> {
     let url = format!("{}/snapshots/{id}/", sandbox.base_url());
     let call = client().delete(url).bearer_auth("t");
@@ -236,7 +236,7 @@ async fn only_one_restore_of_a_server_runs_at_a_time() {
 }
 
 #[tokio::test]
-async fn fifty_thousand_rows_are_listed_to_sixteen_clients_at_once() {
+async fn fifty_thousand_rows_are_sent_to_sixteen_clients_at_once() {
     let sandbox = started().await;
     for server in 0..10_000 {
         for _ in 0..5 {

@@ -1,8 +1,8 @@
 //! A stand-in for the provider's API, over real HTTP: for the demo, tests and benchmarks.
 //!
 //! It answers as documented in docs/api.md and shares no rule with the client, so that a mistake on
-//! one side shows on the other. Callers can read its true state, and can inject every fault that
-//! the API's documentation doesn't rule out:
+//! one side becomes visible on the other. Callers can read its true state, and can inject every
+//! fault that the API's documentation doesn't rule out. Its modules:
 //!
 //! - `state`, `mutations`, `store`: the provider's true state and its changes over time;
 //! - [`faults`]: the faults that can be injected;
@@ -89,7 +89,8 @@ pub enum Pagination {
 }
 
 impl SandboxConfig {
-    /// Returns the documented provider: a limit of five, several minutes per snapshot, no pages.
+    /// Returns the behaviour of the documented provider: a limit of five, several minutes per
+    /// snapshot, no pages.
     pub fn new(clock: Clock, token: &str) -> Self {
         Self {
             clock,
@@ -119,7 +120,7 @@ impl Sandbox {
         Self::start_at(config, (Ipv4Addr::LOCALHOST, 0).into()).await
     }
 
-    /// Serves at this address. Use a loopback one: everybody with the token may do everything.
+    /// Serves at this address. Use a loopback address: anyone who has the token can do everything.
     pub async fn start_at(config: SandboxConfig, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let stop = CancellationToken::new();
@@ -162,7 +163,7 @@ impl Sandbox {
         self.shared.change(|state, _| state.orders.clear());
     }
 
-    /// Returns the number of injected faults that are left, endless ones included.
+    /// Returns the number of injected faults that are left, including those without a limit.
     pub fn orders(&self) -> usize {
         self.look(ProviderState::orders_left)
     }
@@ -196,7 +197,8 @@ impl Sandbox {
         self.set_server_status(id, "active");
     }
 
-    /// Renames a server, in the rows of its snapshots too.
+    /// Renames a server, also in the rows of its snapshots. Adds the server if there is none with
+    /// this id.
     pub fn rename_server(&self, id: u64, name: &str) {
         self.shared.change(|state, now| {
             let server = state.servers.entry(id).or_insert_with(|| SandboxServer {
@@ -223,7 +225,7 @@ impl Sandbox {
         self.shared.change(|state, _| state.servers.remove(&id));
     }
 
-    /// Adds a snapshot under a new id, whatever the limit. Its status stays until it is set.
+    /// Adds a snapshot under a new id, whatever the limit. Its status doesn't change by itself.
     pub fn add_snapshot(
         &self,
         server: u64,
@@ -284,7 +286,7 @@ impl Sandbox {
             .change(|state, _| token.clone_into(&mut state.config.token));
     }
 
-    /// Sets how long later snapshots are in progress.
+    /// Sets how long snapshots that are made later stay in progress.
     pub fn set_completes_after(&self, time: SignedDuration) {
         self.shared
             .change(|state, _| state.config.completes_after = time);
@@ -336,7 +338,7 @@ impl Sandbox {
         self.look(ProviderState::all)
     }
 
-    /// Returns every request so far with its effects, in the order of arrival.
+    /// Returns every logged request with its effects, in the order of arrival.
     pub fn log(&self) -> Vec<LoggedRequest> {
         self.look(|state| state.log().to_vec())
     }
@@ -346,12 +348,12 @@ impl Sandbox {
         self.look(ProviderState::counts)
     }
 
-    /// Returns the most snapshots that a server ever held, whoever made them.
+    /// Returns the largest number of snapshots that a server has held at once, whoever made them.
     pub fn max_held(&self, server: u64) -> usize {
         self.look(|state| state.max_held().get(&server).copied().unwrap_or(0))
     }
 
-    /// Returns, for each server, the most snapshots that it ever held.
+    /// Returns the largest number of snapshots that each server has held at once.
     pub fn max_held_all(&self) -> BTreeMap<u64, usize> {
         self.look(|state| state.max_held().clone())
     }

@@ -8,7 +8,7 @@ use super::stored_snapshot::StoredSnapshot;
 /// One request; the log holds them in order of arrival.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
-    /// Its sequence number, shared by arrivals, effects and answers.
+    /// Its number in the common sequence of arrivals, effects and answers.
     pub tick: u64,
     /// The kind of call.
     pub call: CallKind,
@@ -38,7 +38,7 @@ pub struct LoggedRequest {
 /// A change made by a request.
 #[derive(Clone, Debug)]
 pub struct LoggedEffect {
-    /// Its sequence number, shared by arrivals, effects and answers.
+    /// Its number in the common sequence of arrivals, effects and answers.
     pub tick: u64,
     /// The time of the change, by the sandbox's clock.
     pub at: Timestamp,

@@ -1,4 +1,4 @@
-//! Answers as bytes on the wire, sound and spoiled.
+//! Answers as bytes on the wire, intact or spoiled by a fault.
 
 use std::convert::Infallible;
 use std::io;

@@ -96,7 +96,7 @@ pub(super) async fn handle(
         Ok(ask) => ask,
         Err(refusal) => return response::json(StatusCode::BAD_REQUEST, wire::refusal(&refusal)),
     };
-    // In a separate task: like a provider, it goes on after its client hangs up.
+    // Runs in a separate task: like a provider, the stand-in continues after the client hangs up.
     let work = tokio::spawn(process(Arc::clone(&shared), ask));
     match work.await {
         Ok(Reply::Whole(response)) => response,
@@ -244,8 +244,8 @@ fn answer(
     response::spoiled((200, String::new()), &fault.what, &shared.stop)
 }
 
-/// Performs the request and returns the answer. Of the answer's fault, only that of a listing is
-/// applied here.
+/// Performs the request and returns the answer. Of the faults of answers, only those of listings
+/// are applied here.
 fn true_answer(
     state: &mut ProviderState,
     ask: &ParsedRequest,

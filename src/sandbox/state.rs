@@ -104,7 +104,7 @@ impl ProviderState {
         self.rows.truth(None)
     }
 
-    /// Returns every request so far, in the order of arrival.
+    /// Returns every logged request, in the order of arrival.
     pub fn log(&self) -> &[LoggedRequest] {
         &self.log
     }
@@ -119,7 +119,7 @@ impl ProviderState {
         self.counts
     }
 
-    /// Returns the most snapshots that each server ever held.
+    /// Returns the largest number of snapshots that each server has held at once.
     pub fn max_held(&self) -> &BTreeMap<u64, usize> {
         &self.rows.max_held
     }
@@ -250,7 +250,7 @@ impl ProviderState {
         Some(self.log.len() - 1)
     }
 
-    /// Logs that an answer, or a cut, is handed to the connection.
+    /// Logs that an answer was handed to the connection, or that the connection was cut.
     pub(super) fn answered(&mut self, request: Option<usize>, status: Option<u16>) {
         let tick = self.next_tick();
         if let Some(request) = request.and_then(|index| self.log.get_mut(index)) {

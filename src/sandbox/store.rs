@@ -16,7 +16,7 @@ const REMEMBERED: usize = 4096;
 /// The age of a stale listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Staleness {
-    /// As it was this many changes ago; if the listing is of one server, only its changes count.
+    /// As it was this many changes ago; a listing of one server counts only that server's changes.
     Changes(usize),
     /// As it was before the last create or delete through the API.
     LastMutation,
@@ -55,7 +55,7 @@ pub(super) struct SnapshotStore {
     by_server: BTreeMap<u64, BTreeMap<NewestFirst, Arc<RenderedRow>>>,
     newest_first: BTreeMap<NewestFirst, Arc<RenderedRow>>,
     past: VecDeque<UndoableChange>,
-    /// The most snapshots that each server ever held.
+    /// The largest number of snapshots that each server has held at once.
     pub max_held: BTreeMap<u64, usize>,
 }
 
@@ -117,14 +117,14 @@ impl SnapshotStore {
         Some(row)
     }
 
-    /// Renders the rows of a server anew, since its name is part of each.
+    /// Renders the rows of a server again, since each contains its name.
     pub fn rename(&mut self, server: u64, name: &str, at: Timestamp) {
         for row in self.truth(Some(server)) {
             self.put(row, name, false, at);
         }
     }
 
-    /// Returns the rows that [`SnapshotStore::list`] would have shown earlier.
+    /// Returns the rows that [`SnapshotStore::list`] would have returned earlier.
     pub fn list_stale(
         &self,
         server: Option<u64>,

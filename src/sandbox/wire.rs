@@ -12,7 +12,7 @@ use super::stored_snapshot::StoredSnapshot;
 pub struct SandboxServer {
     /// Its number, from which its id is derived in either shape.
     pub id: u64,
-    /// Its name, part of each of its snapshots' rows.
+    /// Its name, which is also in the rows of its snapshots.
     pub name: String,
     /// `active`, `stopped`, `suspended` or, for a while, `restoring`.
     pub status: String,
@@ -51,7 +51,8 @@ fn snapshot(ids: IdShape, row: &StoredSnapshot, server_name: &str) -> Map<String
     shown
 }
 
-/// Returns a server, or a row of the listing of servers. Both always have a host name.
+/// Returns the answer to `GET /servers/{id}/`, which is also a row of `GET /servers/`. It always
+/// has a host name.
 pub(super) fn server(ids: IdShape, server: &SandboxServer) -> String {
     let mut shown = ids.server(server.id, &server.name);
     shown.insert("hostname".to_owned(), json!(server.name));

@@ -18,7 +18,7 @@ pub(super) enum CrashPhase {
     BeforeListing,
     /// The answer is composed and on its way.
     InListing,
-    /// The answer has arrived, but nothing has followed from it yet.
+    /// The answer has arrived, but has not been used yet.
     AfterListing,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum LostEffect {
     Done,
     /// No answer; it is done shortly after the next process starts.
     Soon,
-    /// No answer; it shows at the last instant at which it may.
+    /// No answer; listings show it only at the last instant of the settle window.
     Late,
 }
 
@@ -92,7 +92,7 @@ pub struct PlannedCrash {
 }
 
 impl PlannedCrash {
-    /// Returns true if the call in which it dies may take effect at the last instant.
+    /// Returns true if the process dies in a call that may take effect at the last instant.
     pub(super) fn is_late(&self) -> bool {
         matches!(self.point, CrashPoint::Call(doomed) if doomed.effect == Some(LostEffect::Late))
     }

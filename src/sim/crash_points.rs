@@ -1,5 +1,5 @@
-//! Every crash point of a few short stories, enumerated. The process dies at each disk change, and
-//! at each stage of each mutation, of each listing and of each request for a power state. The next
+//! Tries every crash point of a few short stories. The process dies at each disk change, and at
+//! each stage of each mutation, of each listing and of each request for a power state. The next
 //! processes must bring the server to exactly the state that it reaches without a death.
 
 use std::num::NonZeroUsize;
@@ -23,10 +23,10 @@ const EFFECTS: [LostEffect; 4] = [
 /// The maximum number of disk changes made by opening a trail and writing its first record.
 const OPENING: u64 = 13;
 
-/// A story with these deaths that ended badly.
+/// A story that ended badly.
 #[derive(Clone, Debug)]
 pub struct StoryFailure {
-    /// The deaths of the processes, one after the other; the last process lives.
+    /// The deaths of the processes, one after another; the last process survives.
     pub deaths: Vec<PlannedCrash>,
     /// The violations.
     pub violations: Vec<String>,
@@ -38,13 +38,13 @@ pub struct StoryFailure {
 #[derive(Clone, Debug, Default)]
 pub struct SweepResult {
     /// Number of disk changes, of mutations, and of listings (which include requests for a power
-    /// state) in the undisturbed story.
+    /// state) of the undisturbed process.
     pub steps: [u64; 3],
     /// Number of points at which the undisturbed process could have died.
     pub points: usize,
-    /// Stories with one death.
+    /// Number of stories with one death.
     pub single: usize,
-    /// Stories with two deaths.
+    /// Number of stories with two deaths.
     pub double: usize,
     /// The stories that ended badly.
     pub failures: Vec<StoryFailure>,
@@ -71,7 +71,7 @@ impl PointShare {
     };
 }
 
-/// Runs a scenario with every death of that share, on every core.
+/// Runs a scenario once for each death, and for each pair of deaths, in that share, on all cores.
 pub fn sweep(scenario: &Scenario, part: PointShare) -> SweepResult {
     let sound = tell(scenario, &[], part.broken, false);
     let life = sound.lives.last().copied().unwrap_or_default();
@@ -165,7 +165,7 @@ fn failures(
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         ended
-            .flat_map(|failed| failed.expect("a story breaks"))
+            .flat_map(|failed| failed.expect("no story panics"))
             .collect()
     });
     failed.sort_unstable();

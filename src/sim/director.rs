@@ -111,7 +111,7 @@ impl Director {
         world
     }
 
-    /// Runs one process after the other.
+    /// Runs one process after another.
     pub(super) fn live(&mut self) {
         loop {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -128,7 +128,7 @@ impl Director {
                 let ending = self.process(before).await;
                 (ending, self.world().now())
             });
-            // Drops every task where it waits.
+            // Drops every task at the point where it waits.
             drop(runtime);
             let power_lost = matches!(&ending, ProcessEnd::Crash(how, _) if *how != Crash::Killed);
             self.the_world().holds.process_ended(power_lost);
@@ -141,9 +141,9 @@ impl Director {
                 ProcessEnd::Restart(pause) => pause,
                 ProcessEnd::TrailLost => {
                     let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-                    // Without trail and state folder the next start is a first start, which has
-                    // no record of a call that is still in flight. So the state folder stays if
-                    // there is such a call.
+                    // Without the trail and the state folder, the next start is a first start,
+                    // which has no record of a call that is still in flight. The state folder
+                    // therefore stays if there is such a call.
                     let mut servers = world.servers.keys();
                     let head_stays = servers.any(|server| world.pending(*server).next().is_some());
                     let state = (!head_stays).then(state_dir);
@@ -270,7 +270,7 @@ impl Director {
                 () = self.death(&died) => ending = ProcessEnd::Crash(self.crash, AFTER_DEATH),
                 end = running => {
                     if end.is_err() {
-                        self.world().violated(0, "the engine broke");
+                        self.world().violated(0, "the engine panicked");
                     }
                     trail.close().await;
                 }

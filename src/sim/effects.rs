@@ -1,4 +1,4 @@
-//! Changes to the provider's true state: calls that take effect, time, and people.
+//! Changes to the provider's true state by calls, by the passing of time, and by people.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -13,8 +13,8 @@ use crate::api::{CreatedSnapshot, ErrorKind};
 use crate::core::snapshot::Status;
 
 impl World {
-    /// Fills the servers with the snapshots that exist before the first process: foreign ones,
-    /// older own ones, leftovers.
+    /// Fills the servers with the snapshots that exist before the first process: foreign ones and
+    /// older own ones, of which some have failed.
     pub(super) fn people_the_servers(&mut self) {
         let start = self.base;
         for index in 0..self.setting.wanted.len() {
@@ -70,7 +70,8 @@ impl World {
                 fate,
             } => self.make(at, call, server, &name, fate),
             TimedChange::Delete { call, server, id } => {
-                // With a broken rule the call may name an id that no server holds.
+                // A listing may have shown another id than the true one. If a rule is broken, the
+                // call may also name an id that no server has.
                 let id = self.truly(id);
                 let holds = |server: &TrueServer| server.rows.iter().any(|row| row.id == id);
                 let there = self.servers.get(&server).is_some_and(holds);
@@ -193,7 +194,7 @@ impl World {
         }
     }
 
-    /// Adds a row in progress and returns its id.
+    /// Adds a snapshot in progress and returns its id.
     fn add(&mut self, at: Timestamp, server: u64, name: &str, fate: Option<&'static str>) -> u64 {
         self.next_id += 1;
         let id = self.next_id;

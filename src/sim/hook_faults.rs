@@ -148,8 +148,8 @@ impl SimRunner {
         tokio::time::sleep(time).await;
     }
 
-    /// Holds the lease until it is released or dropped, or until its time is over, and then runs
-    /// `after`.
+    /// Holds the server until the lease is released or dropped, or until `max_hold` has elapsed,
+    /// and then runs `after`.
     async fn hold(self, job: HookJob, leased: RunnerHandle) {
         let longest = self
             .world()

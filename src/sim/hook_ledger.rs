@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 pub(super) struct HookLedger {
     pub(super) rng: Rng,
     pub(super) held: BTreeMap<u64, HeldServer>,
-    /// Servers whose `before` couldn't be started and whose policy creates anyway, with the
-    /// snapshot's name.
+    /// Servers whose `before` couldn't be started but whose policy allows the create anyway, with
+    /// the snapshot's name.
     pub(super) excused: BTreeMap<u64, String>,
 }
 
@@ -30,7 +30,7 @@ impl HookLedger {
         }
     }
 
-    /// Ends the process: live runners release what they hold, unless the power failed too.
+    /// Records the end of the process: live runners release their servers, unless the power failed.
     pub(super) fn process_ended(&mut self, power_lost: bool) {
         self.held.retain(|_, held| {
             let stays = power_lost || !held.leased;

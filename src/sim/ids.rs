@@ -1,6 +1,7 @@
 //! The shape of ids in a simulated world: every other seed uses UUIDs. The world numbers all
 //! objects; a UUID is such a number in another form. In some worlds, edits of policies change the
-//! ids of servers to the other shape; listings show both from a server's first such edit on.
+//! ids of servers to the other shape; from the first such edit on, listings show both ids of the
+//! server.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -119,7 +120,7 @@ pub(super) fn about(server: u64) -> impl Fn(&str) -> bool {
     move |line| line.contains(&one) || line.contains(&other)
 }
 
-/// Returns an id as the trail writes it.
+/// Returns a snapshot's id as the trail writes it.
 pub(super) fn json(number: u64) -> String {
     snapshot(number).quoted()
 }

@@ -38,9 +38,9 @@ pub(super) struct OpenPromise {
 /// The state of the judge.
 #[derive(Default)]
 pub(super) struct Judge {
-    /// The newest listings of each server; a mutation may rest on any of them.
+    /// The newest listings of each server; a mutation may be based on any of them.
     pub(super) bases: BTreeMap<u64, VecDeque<AnsweredListing>>,
-    /// The listings at the start of a server's `before`; the create after it is based on them.
+    /// The listings at the start of a server's `before`; the create after it may be based on them.
     pub(super) before: BTreeMap<u64, VecDeque<AnsweredListing>>,
     /// The time at which each server's last mutation was answered in this process.
     pub(super) answered: BTreeMap<u64, Timestamp>,
@@ -59,7 +59,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Starts another process: what was in flight ended with the one before.
+    /// Clears the state of the previous process, with which the calls in flight ended.
     pub(super) fn restarted(&mut self) {
         self.bases.clear();
         self.before.clear();
@@ -104,7 +104,8 @@ impl Judge {
         *flying = flying.saturating_sub(1);
     }
 
-    /// Ends the promise of a prune-first if the server's new rows fulfil it.
+    /// Ends the promise of a prune-first if a new row fulfils it: a completed snapshot of a
+    /// rotation, or any snapshot that no rotation owns.
     pub(super) fn changed(&mut self, server: u64, view: &JudgedPolicy, rows: &[TrueSnapshot]) {
         let Some(guard) = self.guards.get(&server) else {
             return;

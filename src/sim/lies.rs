@@ -47,8 +47,8 @@ pub(super) enum DeleteLie {
     Forbidden,
 }
 
-/// Returns the lie that does harm under the rule that is broken on this thread. Drawn lies hit such
-/// a rule too rarely.
+/// Returns the lie that exposes the rule that is broken on this thread. Random draws would choose
+/// it too rarely.
 fn weapon() -> Option<&'static str> {
     if Break::ContestForgotten.on() {
         return Some("lie: shows another server's");
@@ -84,7 +84,8 @@ pub(super) struct Lies {
     pub(super) ours: BTreeSet<u64>,
     /// Those of them that may pay for a delete, by server.
     pub(super) made: BTreeMap<u64, BTreeSet<u64>>,
-    /// Those that the rotation deletes as never completed: once gone they pay for nothing.
+    /// Those that the rotation deleted because it never saw them completed. Once they are gone,
+    /// they pay for nothing.
     pub(super) unmade: BTreeSet<u64>,
     pub(super) deleted: BTreeMap<u64, BTreeSet<u64>>,
     /// How often a listing showed a snapshot as completed, by its true id. A true listing counts
@@ -119,7 +120,7 @@ impl Lies {
             };
             Lie {
                 kind: weapon().filter(|_| nth == 0).unwrap_or(kind),
-                // A listing of all servers that lies would block them all.
+                // If the listings of all servers lied, all servers would be blocked.
                 server: (rng.chance(400) || Break::ContestForgotten.on())
                     .then(|| 1 + rng.below(servers)),
                 from,
@@ -130,7 +131,7 @@ impl Lies {
             }
         });
         let mut told: Vec<_> = lies.collect();
-        // Such an answer does harm only if a listing confirms it.
+        // The id of another server's snapshot does harm only if a listing confirms it.
         let answers = |lie: &&Lie| lie.kind == "lie: answers with the id of another server's";
         let confirmed = told.iter().find(answers).map(|lie| Lie {
             kind: "lie: shows another server's",
@@ -179,8 +180,8 @@ impl Lies {
         tells
     }
 
-    /// Adds one to each count, since the next process can't tell how often a snapshot was listed as
-    /// completed, and forgets the claims.
+    /// Adds one to each count, since the next process has no record of how often a snapshot was
+    /// listed as completed, and drops the claims.
     pub(super) fn process_ended(&mut self) {
         self.shown_completed
             .values_mut()

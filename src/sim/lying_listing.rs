@@ -10,7 +10,7 @@ use super::provider::World;
 use super::true_state::{TrueSnapshot, shown};
 use crate::core::snapshot::{Snapshot, Status};
 
-/// The part that the names of all rotations' snapshots contain.
+/// The part that all rotations' snapshot names have in common.
 pub(super) const OWN: &str = "-snapshot-";
 
 impl World {
@@ -73,7 +73,7 @@ impl World {
         for (row, known) in &others {
             if self.lie("lie: shows another server's", server, row.id) {
                 seen.push(shown(row));
-                // Until the owner's first listing, nothing says that another server has it.
+                // Until a listing of its owner has shown it, the program can't see whose it is.
                 claimed.extend(known.then_some(row.id));
             }
         }

@@ -12,7 +12,7 @@ use super::provider::World;
 use crate::api::{ApiError, CreatedSnapshot, ErrorKind};
 
 /// The violations that are judged although the provider lies, by their first words.
-const JUDGED: [&str; 9] = [
+const JUDGED: [&str; 10] = [
     "I19",
     "I5:",
     "I6",
@@ -20,6 +20,7 @@ const JUDGED: [&str; 9] = [
     "I17",
     "paused",
     "hooks",
+    "the engine",
     "the trail",
     "no runtime",
 ];

@@ -20,7 +20,7 @@ impl World {
         self.judge.violations.push(line);
     }
 
-    /// Checks what every mutation must satisfy. Returns the sound listings on which it may rest.
+    /// Checks what every mutation must satisfy. Returns the sound listings on which it may be based.
     fn mutation(
         &mut self,
         server: u64,

@@ -1,4 +1,4 @@
-//! The short stories whose every crash point is tried, and the end that each must have.
+//! The short stories in which every crash point is tried, and the end that each must have.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -127,7 +127,7 @@ impl Scenario {
         self.slot.parse().expect("an instant")
     }
 
-    /// Returns the name of the slot that lies this many days before the story's slot.
+    /// Returns the snapshot name of the slot that lies this many days before the story's slot.
     fn slot_name(&self, days_before: u64) -> String {
         let hours = 24 * i64::try_from(days_before).expect("few days");
         let at = self.slot() - SignedDuration::from_hours(hours);
@@ -156,7 +156,8 @@ impl Scenario {
         .collect()
     }
 
-    /// Returns the names that it must hold at the end: all foreign ones and the newest of its own.
+    /// Returns the names that the server must hold at the end: those of all foreign snapshots and
+    /// of the newest own ones.
     fn must_hold(&self) -> BTreeSet<String> {
         let foreign = (0..self.foreign).map(|nth| format!("by-hand-{nth}"));
         let own = (0..=self.own).take(self.keep);

@@ -9,7 +9,7 @@ enum SlotOutcome {
     Settled,
     GivenUp,
     /// Skipped, with the slot's time. A `resume` before that time revokes the skip: the slot was
-    /// skipped too early, by a clock that was ahead.
+    /// skipped too early, because the clock was ahead.
     Skipped(Timestamp),
 }
 
@@ -27,7 +27,7 @@ pub(super) fn is_ended(trail: &str, server: u64, snapshot: &str) -> bool {
                 _ => true,
             });
         } else if own(line) && line.contains(snapshot) {
-            // A retry opens a slot again, unless it has its snapshot.
+            // `retry` reopens a slot, unless the slot has its snapshot.
             if line.contains("\"event\":\"slot_reopened\"") {
                 ended = ended.filter(|end| matches!(end, SlotOutcome::Settled));
             }

@@ -45,8 +45,8 @@ fn a_broken_rule_is_caught() {
 
 #[test]
 fn a_crash_at_any_point_does_not_change_the_end_of_any_story() {
-    // Only a share of the points: the stride is odd, so every kind of crash occurs. The example
-    // tries all single crashes.
+    // Tries only a share of the points; since the stride is odd, every kind of crash occurs. The
+    // example `crash_points` tries all single deaths.
     let part = PointShare {
         single: NonZeroUsize::new(7).unwrap(),
         double: 300,

@@ -28,7 +28,7 @@ pub(super) struct TrueServer {
     pub(super) past: VecDeque<(Timestamp, Vec<TrueSnapshot>)>,
     /// True if the last listing left a row out; the next one must not.
     pub(super) lacked: bool,
-    /// The ids that reliable listings showed to this process.
+    /// The ids that reliable listings of this server alone have shown to the current process.
     pub(super) shown: BTreeSet<u64>,
 }
 

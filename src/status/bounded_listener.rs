@@ -20,8 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// Maximum number of open connections. Another connection displaces the one that has gone longest
-/// without a response.
+/// Maximum number of open connections. Another connection displaces the idle one that has gone
+/// longest without a response.
 const MOST: usize = 64;
 
 /// A connection on which nothing is received for this time is closed. A response must therefore be
@@ -48,14 +48,14 @@ struct ConnectionTable {
 }
 
 struct ConnectionPlace {
-    /// When it was accepted, or last took a part of a response.
+    /// When it was accepted, or when a part of a response was last written to it.
     since: Instant,
     working: InRequest,
     /// Dropping it ends the connection.
     displaced: Option<oneshot::Sender<()>>,
 }
 
-/// True while a whole request of a connection is being answered.
+/// True from the end of a request's head until its response begins.
 #[derive(Clone, Default)]
 pub(super) struct InRequest(Arc<AtomicBool>);
 
@@ -121,7 +121,7 @@ where
             free
         } else {
             self.held.displace();
-            // The semaphore is never closed, so a place becomes free sooner or later.
+            // Never fails, since the semaphore is never closed.
             Arc::clone(&self.places).acquire_owned().await.ok()
         };
         let (sender, displaced) = oneshot::channel();

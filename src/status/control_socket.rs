@@ -1,8 +1,9 @@
 //! The control socket of the running service: HTTP over a Unix socket, for root and the service's
 //! own user.
 //!
-//! `GET /api/v1/status` returns a [`FleetView`]; `pause_and_order_routes` has the other routes.
-//! Rotation doesn't depend on the socket: if it can't be opened, the service logs that and goes on.
+//! `GET /api/v1/status` returns a [`FleetView`]; the other routes are in `pause_and_order_routes`
+//! and `next_changes`. Rotation doesn't depend on the socket: if it can't be opened, the service
+//! logs that and goes on.
 
 use std::fs::{DirBuilder, Permissions, set_permissions};
 use std::os::fd::AsRawFd as _;
@@ -73,7 +74,7 @@ impl ControlSocket {
         })
     }
 
-    /// Serves requests until the future is dropped. `look` returns the present state, and `more`
+    /// Serves requests until the future is dropped. `look` returns the current state, and `more`
     /// has the other routes.
     pub async fn serve(
         mut self,
@@ -94,7 +95,7 @@ impl ControlSocket {
             let peer = Extension(Peer::of(stream.stream()));
             routes.clone().layer(peer).layer(working)
         };
-        // An order may take as long as the provider's answer.
+        // Without an idle limit, since an order may take as long as the provider's answer.
         let listener = BoundedListener::over(listener, None);
         serve(listener, routes, std::future::pending()).await;
     }
@@ -120,7 +121,7 @@ fn close_to_others(path: &Path) -> io::Result<u32> {
     Ok(found.st_uid)
 }
 
-/// The user at the other end; `None` if the system can't tell.
+/// The user at the other end; `None` if it can't be determined.
 #[derive(Clone, Copy)]
 struct Peer(Option<u32>);
 

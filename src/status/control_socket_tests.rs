@@ -28,7 +28,7 @@ async fn a_client_receives_the_service_s_view_and_the_socket_is_removed_when_the
 }
 
 #[tokio::test]
-async fn the_view_is_built_on_a_different_thread_than_the_rotation_loop() {
+async fn the_view_is_not_built_on_the_thread_of_the_rotation_loop() {
     let (_folder, path) = place();
     let control = ControlSocket::listen(&path).await.expect("it listens");
     let this = std::thread::current().id();

@@ -35,7 +35,7 @@ pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
     format!("{local} {}", zone_name(zone))
 }
 
-/// Returns a zone's name; one without a name is the system's.
+/// Returns a zone's name, or `local time` if it has none.
 pub fn zone_name(zone: &TimeZone) -> &str {
     zone.iana_name().unwrap_or("local time")
 }

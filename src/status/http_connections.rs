@@ -11,8 +11,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 
-/// Longest time for the head of a request, from the moment it is waited for, however steadily its
-/// bytes come. An idle connection is therefore kept for as long.
+/// Longest time for the head of a request, from the moment the server starts to wait for it,
+/// however steadily its bytes arrive. An idle connection is therefore closed after the same time.
 const HEAD: Duration = Duration::from_secs(10);
 
 /// Time that responses in flight still get after the listener is closed.

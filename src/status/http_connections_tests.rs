@@ -37,7 +37,7 @@ struct Served {
     task: JoinHandle<()>,
 }
 
-/// Serves one answer that takes a second, one that takes a minute, and one that never ends.
+/// Serves one answer that takes a second, one that takes a minute, and one that never comes.
 fn served() -> Served {
     let after = |time| move || async move { sleep(time).await };
     let routes = Router::new()

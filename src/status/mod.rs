@@ -5,7 +5,7 @@
 //! - `overview_text` and `terminal_text`: all servers, and one server, for a terminal. `attention`
 //!   is the verdict and what needs somebody. `state_text` has the words for activities, slots and
 //!   times; `line_wrap` wraps lines.
-//! - `next_changes`: the next creates and deletes on one server.
+//! - `next_changes`: the next creates, deletes, stops and starts on one server.
 //! - `pause_and_order_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
 //! - `forecast_svg`: a forecast as SVG. `forecast_labels` formats its names, ages and times.

@@ -1,5 +1,6 @@
-//! Computes the next creates and deletes on one server. It is a separate request, since it
-//! simulates the server through its next slot.
+//! Computes the next changes on one server: creates, deletes, stops and starts. The status of all
+//! servers doesn't include them, since they require a simulation of the server through its next
+//! slot.
 //!
 //! `GET /api/v1/upcoming/ID` on the control socket returns a [`NextChanges`], or `null`.
 
@@ -37,8 +38,8 @@ async fn answer<A: SnapshotApi>(
     Ok(Json(upcoming))
 }
 
-/// Returns the next changes, based on the last accepted listing; `None` while the server is
-/// blocked.
+/// Returns the next changes, based on the last accepted listing; `None` if there are none, if there
+/// is no such listing, or while the server is blocked.
 pub(super) fn upcoming<A: SnapshotApi>(
     engine: &Engine<A>,
     server: &ServerId,

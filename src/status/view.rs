@@ -167,7 +167,7 @@ pub struct ServerView {
     pub snapshots: Vec<SnapshotView>,
     /// The rotations, in the order of the file.
     pub rotations: Vec<RotationView>,
-    /// The next creates and deletes; only set when one server is requested.
+    /// The next creates, deletes, stops and starts; only set when one server is requested.
     #[serde(default)]
     pub upcoming: Option<NextChanges>,
 }

@@ -35,7 +35,7 @@ fn survives(disk: &MemoryDisk, acknowledged: &[String], holes: bool, place: &str
         let torn = matches!(notice, GlobalEvent::TornTail { .. });
         assert!(torn, "{place}: {notice:?}");
     }
-    // Nothing relied on a half line; only lines after a hole are a loss.
+    // Nothing relied on a half-written line; only lines after a hole count as a loss.
     assert!(!opened.hold_creates || holes, "{place}");
     writer.append(&[blocked(DECEMBER, "last")]).unwrap();
     let verified = check(disk);

@@ -195,7 +195,7 @@ fn an_unwritable_head_lags_behind_stops_no_append_and_is_logged_once() {
     let head = || disk.text(&state().join("head"));
     let before = head();
     tracing::subscriber::with_default(to_log, || {
-        // Logs nothing while the head moves, and once for each run of failures.
+        // Nothing is logged while the head can be written. Each run of failures is logged once.
         for (fails, tells) in [
             (false, 0),
             (true, 1),

@@ -106,8 +106,8 @@ fn the_tail_holds_the_newest_records_of_one_server_from_the_end_of_the_newest_fi
     file("audit-2026-11.jsonl", lines.concat() + "{\"seq\":7");
     assert_eq!(seqs(9, 9999), [3, 5, 6]);
     assert_eq!(seqs(2, 9999), [5, 6]);
-    // The first line is skipped if reading does not begin at the start of the file, even if all of
-    // it is read. So is the unfinished last line.
+    // The first line is skipped if reading does not begin at the start of the file, even if the
+    // whole line is read. The unfinished last line is skipped too.
     assert_eq!(seqs(9, last + 8 + 1), [6]);
     assert_eq!(seqs(9, last + 8), [0; 0]);
 }

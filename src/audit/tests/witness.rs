@@ -1,4 +1,4 @@
-//! Tests of what a start reports for the witness, and of the last durable record that the handle
+//! The facts that a start reports for the witness, and the last durable record that the handle
 //! reports.
 
 use super::*;

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_whose_text_a_flipped_bit_changed_is_never_accepted() {
+    fn a_note_is_never_accepted_if_a_flipped_bit_changed_its_text() {
         let (key, _) = SignerKey::generate("snaprotate/h").expect("a key");
         let keys = [key.verifier().clone()];
         let note = signed(&key, 1234);

@@ -22,7 +22,7 @@ const ORIGIN_SHOWN: usize = 80;
 pub enum Verdict {
     /// The record exists as it was signed.
     Agrees,
-    /// Another record has this number.
+    /// Another record has this number, or no valid record has it.
     Differs,
     /// The trail ends before this record.
     Missing,

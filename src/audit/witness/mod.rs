@@ -1,5 +1,5 @@
-//! Signed checkpoints of the trail that are kept elsewhere. They show whether a trail, including
-//! its head, was truncated or rewritten.
+//! Signed checkpoints of the trail that are kept elsewhere. They show whether a trail was truncated
+//! or rewritten, even if its head was changed to match.
 //!
 //! # Format
 //!
@@ -14,16 +14,16 @@
 //!
 //! **The trail is a hash chain, not a Merkle tree.** The number of the last record takes the place
 //! of the specification's tree size, and that record's hash, which covers every record before it,
-//! the place of the root hash. Any reader of checkpoints parses and verifies such a note; there are
-//! no Merkle proofs.
+//! takes the place of the root hash. Any reader of checkpoints can parse and verify such a note,
+//! but there are no Merkle proofs.
 //!
 //! # What it shows
 //!
-//! A signed record that the trail still has, with the hash that was signed, proves all records up
-//! to it. Nothing proves what happened after the newest checkpoint. A checkpoint proves nothing if
-//! the trail's writer can replace it and also has the key.
+//! If the trail still has a signed record with the hash that was signed, no record up to it was
+//! changed. Nothing proves what happened after the newest checkpoint. A checkpoint proves nothing
+//! if the trail's writer can replace it and also has the key.
 //!
-//! - `checkpoint_scan` finds checkpoints in any text; `compare` compares them with the trail.
+//! `checkpoint_scan` finds checkpoints in any text; `compare` compares them with the trail.
 
 mod checkpoint_scan;
 mod compare;

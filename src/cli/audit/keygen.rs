@@ -1,4 +1,4 @@
-//! `audit keygen`: makes a key that signs checkpoints of the trail.
+//! `audit keygen`: generates a key that signs checkpoints of the trail.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

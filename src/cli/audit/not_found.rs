@@ -76,8 +76,9 @@ pub(super) fn told(
     })
 }
 
-/// Finds a server that no policy has under this id or name: by its id, or by the name that a policy
-/// or the provider last gave it in the trail. Prints a note if it was found by name.
+/// Finds a server in the trail by an id or name that no current policy has. A name stands for the
+/// last server that had it, from a policy or the provider. Prints a note if the server was found by
+/// name.
 pub(super) fn former(
     typed: &str,
     policies: &[Arc<Policy>],

@@ -30,8 +30,8 @@ pub struct Args {
     key: Vec<String>,
 }
 
-/// Returns `Good` if the trail is intact; a torn last line is not damage. Needs neither token nor
-/// policies, since people run it when something is wrong.
+/// Returns `Good` if the trail is intact and no checkpoint was refused; a torn last line is not
+/// damage. Needs neither token nor policies, since people run it when something is wrong.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let folders = config::folders(&cli.config, &Environment::from_process())?;
     let (found, witnessed) = if args.witness.is_empty() {
@@ -83,7 +83,7 @@ pub(super) struct VerifyReport<'a> {
     first: Option<Timestamp>,
     /// Time of the last record; `null` if there is none.
     last: Option<Timestamp>,
-    /// The problems, each with file and line.
+    /// The problems, with file and line where they concern a line.
     problems: &'a [String],
     /// An incomplete last line, which a crash left or which is being written right now; it is not
     /// a problem. `null` if there is none.

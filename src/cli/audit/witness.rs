@@ -81,8 +81,8 @@ fn own_key(config: &Path) -> Result<VerifierKey, String> {
     Ok(key.verifier().clone())
 }
 
-/// Checks the trail and compares it with all checkpoints in these files. A difference is a problem
-/// of the trail.
+/// Checks the trail and compares it with all checkpoints in these files. A difference counts as a
+/// problem of the trail.
 pub(super) fn verify(
     folders: &Folders,
     files: &[PathBuf],
@@ -133,7 +133,7 @@ fn read(file: &Path) -> io::Result<String> {
 }
 
 impl WitnessReport {
-    /// Returns true if everything given could be compared.
+    /// Returns true if no note was refused and every file holds a note.
     pub(super) fn is_whole(&self) -> bool {
         self.refused.is_empty()
     }

@@ -1,5 +1,4 @@
-//! Findings from the provider's answers about the token and the account's servers, where it offers
-//! these calls.
+//! Findings about the token and the account's servers, from calls that not every provider offers.
 
 use std::sync::Arc;
 
@@ -17,18 +16,20 @@ use crate::daemon::response_drift::learnt;
 /// Maximum number of servers without a policy that a finding names.
 const NAMED: usize = 5;
 
-/// The answers to `GET /account/me/`, `GET /servers/` and one `GET /servers/{id}/`.
+/// The answers to `GET /account/me/`, `GET /servers/` and, if a rotation stops its server,
+/// `GET /servers/{id}/`.
 pub(super) struct AccountAnswers {
     token: Result<Option<TokenInfo>, ApiError>,
     pub(super) servers: Result<Option<AccountServers>, ApiError>,
-    /// The shape of the listing, which is compared with the shape that the service learned.
+    /// The shape of the snapshot listing, to be compared with the shape that the service learned.
     shape: Option<ResponseShape>,
     /// The first policy with `stop_server`, and the state of its server.
     state: Option<(Arc<Policy>, PowerState)>,
 }
 
 impl AccountAnswers {
-    /// Sends two GETs, and a third if a rotation stops its server.
+    /// Requests the token's owner, the list of servers and, if a rotation stops its server, that
+    /// server's state.
     pub(super) async fn ask(api: &HttpApi, config: &Config) -> Self {
         let mut policies = config.policies.iter();
         let state = match policies.find(|policy| stops(policy)) {
@@ -104,7 +105,7 @@ fn stops(policy: &Policy) -> bool {
         .any(|rotation| rotation.stop.is_some())
 }
 
-/// Compares the answers' shape with the one that the service learned.
+/// Compares the listing's shape with the one that the service learned.
 fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(lacks) = seen.lacks() {
@@ -116,7 +117,7 @@ fn changed(config: &Config, seen: &ResponseShape) -> Vec<Finding> {
             remedy,
         ));
     }
-    // An unreadable file is treated as no learned shape.
+    // An unreadable file is treated as if no shape had been learned.
     let mut known = learnt(&config.state_dir).unwrap_or_default();
     let changes = known.learn(seen);
     if !changes.is_empty() {

@@ -10,9 +10,9 @@ use crate::core::snapshot::ServerId;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum FindingSeverity {
-    /// Not known yet, or worth knowing.
+    /// Something is not known yet, or is worth knowing.
     Note,
-    /// Probably unintended.
+    /// Something is probably unintended.
     Warning,
     /// Something must be corrected, or the account can't be checked.
     Error,
@@ -27,7 +27,7 @@ pub(super) enum FindingKind {
     TokenRefused,
     /// The API can't be read.
     ApiUnreadable,
-    /// The listing, or a server's part of it, is doubtful.
+    /// The listing, a server's part of it, or the list of servers is doubtful.
     Doubtful,
     /// No snapshot of the server is listed.
     Unseen,

@@ -1,7 +1,7 @@
 //! `init`: writes the first configuration files from the account's snapshots. Changes nothing at
 //! the provider.
 //!
-//! `proposal` makes the policies' texts, `files` puts them in place, all or none, and `summary`
+//! `proposal` generates the policies, `files` puts all of them in place, or none, and `summary`
 //! reports what was done and what to do next.
 
 mod files;
@@ -46,7 +46,7 @@ pub struct Args {
     dir: Option<PathBuf>,
 }
 
-/// Lists the account once, and writes the missing files.
+/// Lists the account's snapshots, and writes the missing files.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let main = match &args.dir {
         Some(dir) => dir.join("snaprotate.toml"),
@@ -136,7 +136,7 @@ fn token_file(args: &Args, main: &Path) -> Result<PathBuf, CommandError> {
     })
 }
 
-/// Lists the account. Lists again if its pages shifted while they were read.
+/// Lists the account's snapshots; once more if the pages shifted while they were read.
 fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, CommandError> {
     let mut settings = api_settings(&config.api);
     if let Some(url) = &args.base_url {
@@ -162,7 +162,8 @@ fn ask(config: &Config, args: &Args, clock: &Clock) -> Result<Listing, CommandEr
     }
 }
 
-/// Returns a proposal for each server without a policy.
+/// Returns a proposal for each reliably listed server without a policy. If there is neither a
+/// snapshot nor a policy, returns an example.
 fn proposals(config: &Config, listing: &Listing, now: Timestamp) -> Vec<Proposal> {
     let setting = ProposalContext {
         limit: config.rules.limit,

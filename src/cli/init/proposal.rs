@@ -21,7 +21,7 @@ const POLICY_SCHEMA: &str = "#:schema file:///usr/share/snaprotate/schema/policy
 /// A pattern has stopped if its newest date is more than this many intervals ago.
 const STOPPED_AFTER: i32 = 3;
 
-/// Longest stem of a file's name, in characters.
+/// Longest stem of a file name, in characters, without an added id.
 const LONGEST_STEM: usize = 60;
 /// Maximum number of foreign snapshots that a comment names.
 const NAMED: usize = 10;
@@ -37,7 +37,7 @@ pub(super) struct ProposalContext {
 /// A proposed policy file.
 #[derive(Debug)]
 pub(super) struct Proposal {
-    /// The server; `None` for an example, which is for no particular server.
+    /// The server; `None` for the example.
     pub(super) server: Option<ServerId>,
     stem: String,
     /// True if the service reads the file; else its name ends in `.example`.
@@ -55,7 +55,8 @@ impl Proposal {
     }
 }
 
-/// Returns the main file: the settings without defaults, and where the others are described.
+/// Returns the text of the main file: the settings without a default, and a note on where the
+/// others are described.
 pub(super) fn main_file(base_url: Option<&str>, token_file: &Path) -> String {
     let base_url = match base_url {
         Some(url) => format!("base_url = {}", quoted(url)),
@@ -161,7 +162,8 @@ name = \"weekly\"
 schedule = \"0 3 * * Sun\"         # Sundays at 03:00
 ";
 
-/// Writes a proposal that the service doesn't read, since no rotation may start unasked.
+/// Writes a proposal that the service doesn't read, since the server has no active rotation to take
+/// over. Returns its summary.
 fn idle(
     text: &mut String,
     server: &ServerId,
@@ -299,14 +301,14 @@ fn rotation(text: &mut String, one: &DetectedPattern) {
     text.push_str("timezone = \"UTC\"\n");
     if one.keep < one.held {
         text.push_str(
-            "# Fewer than there are: failed snapshots and copies don't count, and the sum of keep\n\
-            # is at most the limit. The oldest beyond this number are deleted: check it.\n",
+            "# Fewer than there are: failed snapshots and duplicates don't count, and the sum of\n\
+            # keep is at most the limit. The oldest beyond this number are deleted: check it.\n",
         );
     }
     let _ = writeln!(text, "keep = {}", one.keep);
 }
 
-/// Lowers `keep` until the sum is at most `limit`.
+/// Drops the patterns beyond `limit`, and lowers `keep` until its sum is at most `limit`.
 fn bounded(mut all: Vec<DetectedPattern>, limit: usize) -> Vec<DetectedPattern> {
     all.truncate(limit);
     while all.iter().map(|one| one.keep).sum::<usize>() > limit {
@@ -326,8 +328,8 @@ fn called(server: &ServerId, rows: &ServerRows) -> String {
     }
 }
 
-/// Returns a file's stem: the server's name with all characters replaced that are unsafe in a file
-/// name, plus the id if two servers share the stem.
+/// Returns a file's stem: the server's name, in which characters that are unsafe in a file name are
+/// replaced. The id is added if another server already has that stem.
 fn stem(name: &str, server: &ServerId, taken: &mut BTreeSet<String>) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let letters = name.chars().map(|c| if safe(c) { c } else { '-' });

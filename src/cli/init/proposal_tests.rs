@@ -69,7 +69,7 @@ fn a_stopped_or_unrecognised_pattern_becomes_only_an_example_file() {
     let none = propose("web", &["golden", "weekly-snapshot-2025-01-08"]);
     assert_eq!(none.file(), "web.toml.example");
     let lines = plain(&none.text);
-    // Without `protect` the rotation would own it and prune it.
+    // Without `protect` the rotation would treat it as own and prune it.
     assert!(
         lines.contains(&"protect = [\"weekly-snapshot-2025-01-08\"]"),
         "{lines:?}"

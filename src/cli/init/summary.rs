@@ -19,7 +19,7 @@ const UNIT_TOKEN: &str = "/etc/snaprotate/api-token";
 pub(super) struct InitResult<'a> {
     pub(super) args: &'a Args,
     pub(super) main: &'a Path,
-    /// True if the main file is among the written ones.
+    /// True if the main file is one of the new files.
     pub(super) main_is_new: bool,
     pub(super) folder: &'a Path,
     pub(super) listing: &'a Listing,

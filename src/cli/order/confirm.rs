@@ -25,7 +25,7 @@ pub(super) fn by_name(called: &str, what: &str, yes: bool) -> Result<bool, Comma
     Ok(typed == called)
 }
 
-/// Asks a question whose default is yes.
+/// Asks a question whose default answer is yes.
 pub(super) fn yes_unless(question: &str) -> Result<bool, CommandError> {
     let typed = ask(&format!("{question} [Y/n] "))?;
     Ok(matches!(typed.to_lowercase().as_str(), "" | "y" | "yes"))

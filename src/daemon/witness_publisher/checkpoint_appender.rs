@@ -64,15 +64,15 @@ fn append(path: &Path, note: &str) -> io::Result<()> {
     let set_off = match last {
         _ if length == 0 => "",
         [b'\n'] => "\n",
-        // A power loss left half a note.
+        // A power loss left a partial note.
         _ => "\n\n",
     };
     let written = file
         .write_all(format!("{set_off}{note}").as_bytes())
         .and_then(|()| file.sync_all());
     if written.is_err() {
-        // An append-only mount refuses this too. Half a note then remains, and the reader rejects
-        // it.
+        // An append-only file can't be truncated. A partial note then remains, and the reader
+        // rejects it.
         let _kept = file.set_len(length);
     }
     written

@@ -1,4 +1,4 @@
-//! Tests of a token that the provider rejects, and of one server whose listing it refuses.
+//! Tests of a rejected token, and of one server whose listing the provider refuses.
 
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene};
@@ -112,8 +112,8 @@ async fn a_read_only_token_raises_one_alert_that_stays_active_until_a_mutation_i
     assert!(scene.cleared().is_empty());
     assert!(scene.engine.summary().account_refused);
     let creates = scene.provider.times(|what| matches!(what, What::Create(_)));
-    // Mutations in flight together count as one rejection. Then single trials follow, with growing
-    // pauses.
+    // Rejections of mutations that were in flight together count as one. Single trials follow, with
+    // growing pauses.
     let tries: Vec<_> = creates.into_iter().filter(|at| *at > MINUTE).collect();
     assert!((8..=18).contains(&tries.len()), "{tries:?}");
     assert!(tries[0] < 8 * MINUTE, "{tries:?}");

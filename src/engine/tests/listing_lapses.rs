@@ -1,5 +1,5 @@
-//! Tests of listings that lack a row, or still show a deleted one. One such listing alone must not
-//! lead to a change.
+//! Tests of listings that lack a snapshot, or still show a deleted one. One such listing alone must
+//! not lead to a change.
 
 use std::collections::VecDeque;
 

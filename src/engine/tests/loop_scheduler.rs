@@ -1,4 +1,4 @@
-//! Tests of the work queue: clock steps, loops that panic, stops.
+//! Tests of the work queue: clock steps, reloads, loops that panic, and shutdown.
 
 use jiff::SignedDuration;
 

@@ -39,7 +39,7 @@ pub(super) struct Asked {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Reply {
     Works,
-    /// This status. Any status but 200 has no effect.
+    /// This status. With any status but 200, the request has no effect.
     Says(u16),
     /// This status after a delay; a listing shows the state at that time.
     Slowly(SignedDuration, u16),

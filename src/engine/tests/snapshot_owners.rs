@@ -1,4 +1,4 @@
-//! Tests of snapshots that the listings of several servers show.
+//! Tests of snapshots that appear in another server's listing, or in several servers' listings.
 
 use super::listings::{DAY, hold_two};
 use super::provider::{Reply, What};
@@ -33,7 +33,7 @@ async fn i1_a_snapshot_that_moves_to_another_server_blocks_both_until_a_resume_g
     };
     says("which is a snapshot of server 2");
     says("it lacks the snapshot with id");
-    // No second snapshot is made for a slot whose snapshot another server shows.
+    // No second snapshot is made for a slot whose snapshot is in another server's listing.
     assert_eq!(
         scene.provider.creates(1) + scene.provider.creates(2),
         created
@@ -106,7 +106,7 @@ async fn i1_a_server_keeps_its_snapshots_when_its_policy_is_removed_until_a_resu
 }
 
 #[tokio::test(start_paused = true)]
-async fn i1_a_claim_to_a_snapshot_outlives_an_edit_of_the_claimants_id_until_its_next_listing() {
+async fn i1_a_claim_to_a_snapshot_survives_an_edit_of_the_claimants_id_until_its_next_listing() {
     let scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
     let running = scene.run();
@@ -127,7 +127,7 @@ async fn i1_a_claim_to_a_snapshot_outlives_an_edit_of_the_claimants_id_until_its
             .times(|what| *what == What::Delete(102))
             .len()
     };
-    assert_eq!(deleted(), 0, "whether server 9 shows it is unknown");
+    assert_eq!(deleted(), 0, "it is unknown whether server 9 has it");
     scene.provider.works();
     scene.pass(DAY).await;
     assert_eq!(deleted(), 1, "server 1 rotates again");
@@ -159,7 +159,7 @@ async fn i9_after_an_answer_with_another_servers_snapshot_id_the_new_snapshot_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn i1_a_snapshot_that_two_servers_show_blocks_both_even_after_a_restart() {
+async fn i1_a_snapshot_in_the_listings_of_two_servers_blocks_both_even_after_a_restart() {
     let mut scene = Scene::new([1, 2]);
     hold_two(&scene, 2);
     let running = scene.run();

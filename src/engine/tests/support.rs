@@ -126,7 +126,7 @@ impl Scene {
         self.clock.sleep(time).await;
     }
 
-    /// Returns the trail's records of this event.
+    /// Returns the records of this event in the trail's file for November 2026.
     pub(super) fn events(&self, event: &str) -> Vec<Value> {
         let path = Path::new("/audit/audit-2026-11.jsonl");
         let text = self.disk.text(path);
@@ -136,7 +136,7 @@ impl Scene {
             .collect()
     }
 
-    /// Returns the raised alerts, each as its name and its subject.
+    /// Returns the raised alerts, each as its name and its subject, except those about copies.
     pub(super) fn raised(&self) -> Vec<String> {
         self.alerts("alert_raised")
     }
@@ -178,7 +178,7 @@ fn engine(
     servers: impl IntoIterator<Item = u64>,
 ) -> Arc<Engine<Provider>> {
     let (trail, mut opened) = open(disk, clock);
-    // An earlier process began the trail.
+    // Simulates a trail that an earlier process began.
     opened.begins = false;
     Engine::new(
         Arc::clone(provider),
@@ -205,7 +205,7 @@ pub(super) fn first(scene: &Scene, server: u64) -> Arc<Engine<Provider>> {
     )
 }
 
-/// Opens the trail as a start does.
+/// Opens the trail as the service does when it starts.
 pub(super) fn open(disk: &MemoryDisk, clock: &Clock) -> (Trail, OpenedTrail) {
     Trail::open_inline(
         Box::new(disk.clone()),

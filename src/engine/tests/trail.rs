@@ -1,4 +1,4 @@
-//! Tests of the engine while the trail can't be written, and of what a start reads back.
+//! Tests of the engine while the trail can't be written, and of what it reads back when it starts.
 
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ async fn a_removed_policy_is_recorded_once_and_its_return_resumes_the_open_creat
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_returns_and_is_blocked_leaves_no_alert_behind_when_it_is_removed() {
+async fn the_alert_of_a_blocked_server_is_cleared_when_its_returned_policy_is_removed_again() {
     let scene = Scene::new([1, 2]);
     let running = scene.run();
     scene.pass(MINUTE).await;

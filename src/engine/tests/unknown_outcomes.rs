@@ -12,7 +12,8 @@ use crate::core::server_event::Outcome;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::engine::OrderOutcome;
 
-/// Returns a server at rest, one of whose snapshots an order will delete.
+/// Returns a scene with an idle server that holds today's snapshot and one that an order will
+/// delete.
 async fn at_rest() -> (Scene, Running) {
     let scene = Scene::new([1]);
     scene.provider.put(1, "by-hand", "2026-11-01T03:00:00Z");

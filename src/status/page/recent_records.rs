@@ -1,4 +1,4 @@
-//! The newest records of a server in the trail.
+//! The newest records about a server in the trail.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ fn names(records: &[Record], server: &ServerView) -> BTreeMap<SnapshotId, String
     listed.chain(told).collect()
 }
 
-/// Returns a record's details; `names` gives the name of a snapshot of which it has only the id.
+/// Returns a record's details; `names` gives the name of a snapshot if the record has only its id.
 pub(super) fn about(record: &Record, names: &BTreeMap<SnapshotId, String>) -> String {
     let said = RecordFields::of(record);
     let by_id = said.id.as_ref().filter(|_| said.snapshot.is_none());
@@ -81,7 +81,7 @@ pub(super) fn about(record: &Record, names: &BTreeMap<SnapshotId, String>) -> St
         Some(shown(text, REASON_SHOWN))
     };
     let ordered_by = said.ordered_by(&record.event);
-    // For an order, the person who gave it stands in place of the reason.
+    // For an order, the person who gave it is shown instead of the reason.
     let reason = said.reason.as_deref().filter(|_| ordered_by.is_none());
     let by = match ordered_by {
         Some(by) => text(Some(by)).map(|by| format!("by order of {by}")),
