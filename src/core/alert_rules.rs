@@ -219,8 +219,15 @@ impl DecisionContext<'_> {
             if let Some(Err(odd)) = retention::oldest(&owned, index) {
                 let key = (AlertKind::OddDate, rotation.name.to_string());
                 alerts.insert(key, disagree(&odd));
-            } else if let Some(text) = self.shrink_summary(rotation, &of) {
-                alerts.insert((AlertKind::Shrink, rotation.name.clone().into()), text);
+                continue;
+            }
+            let key = (AlertKind::Shrink, rotation.name.to_string());
+            // While the announced deletes are carried out, the alert stays as it is.
+            let announced = || self.history.alerts.get(&key).map(|raised| &raised.text);
+            let announced = || announced().filter(|_| self.announces(rotation, &of));
+            let summary = self.shrink_summary(rotation, &of);
+            if let Some(text) = summary.or_else(|| announced().cloned()) {
+                alerts.insert(key, text);
             }
         }
     }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::downtime_record::Downtime;
 use super::payment_and_promise::Payer;
 use super::policy::Rules;
-use super::sanitize::counted;
+use super::sanitize::{counted, utc};
 use super::server_event::ServerEvent;
 use super::server_event::{AlertKind, ClockReading, RecordedAt, SlotOutcome};
 use super::server_history::{PastPause, PendingOp, ServerHistory};
@@ -37,9 +37,13 @@ impl ServerHistory {
         };
         let ends_restore = *ended_restore || self.unknown_restore.is_some();
         let effects = self.resume_effects(ends_restore, !gave_up.is_empty());
+        let agrees_to_deletes = effects.agrees && self.mismatch.is_none();
         let from = self.paused.take();
         self.resume(from, at.wall);
         self.restore = None;
+        if !agrees_to_deletes {
+            self.restart_grace(at);
+        }
         if !gave_up.is_empty() {
             return self.give_up_snapshots(gave_up);
         }
@@ -89,7 +93,8 @@ impl ServerHistory {
         } else if agrees && self.owes_a_snapshot() {
             ended.push("a full server may be pruned for a slot again".to_owned());
         }
-        ended.extend(self.agreement(agrees && self.mismatch.is_none()));
+        let earliest = now.wall.checked_add(rules.shrink_grace).ok();
+        ended.extend(self.agreement(agrees && self.mismatch.is_none(), earliest));
         if let Some(hold) = failed {
             ended.push(if releases {
                 format!(
@@ -191,8 +196,8 @@ impl ServerHistory {
     }
 
     /// Returns one line for each rotation with deletes that wait for an operator: the deletes, and
-    /// whether the `resume` agrees to them.
-    fn agreement(&self, agrees: bool) -> impl Iterator<Item = String> {
+    /// whether the `resume` agrees to them. If it doesn't, announced ones begin at `earliest`.
+    fn agreement(&self, agrees: bool, earliest: Option<Timestamp>) -> impl Iterator<Item = String> {
         self.rotations.iter().filter_map(move |notes| {
             let named = notes
                 .to_agree()
@@ -205,10 +210,15 @@ impl ServerHistory {
                 return None;
             }
             let disagree = (AlertKind::OddDate, notes.name.to_string());
+            let announced = (notes.shrink.as_ref()).and_then(|s| s.announcements().next());
+            let begins = earliest
+                .filter(|_| announced.is_some())
+                .map(|from| format!(", and does not begin before {}", utc(from)))
+                .unwrap_or_default();
             let how = if self.contested().is_some() {
-                " is not agreed to while another server's listing shows a snapshot of this one"
+                &*format!(" is not agreed to while another server's listing shows a snapshot of this one{begins}")
             } else if !agrees {
-                " is not agreed to (to agree, resume again)"
+                &*format!(" is not agreed to{begins} (to agree, resume again)")
             } else if self.blocked.is_some() {
                 " is agreed to, but nothing is deleted while the server is blocked"
             } else if self.alerts.contains_key(&disagree) {

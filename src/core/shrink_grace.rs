@@ -14,7 +14,7 @@ use super::retention::{self, OwnSnapshot, SurplusReason};
 use super::sanitize::{counted, utc};
 use super::server_history::ServerHistory;
 use super::snapshot::{SnapshotId, Status};
-use super::wall_and_monotonic_time::{ClockReading, RecordedAt};
+use super::wall_and_monotonic_time::RecordedAt;
 
 impl ServerHistory {
     /// Withdraws the announced delete of a snapshot that a restore uses. The snapshot stays until a
@@ -26,13 +26,14 @@ impl ServerHistory {
         }
     }
 
-    /// Restarts the grace period of announced deletes when the service starts, so that a wall clock
-    /// that was ahead can't end it early.
-    pub fn restart_grace(&mut self, now: ClockReading) {
+    /// Restarts the grace period of announced deletes: when the service starts, so that a wall clock
+    /// that was ahead can't end it early, and at a `resume` that does not agree to them, so that
+    /// they don't follow it at once.
+    pub fn restart_grace(&mut self, at: RecordedAt) {
         for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
-            shrink.since = shrink.since.map(|_| now.into());
+            shrink.since = shrink.since.map(|_| at);
             for (_, since) in &mut shrink.instead {
-                *since = now.into();
+                *since = at;
             }
         }
     }
@@ -55,6 +56,15 @@ impl DecisionContext<'_> {
         self.shrink_of(self.rotation(own)).is_some_and(|shrink| {
             let left = self.grace(shrink, &own.snapshot.id);
             left.is_some_and(|left| left.is_positive())
+        })
+    }
+
+    /// Returns true if the delete of one of these snapshots is announced, even if its grace period
+    /// has passed.
+    pub(super) fn announces(&self, rotation: &Rotation, spares: &[OwnSnapshot<'_>]) -> bool {
+        self.shrink_of(rotation).is_some_and(|shrink| {
+            let mut announcements = shrink.announcements();
+            announcements.any(|(id, _)| spares.iter().any(|own| own.snapshot.id == *id))
         })
     }
 
@@ -143,7 +153,7 @@ impl DecisionContext<'_> {
             });
             let named = waiting.collect::<Vec<_>>().join(", ");
             said.push(format!(
-                "{} beyond keep = {} of {name} will be deleted from {} on (later by the length of any pause){}: {named}",
+                "{} beyond keep = {} of {name} will be deleted from {} on (later if the server is paused){}: {named}",
                 counted(count, "snapshot"),
                 rotation.keep,
                 from.map_or("now".to_owned(), utc),

@@ -131,7 +131,7 @@ fn i19_a_resume_that_gives_up_a_hold_agrees_to_nothing_else() {
 }
 
 #[test]
-fn i19_a_pause_delays_a_shrink_by_the_length_of_the_pause() {
+fn i19_after_a_pause_of_the_server_the_grace_of_a_shrink_begins_anew() {
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
@@ -143,7 +143,7 @@ fn i19_a_pause_delays_a_shrink_by_the_length_of_the_pause() {
     let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {
         panic!("the server must be idle");
     };
-    assert_eq!(until, world.now.wall + grace / 2);
+    assert_eq!(until, world.now.wall + grace);
 }
 
 /// Returns a full server with five weekly snapshots, whose policy now keeps two.
@@ -268,7 +268,7 @@ fn i19_a_clock_that_is_ahead_after_a_restart_does_not_end_the_grace() {
     world.history = serde_json::from_str(&json).expect("a history");
     world.now.wall += 2 * 60 * MINUTE;
     world.now.mono = MINUTE;
-    world.history.restart_grace(world.now);
+    world.history.restart_grace(world.now.into());
     world.settle(&Status::Completed);
     assert_eq!(world.log, [""; 0]);
     world.pass(60 * MINUTE);
@@ -293,4 +293,49 @@ fn i19_an_edit_that_is_undone_in_part_and_made_again_announces_all_that_it_delet
     world.settle(&Status::Completed);
     assert_eq!(world.snapshots.len(), 2);
     assert_eq!(world.shrink(), None);
+}
+
+#[test]
+fn the_alert_stays_as_it_is_until_the_announced_deletes_are_done() {
+    let mut world = TestProvider::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    let said = world.shrink().expect("an alert").to_owned();
+    // An operator's snapshot is in progress when the grace period ends.
+    world.pass(world.rules.shrink_grace - MINUTE);
+    world.create("by-hand", Status::InProgress);
+    world.pass(MINUTE);
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, ["create by-hand"]);
+    assert_eq!(world.shrink(), Some(&*said));
+    for row in &mut world.snapshots {
+        row.status = Status::Completed;
+    }
+    world.settle(&Status::Completed);
+    assert_eq!(world.log.len(), 3, "{:?}", world.log);
+    assert_eq!(world.shrink(), None);
+}
+
+#[test]
+fn i19_a_resume_that_does_not_agree_to_the_announced_deletes_restarts_their_grace() {
+    let mut world = TestProvider::grown(3, 3);
+    world.policy.rotations[0].keep = 1;
+    world.settle(&Status::Completed);
+    world.pass(world.rules.shrink_grace);
+    world.history.restore = Some(world.now.into());
+    let said = (world.history).ended_by_resume(&world.rules, world.now, &[]);
+    world.record(&ServerEvent::Resumed {
+        by: None,
+        ended: said.clone(),
+        ended_restore: true,
+        gave_up: Vec::new(),
+    });
+    let from = crate::core::sanitize::utc(world.now.wall + world.rules.shrink_grace);
+    let words = format!("is not agreed to, and does not begin before {from}");
+    assert!(said.iter().any(|line| line.contains(&words)), "{said:?}");
+    world.settle(&Status::Completed);
+    assert_eq!(world.log, [""; 0]);
+    world.pass(world.rules.shrink_grace);
+    world.settle(&Status::Completed);
+    assert_eq!(world.log.len(), 2, "{:?}", world.log);
 }

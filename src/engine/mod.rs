@@ -217,7 +217,7 @@ impl<A: SnapshotApi> Engine<A> {
                 // Runs of `once` share one grace period: a restart at each run would never let it
                 // end.
                 if !once {
-                    history.restart_grace(now);
+                    history.restart_grace(now.into());
                 }
                 let runtime = ServerRuntime {
                     history,

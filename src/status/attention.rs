@@ -64,14 +64,14 @@ impl Verdict {
     }
 }
 
-/// Returns true if the server needs somebody. One that has only not been listed yet does not, nor
-/// one whose snapshot is being made.
+/// Returns true if the server needs somebody. Without an alert, one that has only not been listed
+/// yet does not, nor one whose snapshot is being made.
 pub(super) fn needs_somebody(server: &ServerView) -> bool {
     match server.health {
-        Health::Ok | Health::New => false,
+        Health::Ok | Health::New => server.alerts > 0,
         Health::Failing | Health::Unprotected => !is_being_mended(server),
         Health::Attention => true,
-        Health::Unknown => server.unlisted.is_some(),
+        Health::Unknown => server.alerts > 0 || server.unlisted.is_some(),
     }
 }
 

@@ -16,6 +16,7 @@ fn server(id: u64, name: &str, health: Health, hours: Option<i64>) -> ServerView
     server.name = name.to_owned();
     server.file = name.to_owned();
     server.health = health;
+    server.alerts = 0;
     server.newest_copy = made;
     if made.is_none() {
         server.snapshots.clear();
@@ -231,4 +232,27 @@ fn times_of_the_next_days_are_shown_in_words() {
     assert_eq!(told("2026-11-25T23:59:00Z"), "23:59");
     assert_eq!(told("2026-11-26T03:00:00Z"), "tomorrow 03:00");
     assert_eq!(told("2026-11-29T03:00:00Z"), "Sun 2026-11-29 03:00");
+}
+
+#[test]
+fn a_new_or_unlisted_server_with_an_alert_needs_somebody() {
+    for health in [Health::New, Health::Unknown] {
+        let mut view = fleet();
+        view.servers = vec![server(7, "down-01", health, None)];
+        view.alerts = vec![alert(
+            7,
+            "server_stopped",
+            None,
+            "snaprotate resume down-01",
+        )];
+        let quiet = plain(&view, Some(160), false);
+        assert!(quiet.starts_with("✓ Nothing needs you"), "{quiet}");
+        view.servers[0].alerts = 1;
+        let text = plain(&view, Some(160), false);
+        assert!(text.starts_with("✕ 1 of 1 server needs you"), "{text}");
+        assert!(
+            text.contains("server stopped") && text.contains("resume down-01"),
+            "{text}"
+        );
+    }
 }

@@ -88,3 +88,19 @@ fn without_a_server_name_in_the_policy_the_providers_name_confirms() {
     assert!(said.contains("nothing was done"), "{said}");
     assert_eq!(place.provider.names(12345).len(), 2);
 }
+
+#[test]
+fn a_blank_server_name_at_the_provider_does_not_confirm_by_enter() {
+    let place = quick();
+    place.provider.sandbox.rename_server(12345, " ");
+    let policies = place.home.path("policies.d");
+    std::fs::remove_file(policies.join("web.toml")).expect("removed");
+    place.home.policy(
+        "db",
+        "[server]\nid = 12345\n[[rotation]]\nname = \"daily\"\nschedule = \"0 0 * * *\"\nkeep = 3\n",
+    );
+    let said = typed(&place, "db", "\n");
+    assert!(said.contains("Type the server's name, db"), "{said}");
+    assert!(said.contains("nothing was done"), "{said}");
+    assert_eq!(place.provider.names(12345).len(), 2);
+}

@@ -77,10 +77,10 @@ impl Target {
     }
 
     /// Returns the policy's name for the server, else the provider's, so that an order with a wrong
-    /// id is noticed.
+    /// id is noticed. A blank name at the provider doesn't count: pressing Enter would confirm it.
     pub(super) fn called(&self) -> String {
         let shown = self.inventory.server_name.as_deref();
-        let shown = shown.filter(|_| self.policy.name.is_none());
+        let shown = shown.filter(|name| self.policy.name.is_none() && !name.trim().is_empty());
         printable_name(shown.unwrap_or(self.policy.called()))
     }
 
