@@ -109,7 +109,7 @@ impl ServerHistory {
                         rotation,
                         snapshot,
                         &format!(
-                            "the server was started again before the snapshot was seen completed: {reason}"
+                            "a start of the server was sent before the snapshot was seen completed: {reason}"
                         ),
                     );
                 }

@@ -327,7 +327,7 @@ impl DecisionContext<'_> {
             reason: if paused {
                 IN_PAUSE.to_owned()
             } else {
-                "it passed without an attempt: the service was down, the server was blocked, or no listing was available"
+                "it passed without an attempt: the service was down, the clock was set forward, the server was blocked, or no listing was available"
                     .to_owned()
             },
         })

@@ -107,7 +107,7 @@ pub(super) fn activity(server: &ServerView, now: Timestamp, zone: &TimeZone) -> 
         Some(since) => format!(" for {}", span(now.duration_since(since))),
         None => String::new(),
     };
-    let at_most = || match server.activity_until {
+    let at_most = || match server.activity_until.filter(|until| *until > now) {
         Some(until) => format!(", until {} at most", clock(until, now, zone)),
         None => String::new(),
     };
