@@ -45,8 +45,9 @@
 //!   - Slots: `schedule`, `cron_parse` and `slot_intervals`: their times; `name_pattern`: their
 //!     names; `policy`: which names are own; `slots_after_edit`: which slots continue after an
 //!     edit; `taken_late_text`: how late a snapshot was taken. The records of slots:
-//!     `rotation_history`, `slot_record`, `slot_record_access`, `ended_slot_ranges`, and the
-//!     `newest_slot_completed`. `slot_retry`: a slot that an operator opens again.
+//!     `rotation_history`, `slot_record`, `slot_record_access`, `ended_slot_ranges`, the
+//!     `recent_slots` for readers, and the `newest_slot_completed`. `slot_retry`: a slot that an
+//!     operator opens again.
 //!   - Deletions: `retention`: which, and in what order; `deletion_payment_rules`: whether one is
 //!     paid for (I19); `payment_and_promise`: what pays; `payment_and_promise_rules`: what becomes
 //!     a payment, and when a promise is kept (I7). After an edit: `recorded_settings`: what was

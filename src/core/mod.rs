@@ -48,6 +48,7 @@ pub mod plan;
 pub mod plan_text;
 pub mod policy;
 pub mod policy_id_change;
+pub mod recent_slots;
 pub mod recorded_settings;
 pub mod recovery_ages;
 pub mod retention;

@@ -44,6 +44,7 @@ pub enum HookOutcome {
 
 /// The outcome of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SlotOutcome {
     /// Its snapshot was completed.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::announced_deletes::UnpaidDeletes;
 use super::ended_slot_ranges::EndedSlotRanges;
 use super::payment_and_promise::{Payer, Payment};
+use super::recent_slots::PastSlots;
 use super::recorded_settings::TermsHash;
 use super::rotation_and_snapshot_name::RotationName;
 use super::server_event::RecordedAt;
@@ -76,6 +77,9 @@ pub(super) struct RotationRecord {
     /// The ended slots that no longer have a record of their own.
     #[serde(default, skip_serializing_if = "EndedSlotRanges::is_empty")]
     pub(super) passed: EndedSlotRanges,
+    /// The outcomes of the last of them, for readers.
+    #[serde(default, skip_serializing_if = "PastSlots::is_empty")]
+    pub(super) past: PastSlots,
     /// Why its hooks failed last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hook_fault: Option<Box<str>>,

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::rotation_and_snapshot_name::SnapshotName;
 use super::server_event::{RecordedAt, SlotOutcome};
 
+/// Number of slots recorded individually for each rotation. Older ones are kept only as ranges, and
+/// the outcomes of a few for readers.
+pub(super) const REMEMBERED: usize = 6;
+
 /// The record of one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotRecord {

@@ -1,15 +1,13 @@
 //! Reads and writes the slot records in a server's history.
 
+use super::recent_slots::{RecentSlot, SHOWN};
 use super::recorded_settings::Fnv;
 use super::rotation_history::{CareReason, RotationRecord, SlotFailure};
 use super::server_event::SlotOutcome;
 use super::server_history::ServerHistory;
-use super::slot_record::SlotRecord;
+use super::slot_record::{REMEMBERED, SlotRecord};
 use super::snapshot::SnapshotId;
 use jiff::Timestamp;
-
-/// Number of slots recorded individually for each rotation. Older ones are kept only as ranges.
-const REMEMBERED: usize = 6;
 
 impl ServerHistory {
     /// Returns true if a delete of this snapshot was sent: one that a payment or the last promise
@@ -115,6 +113,22 @@ impl ServerHistory {
         met.max_by_key(|note| note.at)
     }
 
+    /// Returns the newest slots of a rotation up to an instant, oldest first. Later ones come from
+    /// a clock that was ahead.
+    pub fn recent_slots(&self, rotation: &str, until: Timestamp) -> Vec<RecentSlot> {
+        let Some(notes) = self.rotation(rotation) else {
+            return Vec::new();
+        };
+        let recorded = notes.slots.iter().map(RecentSlot::from);
+        let slots = recorded.chain(notes.past.iter());
+        let mut slots: Vec<_> = slots.filter(|slot| slot.slot <= until).collect();
+        // If the clock was set back, a slot may have a record again, which comes first.
+        slots.sort_by_key(|slot| slot.slot);
+        slots.dedup_by_key(|slot| slot.slot);
+        slots.drain(..slots.len().saturating_sub(SHOWN));
+        slots
+    }
+
     pub(super) fn notes(&mut self, rotation: &str) -> &mut RotationRecord {
         let at = self
             .rotations
@@ -135,6 +149,7 @@ impl ServerHistory {
         let RotationRecord {
             slots: notes,
             passed,
+            past,
             ..
         } = self.notes(rotation);
         if let Some(index) = notes.iter().position(|note| note.name == name) {
@@ -146,6 +161,7 @@ impl ServerHistory {
             let oldest = notes.remove(usize::from(notes.iter().rposition(good) == Some(0)));
             if oldest.ending.is_some() {
                 passed.add(oldest.at, oldest.leap);
+                past.add(&oldest);
             }
         }
         notes.reserve_exact(1);

@@ -75,6 +75,7 @@ pub(in crate::status) fn view() -> FleetView {
                     snapshot: "weekly-snapshot-2026-11-29".into(),
                     at: at("2026-11-29T03:00:00Z"),
                 }),
+                recent: Vec::new(),
             }],
             upcoming: None,
         }],

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::health::Health;
 use crate::core::plan::NextChanges;
+use crate::core::recent_slots::RecentSlot;
 use crate::core::retention_verdict::RetentionVerdict;
 use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::snapshot::{ServerId, SnapshotId};
@@ -253,6 +254,9 @@ pub struct RotationView {
     pub last: Option<LastSlot>,
     /// The next slot.
     pub next: Option<NextSlot>,
+    /// The last slots and their outcomes, oldest first.
+    #[serde(default)]
+    pub recent: Vec<RecentSlot>,
 }
 
 /// A slot that has begun.

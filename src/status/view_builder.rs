@@ -15,6 +15,7 @@ use crate::core::decide::Inventory;
 use crate::core::health::{Health, NewestCopy, health};
 use crate::core::newest_slot_completed::unrecorded_due_slot;
 use crate::core::policy::Rotation;
+use crate::core::recent_slots::{RecentSlot, SHOWN};
 use crate::core::retention_verdict::{RetentionVerdict, verdicts};
 use crate::core::rotation_and_snapshot_name::SnapshotName;
 use crate::core::schedule::Slot;
@@ -224,7 +225,21 @@ fn rotation(
         completed: made,
         last,
         next: next(known, rotation),
+        recent: recent(known, rotation, due),
     }
+}
+
+/// Returns the last slots. One that is due is recorded only when the server is next looked at.
+fn recent(known: ServerStateView<'_>, rotation: &Rotation, due: Option<Slot>) -> Vec<RecentSlot> {
+    let mut slots = known.history.recent_slots(&rotation.name, known.now.wall);
+    let due = due.filter(|due| slots.last().is_none_or(|last| last.slot < due.at));
+    slots.extend(due.map(|due| RecentSlot {
+        slot: due.at,
+        ending: None,
+        retried: false,
+    }));
+    slots.drain(..slots.len().saturating_sub(SHOWN));
+    slots
 }
 
 /// Returns the next slot that isn't settled. After an edit of its time a slot's name may be settled

@@ -31,6 +31,7 @@ fn server_view(id: u64, name: &str, health: Health) -> ServerView {
             completed: None,
             last: None,
             next: None,
+            recent: Vec::new(),
         }],
         upcoming: None,
     }
