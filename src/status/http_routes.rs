@@ -13,16 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Query, Request, State};
+use axum::body::Bytes;
+use axum::extract::{Path, Query, RawQuery, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::bounded_listener::{BoundedConnection, BoundedListener, working};
+use super::http_answer::{Accepted, Content};
 use super::http_connections::serve;
 use super::page_model::{PageModel, RenderFailure};
 use super::{forecast_svg, metrics, page, server_lookup};
@@ -40,7 +42,7 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// The headers of every answer: pages load nothing from elsewhere and hold no inline script or
 /// style, and no other site can frame or read them.
-const HEADERS: [(HeaderName, &str); 7] = [
+const HEADERS: [(HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -48,7 +50,6 @@ const HEADERS: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
-    (header::CACHE_CONTROL, "no-store"),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
@@ -133,31 +134,31 @@ impl<A: SnapshotApi> PageServer<A> {
 
 fn routes<A: SnapshotApi>(site: Arc<PageModel<A>>, hosts: Vec<String>) -> Router {
     let style = format!("{STYLE}{}", forecast_svg::STYLE);
+    let style = asset("text/css; charset=utf-8", style);
+    let script = asset("text/javascript; charset=utf-8", SCRIPT);
+    let icon = asset("image/svg+xml", ICON);
     Router::new()
         .route("/", get(fleet::<A>))
         .route("/server/{id}", get(server::<A>))
         .route("/metrics", get(scrape::<A>))
         .route("/healthz", get(health::<A>))
         .route("/api/v1/status", get(json::<A>))
-        .route(
-            "/style.css",
-            get(|| async { ([typed("text/css; charset=utf-8")], style) }),
-        )
-        .route(
-            "/page.js",
-            get(|| async { ([typed("text/javascript; charset=utf-8")], SCRIPT) }),
-        )
-        .route(
-            "/icon.svg",
-            get(|| async { ([typed("image/svg+xml")], ICON) }),
-        )
+        .route("/style.css", style)
+        .route("/page.js", script)
+        .route("/icon.svg", icon)
         .fallback(|| async { nothing("There is no such page.") })
         .layer(from_fn_with_state(Arc::new(hosts), guard))
         .with_state(site)
 }
 
-fn typed(kind: &'static str) -> (HeaderName, &'static str) {
-    (header::CONTENT_TYPE, kind)
+/// Answers with a file of the program.
+fn asset<S: Clone + Send + Sync + 'static>(
+    kind: &'static str,
+    text: impl Into<Bytes>,
+) -> MethodRouter<S> {
+    let text = text.into();
+    let forms = [false, true].map(|gzip| Content::tagged(kind, text.clone(), gzip));
+    get(|asked: Accepted| async move { forms[usize::from(asked.gzip)].answer(&asked) })
 }
 
 /// Admits requests that name an address or a known host, and adds the headers to every answer.
@@ -168,10 +169,12 @@ async fn guard(State(hosts): State<Arc<Vec<String>>>, request: Request, next: Ne
         let why = "the host name in the request is not one of this service's: add it to hosts in [http]\n";
         (StatusCode::MISDIRECTED_REQUEST, why).into_response()
     };
+    let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        let value = HeaderValue::from_static(value);
-        response.headers_mut().insert(name, value);
+        headers.insert(name, HeaderValue::from_static(value));
     }
+    let kept = headers.entry(header::CACHE_CONTROL);
+    kept.or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -207,21 +210,30 @@ impl IntoResponse for RenderFailure {
 
 async fn fleet<A: SnapshotApi>(
     State(site): State<Arc<PageModel<A>>>,
+    RawQuery(query): RawQuery,
     Query(fields): Query<Vec<(String, String)>>,
+    asked: Accepted,
 ) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
-    let zone = site.zone.clone();
-    let asked = page::SearchQuery::from(fields);
-    let html = site.run_on_worker(move || page::fleet(&view, &asked, &zone));
-    Ok(([typed(HTML)], html.await?).into_response())
+    let key = (query.unwrap_or_default(), asked.gzip);
+    let shown = Arc::clone(&site);
+    let page = site.run_on_worker(move || {
+        shown.rendered.page(&view, key, || {
+            let searched = page::SearchQuery::from(fields);
+            let html = page::fleet(&view, &searched, &shown.zone);
+            Content::tagged(HTML, html, asked.gzip)
+        })
+    });
+    Ok(page.await?.answer(&asked))
 }
 
 async fn server<A: SnapshotApi>(
     State(site): State<Arc<PageModel<A>>>,
     Path(id): Path<String>,
+    asked: Accepted,
 ) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
-    let shown = Arc::clone(&site);
+    let (shown, gzip) = (Arc::clone(&site), asked.gzip);
     let found = site.run_on_worker(move || {
         // The address may have a name typed by a person. Links have the id, so names are
         // redirected.
@@ -230,10 +242,11 @@ async fn server<A: SnapshotApi>(
             return Some(Err(server.id.clone()));
         }
         let detail = shown.detail(&server.id, view.time)?;
-        Some(Ok(page::server(&view, server, &detail, &shown.zone)))
+        let html = page::server(&view, server, &detail, &shown.zone);
+        Some(Ok(Content::tagged(HTML, html, gzip)))
     });
     Ok(match found.await? {
-        Some(Ok(html)) => ([typed(HTML)], html).into_response(),
+        Some(Ok(page)) => page.answer(&asked),
         Some(Err(id)) => Redirect::to(&format!("/server/{}", id.component())).into_response(),
         None => nothing("There is no policy for this server."),
     })
@@ -241,19 +254,36 @@ async fn server<A: SnapshotApi>(
 
 fn nothing(why: &'static str) -> Response {
     let html = page::nothing(why);
-    (StatusCode::NOT_FOUND, [typed(HTML)], html).into_response()
+    let typed = (header::CONTENT_TYPE, HTML);
+    (StatusCode::NOT_FOUND, [typed], html).into_response()
 }
 
 async fn scrape<A: SnapshotApi>(
     State(site): State<Arc<PageModel<A>>>,
+    asked: Accepted,
 ) -> Result<Response, RenderFailure> {
     let view = site.view().await?;
     let (calls, watched) = site.counts();
-    let text = site
-        .run_on_worker(move || metrics::text(view, calls, watched))
-        .await?;
-    let text = text.map_err(|_| RenderFailure)?;
-    Ok(([typed("text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+    let gzip = asked.gzip;
+    let text = site.run_on_worker(move || {
+        let text = metrics::text(view, calls, watched).map_err(|_| RenderFailure)?;
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        Ok(Content::changing(kind, text, gzip))
+    });
+    Ok(text.await??.answer(&asked))
+}
+
+async fn json<A: SnapshotApi>(
+    State(site): State<Arc<PageModel<A>>>,
+    asked: Accepted,
+) -> Result<Response, RenderFailure> {
+    let view = site.view().await?;
+    let gzip = asked.gzip;
+    let json = site.run_on_worker(move || {
+        let json = serde_json::to_vec(&*view).map_err(|_| RenderFailure)?;
+        Ok(Content::changing("application/json", json, gzip))
+    });
+    Ok(json.await??.answer(&asked))
 }
 
 async fn health<A: SnapshotApi>(State(site): State<Arc<PageModel<A>>>) -> Response {
@@ -261,17 +291,6 @@ async fn health<A: SnapshotApi>(State(site): State<Arc<PageModel<A>>>) -> Respon
         None => "ok\n".into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
     }
-}
-
-async fn json<A: SnapshotApi>(
-    State(site): State<Arc<PageModel<A>>>,
-) -> Result<Response, RenderFailure> {
-    let view = site.view().await?;
-    let json = site
-        .run_on_worker(move || serde_json::to_vec(&*view))
-        .await?;
-    let json = json.map_err(|_| RenderFailure)?;
-    Ok(([typed("application/json")], json).into_response())
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@
 //! - `server_lookup`: finds the server that a user named.
 //! - `forecast_svg`: a forecast as SVG. `forecast_labels` formats its names, ages and times.
 //! - `http_routes`: the routes over TCP: `page` as HTML and `metrics` for Prometheus, from the data
-//!   in `page_model`. `bounded_listener` bounds the connections.
+//!   in `page_model`. `http_answer` compresses them, and answers `304` if nothing has changed;
+//!   `rendered_pages` keeps the pages of one view. `bounded_listener` bounds the connections.
 //! - `control_socket`: the service's control socket. `control_client` is its client.
 //! - `http_connections`: serves both listeners, with limits on time.
 
@@ -21,6 +22,7 @@ mod control_client;
 mod control_socket;
 mod forecast_labels;
 mod forecast_svg;
+mod http_answer;
 mod http_connections;
 mod http_routes;
 mod line_wrap;
@@ -30,6 +32,7 @@ mod overview_text;
 mod page;
 mod page_model;
 pub mod pause_and_order_routes;
+mod rendered_pages;
 pub mod server_lookup;
 mod state_text;
 mod terminal_text;

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::next_changes::upcoming;
+use super::rendered_pages::RenderedPages;
 use super::view::FleetView;
 use crate::api::SnapshotApi;
 use crate::api::call_metrics::{CallCounts, CallMetrics};
@@ -57,6 +58,7 @@ pub struct PageModel<A> {
     /// The engine's progress, and the time of its last change.
     pulse: Mutex<(u64, Instant)>,
     places: Arc<Semaphore>,
+    pub(super) rendered: RenderedPages,
 }
 
 /// A panic while an answer was built.
@@ -94,6 +96,7 @@ impl<A: SnapshotApi> PageModel<A> {
             kept: Arc::default(),
             pulse: Mutex::new(pulse),
             places: Arc::new(Semaphore::new(AT_ONCE)),
+            rendered: RenderedPages::default(),
         })
     }
 

@@ -41,6 +41,7 @@ mod owed_starts;
 mod packaging;
 mod page;
 mod page_listener;
+mod page_transfer;
 mod pauses;
 mod permissions;
 mod plans;

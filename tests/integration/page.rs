@@ -59,6 +59,7 @@ fn each_route_answers_and_every_answer_has_the_security_headers() {
         assert_eq!(answer.status, 303, "{called}");
         assert_eq!(answer.header("location"), Some("/server/12345"), "{called}");
     }
+    let tagged = ["/", "/server/12345", "/style.css", "/page.js", "/icon.svg"];
     for (path, status, kind, holds) in [
         ("/", 200, "text/html; charset=utf-8", "All is well"),
         (
@@ -118,12 +119,22 @@ fn each_route_answers_and_every_answer_has_the_security_headers() {
             ("x-content-type-options", "nosniff"),
             ("referrer-policy", "no-referrer"),
             ("x-frame-options", "DENY"),
-            ("cache-control", "no-store"),
             ("cross-origin-resource-policy", "same-origin"),
         ] {
             assert_eq!(answer.header(name), Some(value), "{path} {name}");
         }
         assert_eq!(answer.header("access-control-allow-origin"), None);
+        let kept = if tagged.contains(&path) {
+            "private, no-cache"
+        } else {
+            "no-store"
+        };
+        assert_eq!(answer.header("cache-control"), Some(kept), "{path}");
+        assert_eq!(
+            answer.header("etag").is_some(),
+            tagged.contains(&path),
+            "{path}"
+        );
         // The page has nothing that its content policy forbids, and nothing from elsewhere.
         let html = answer.body.replace("http://www.w3.org/2000/svg", "");
         if kind.starts_with("text/html") {

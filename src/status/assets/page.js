@@ -26,6 +26,7 @@
   let paused = false;
   let running = null;
   let timer = 0;
+  let last = "";
 
   // Makes `old` equal to `fresh` with as few changes as possible: the focus and the selection
   // stay, and nothing jumps.
@@ -53,20 +54,27 @@
     }
   }
 
+  function show(text) {
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const other = fresh.getElementById(part.id);
+      if (other) renew(part, other);
+    }
+    showCopyButtons();
+    document.title = fresh.title;
+  }
+
   async function refresh() {
     clearTimeout(timer);
     running?.abort();
     const mine = running = new AbortController();
     try {
-      const answer = await fetch(location.href, { signal: mine.signal, cache: "no-store" });
+      const answer = await fetch(location.href, { signal: mine.signal, cache: "no-cache" });
       if (!answer.ok) throw new Error(`it says ${answer.status}`);
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const part of document.querySelectorAll("[data-live]")) {
-        const other = fresh.getElementById(part.id);
-        if (other) renew(part, other);
-      }
-      showCopyButtons();
-      document.title = fresh.title;
+      // If nothing changed, the service answers 304, and the browser gives the same text again.
+      const text = await answer.text();
+      if (text !== last) show(text);
+      last = text;
       say("");
     } catch (error) {
       if (error.name === "AbortError") return;
