@@ -40,12 +40,17 @@ pub(super) struct Concern<'a> {
 impl Concern<'_> {
     /// Returns the kind in words.
     pub(super) fn kind(&self) -> String {
-        match (self.alert, self.health) {
-            (Some(alert), _) if alert.alert == AlertKind::NoCopy.word() => "unprotected".to_owned(),
-            (Some(alert), _) => alert.alert.replace('_', " "),
-            (None, Some(Health::Unknown)) => "not listed".to_owned(),
-            (None, health) => health.map_or("", Health::word).to_owned(),
-        }
+        kind(self.alert.map(|alert| &*alert.alert), self.health)
+    }
+}
+
+/// Returns in words why a server needs somebody: its worst alert, or else its health.
+pub(super) fn kind(alert: Option<&str>, health: Option<Health>) -> String {
+    match (alert, health) {
+        (Some(alert), _) if alert == AlertKind::NoCopy.word() => "unprotected".to_owned(),
+        (Some(alert), _) => alert.replace('_', " "),
+        (None, Some(Health::Unknown)) => "not listed".to_owned(),
+        (None, health) => health.map_or("", Health::word).to_owned(),
     }
 }
 
@@ -126,7 +131,7 @@ pub(super) fn concerns(view: &FleetView) -> Vec<Concern<'_>> {
 
 /// Returns the place of a kind of alert in the order in which one of several alerts is shown: a
 /// server that is down first; an alert about the copies last, since the others say why.
-fn rank(alert: &str) -> usize {
+pub(super) fn rank(alert: &str) -> usize {
     const ORDER: [AlertKind; AlertKind::ALL.len()] = [
         AlertKind::ServerStopped,
         AlertKind::Blocked,

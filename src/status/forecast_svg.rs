@@ -14,30 +14,40 @@ use crate::core::steady_state_forecast::{Forecast, RotationForecast, SnapshotLif
 
 const WIDTH: f64 = 960.0;
 /// Width of the rotations' names, and the number of characters that fit into it.
-const LEFT: f64 = 150.0;
+const LEFT: f64 = 165.0;
 const NAME_COLUMN: usize = 17;
 const RIGHT: f64 = 20.0;
 /// Distance between the lines of a rotation.
 const LANE: f64 = 14.0;
 /// Distance between blocks.
 const GAP: f64 = 26.0;
-/// Maximum number of dates along the top, and the width of a date.
+/// Maximum number of dates along the top, the width of a date, and the height of a line of text.
 const MOST_DATES: usize = 15;
 const DATE: f64 = 42.0;
+const LINE: f64 = 15.0;
+/// Number of colours for rotations; further rotations reuse them.
+pub(super) const COLOURS: usize = 5;
 
-/// Colours that are readable on both backgrounds and distinguishable with colour blindness. The
-/// page serves them in its stylesheet, since it allows no inline style.
-pub(super) const STYLE: &str = "
+/// Colours that are readable on both backgrounds and distinguishable with colour blindness; those of
+/// the rotations are the same as on the page. The page serves them in its stylesheet, since it
+/// allows no inline style.
+pub(super) const STYLE: &str = concat!(
+    include_str!("assets/rotation-colours.css"),
+    "
 .forecast { color-scheme: light dark; background: #fff; font: 13px system-ui, sans-serif }
 .forecast text { fill: #1b1f24 } .forecast .dim { fill: #57606a } .forecast .grid { stroke: #d0d7de }
-.forecast .life { stroke: #0969da; stroke-width: 2; opacity: .55 } .forecast .dot { fill: #0969da }
-.forecast .was { fill: #fff; stroke: #0969da; stroke-width: 2 }
+.forecast .r0 { color: var(--r0) } .forecast .r1 { color: var(--r1) } .forecast .r2 { color: var(--r2) }
+.forecast .r3 { color: var(--r3) } .forecast .r4 { color: var(--r4) }
+.forecast .life { stroke: currentColor; stroke-width: 2; opacity: .55 } .forecast .dot { fill: currentColor }
+.forecast .was { fill: #fff; stroke: currentColor; stroke-width: 2 }
+.forecast .worst { stroke: #b3261e; stroke-width: 1.5; stroke-dasharray: 4 3 } .forecast .worstlabel { fill: #b3261e }
 @media (prefers-color-scheme: dark) {
 .forecast { background: #0d1117 } .forecast text { fill: #e6edf3 } .forecast .dim { fill: #8b949e }
-.forecast .grid { stroke: #30363d } .forecast .life { stroke: #58a6ff } .forecast .dot { fill: #58a6ff }
-.forecast .was { fill: #0d1117; stroke: #58a6ff }
+.forecast .grid { stroke: #30363d } .forecast .was { fill: #0d1117 }
+.forecast .worst { stroke: #ff9d94 } .forecast .worstlabel { fill: #ff9d94 }
 }
-";
+"
+);
 
 /// Draws forecasts of the same days as a standalone file with its own style. If there are two, each
 /// is labelled with its policy.
@@ -68,7 +78,7 @@ fn draw_all(forecasts: Vec<(Option<&str>, &Forecast)>, style: &str) -> String {
         y = block(&mut body, forecast, y + 18.0) + GAP;
     }
     let desc = format!(
-        "Each rotation has a row. A dot marks where a snapshot is made, and its line shows how long it exists; a hollow dot marks an earlier snapshot. {}",
+        "Each rotation has a row and a colour. A dot marks where a snapshot is made, and its line shows how long it exists; a hollow dot marks an earlier snapshot. A dashed line marks the moment at which the newest one is oldest. {}",
         spoken.join(" ")
     );
     format!(
@@ -79,11 +89,11 @@ fn draw_all(forecasts: Vec<(Option<&str>, &Forecast)>, style: &str) -> String {
 
 /// Draws one server below `y`; returns the `y` of its end.
 fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
-    let top = y + 8.0;
+    let top = y + LINE + 8.0;
     let mut bottom = top;
     let mut rows = String::new();
-    for rotation in &forecast.rotations {
-        bottom = row(&mut rows, forecast, rotation, bottom + LANE);
+    for (nth, rotation) in forecast.rotations.iter().enumerate() {
+        bottom = row(&mut rows, forecast, (nth, rotation), bottom + LANE);
     }
     let step = forecast.days.len().div_ceil(MOST_DATES).max(1);
     // The first day has already begun, so its date may lie too close to the next one.
@@ -99,19 +109,54 @@ fn block(body: &mut String, forecast: &Forecast, y: f64) -> f64 {
             "<line class=\"grid\" x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\"/>"
         );
         if x >= free {
-            text(body, "dim", x, y, &day.date.strftime("%m-%d").to_string());
+            text(body, "dim", x, y, &day.date.strftime("%a").to_string());
+            text(
+                body,
+                "dim",
+                x,
+                y + LINE,
+                &day.date.strftime("%m-%d").to_string(),
+            );
             free = x + DATE;
         }
     }
     body.push_str(&rows);
-    bottom
+    mark_worst(body, forecast, (top, bottom));
+    bottom + LINE
+}
+
+/// Marks the moment at which the newest recovery point is oldest.
+fn mark_worst(body: &mut String, forecast: &Forecast, (top, bottom): (f64, f64)) {
+    let worst = forecast.recovery.newest.worst;
+    let x = across(forecast, worst.at);
+    let _ = writeln!(
+        body,
+        "<line class=\"worst\" x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\"/>"
+    );
+    // The label stays within the picture.
+    let anchor = if x > WIDTH / 2.0 { "end" } else { "start" };
+    let words = match worst.age {
+        Some(_) => format!("worst: newest copy {} old", age(worst)),
+        None => "worst: no copy".to_owned(),
+    };
+    let y = bottom + LINE - 3.0;
+    let _ = writeln!(
+        body,
+        "<text class=\"worstlabel\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"
+    );
 }
 
 /// Draws one rotation; snapshots whose lives overlap are drawn below one another.
-fn row(body: &mut String, forecast: &Forecast, rotation: &RotationForecast, y: f64) -> f64 {
+fn row(
+    body: &mut String,
+    forecast: &Forecast,
+    (nth, rotation): (usize, &RotationForecast),
+    y: f64,
+) -> f64 {
     let _ = writeln!(
         body,
-        "<text class=\"\" x=\"12.0\" y=\"{:.1}\"><title>{}</title>{}</text>",
+        "<g class=\"r{}\"><circle class=\"dot\" cx=\"16.0\" cy=\"{y:.1}\" r=\"4\"/>\n<text class=\"\" x=\"27.0\" y=\"{:.1}\"><title>{}</title>{}</text>",
+        nth % COLOURS,
         y + 4.0,
         escaped(&rotation.name),
         escaped(&printable(&rotation.name, NAME_COLUMN))
@@ -131,6 +176,7 @@ fn row(body: &mut String, forecast: &Forecast, rotation: &RotationForecast, y: f
         bottom = bottom.max(at);
         draw(body, forecast, rotation, life, at);
     }
+    body.push_str("</g>\n");
     bottom + LANE / 2.0
 }
 
@@ -203,12 +249,14 @@ mod tests {
         let policy = policy(7, vec![rotation(long, "0 0 * * *", 2)]);
         let evening = "2026-11-26T20:00:00Z".parse().expect("a time");
         let svg = figure(&forecast(&policy, &rules(), evening, 28));
-        let dates: Vec<f64> = svg
+        let mut dates: Vec<f64> = svg
             .split("<text class=\"dim\" x=\"")
             .skip(1)
             .map(|rest| rest.split('"').next().expect("a number"))
             .map(|x| x.parse().expect("a number"))
             .collect();
+        // The day of the week is above its date.
+        dates.dedup();
         assert!(dates.len() > 10, "{dates:?}");
         for two in dates.windows(2) {
             assert!(two[1] - two[0] >= DATE, "{dates:?}");

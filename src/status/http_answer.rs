@@ -144,6 +144,14 @@ fn compress(text: &[u8]) -> Option<Bytes> {
     encoder.finish().ok().map(Bytes::from)
 }
 
+/// Returns the number of bytes in which a page is sent.
+#[cfg(test)]
+pub(super) fn sent(html: &str) -> usize {
+    Content::tagged("text/html", html.to_owned(), true)
+        .body
+        .len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

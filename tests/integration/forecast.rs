@@ -141,7 +141,9 @@ fn the_picture_is_well_formed_and_has_a_dot_and_a_line_for_each_snapshot() {
     let servers = list(&found["servers"]).iter();
     let snapshots: usize = servers.map(|server| list(&server["snapshots"]).len()).sum();
     assert!(snapshots > 20, "{snapshots}");
-    assert_eq!(svg.matches("<circle ").count(), snapshots);
+    // The name of each rotation has a dot of its colour too.
+    let rotations = svg.matches("<g class=\"r").count();
+    assert_eq!(svg.matches("<circle ").count(), snapshots + rotations);
     assert_eq!(svg.matches("class=\"life\"").count(), snapshots);
     assert!(svg.contains("&lt;a &amp; &quot;b&quot;&gt;"), "{svg}");
     for part in ["<title id=", "<desc id=", "prefers-color-scheme: dark"] {

@@ -89,14 +89,15 @@ fn agrees(state: &State, scene: &Scene, view: &Value) {
     );
 
     let page = get(scene.address, "/").body;
-    let badge = format!("<span class=\"badge {health}\">");
-    assert!(page.contains(&badge), "{name}: {page}");
-    let heading = if good {
-        "<h1 class=\"well\">"
-    } else {
-        "<h1 class=\"ill\">"
+    let row = format!("role=\"cell\" title=\"{health}; ");
+    assert!(page.contains(&row), "{name}: {page}");
+    let class = match (*health, alerts.is_empty()) {
+        ("ok", true) => "well",
+        ("new", _) => "begun",
+        _ => "ill",
     };
-    assert!(page.contains(heading), "{name}: {page}");
+    let heading = format!("<div class=\"verdict {class}\">");
+    assert!(page.contains(&heading), "{name}: {page}");
     let api: Value =
         serde_json::from_str(&get(scene.address, "/api/v1/status").body).expect("JSON");
     for key in ["health", "activity", "newest_copy", "fresh_until"] {

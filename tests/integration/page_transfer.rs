@@ -5,9 +5,9 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 
 use super::page::{live, policy, settled};
-use crate::support::http::get_with;
+use crate::support::http::{get, get_with};
 use crate::support::notify::Service;
-use crate::support::until;
+use crate::support::{days_ago, until};
 
 const GZIP: &str = "Accept-Encoding: gzip, deflate, br";
 
@@ -80,5 +80,47 @@ fn a_page_that_has_not_changed_is_answered_with_304_and_no_body() {
         let (other, body) = get_with(address, path, &["If-None-Match: W/\"other\""]);
         assert_eq!(other.status, 200, "{path}");
         assert!(!body.is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn a_hundred_servers_have_filters_that_count_their_rows_and_a_map_with_a_cell_for_each() {
+    let (provider, home, address) = live();
+    for id in 1..=100 {
+        let name = format!("web-{id}");
+        provider.sandbox.add_server(id, &name);
+        policy(&home, id, &name);
+    }
+    // Nothing can be created on a server that is full of foreign snapshots.
+    for age in 0..5 {
+        let name = format!("by-hand-{age}");
+        let made = days_ago(age);
+        let sandbox = &provider.sandbox;
+        sandbox.add_snapshot(100, &name, "completed", made);
+    }
+    let _service = Service::start(&home);
+    settled(address, 99);
+    let paused = home.run(&["pause", "web-7"]);
+    assert_eq!(paused.status.code(), Some(0));
+    let page = |query: &str| get(address, &format!("/{query}")).body;
+    until("the page shows the pause and the full server", || {
+        let html = page("");
+        html.contains("Paused <strong>1<") && html.contains("Needs you <strong>1<")
+    });
+    for (query, label, count) in [
+        ("", "All", 100),
+        ("?show=needs-you", "Needs you", 1),
+        ("?show=paused", "Paused", 1),
+        ("?show=working", "Working", 0),
+    ] {
+        let html = page(query);
+        let filter = format!("{label} <strong>{count}</strong>");
+        assert!(html.contains(&filter), "{filter}: {html}");
+        assert_eq!(html.matches("id=\"row-").count(), count, "{query}");
+    }
+    let html = page("");
+    for id in 1..=100 {
+        let cell = format!("tabindex=\"-1\" title=\"web-{id}: ");
+        assert_eq!(html.matches(&cell).count(), 1, "{cell}: {html}");
     }
 }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
-use super::{NAME_SHOWN, REASON_SHOWN, doing, instant, shown};
+use super::{NAME_SHOWN, REASON_SHOWN, doing, instant, shown, sign};
+use crate::core::health::Health;
 use crate::core::sanitize::{shortened, span};
 use crate::core::snapshot::ServerId;
 use crate::status::attention::{Concern, concerns};
@@ -51,7 +52,7 @@ pub(super) fn all(view: &FleetView, zone: &TimeZone) -> Markup {
                 @if concerns.len() > CONCERNS {
                     p {
                         "And " (concerns.len() - CONCERNS) " more: "
-                        a href="/?q=needs-you" { "servers that need you" } "."
+                        a href="/?show=needs-you" { "servers that need you" } "."
                     }
                     (by_kind(view))
                 }
@@ -62,45 +63,59 @@ pub(super) fn all(view: &FleetView, zone: &TimeZone) -> Markup {
 
 /// Renders one line of what needs somebody.
 fn line(concern: &Concern<'_>, view: &FleetView, zone: &TimeZone) -> Markup {
-    let kind = concern.kind();
     let servers = &concern.servers;
     let more = servers.len().saturating_sub(NAMED);
+    // A service's alert has no health, and stops everything.
+    let health = concern.health.unwrap_or(Health::Failing);
     html! {
-        li {
-            span.bad aria-hidden="true" { "✕ " }
-            @for server in servers.iter().take(NAMED) {
-                a href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) } " "
+        li.concern {
+            span class={ "badge " (health.word()) } aria-hidden="true" { (sign(health)) }
+            div.who {
+                @if servers.is_empty() { "service" }
+                @for server in servers.iter().take(NAMED) {
+                    a href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) } " "
+                }
+                @if more > 0 { a href="/?show=needs-you" { "and " (more) " more" } }
             }
-            @if more > 0 { a href="/?q=needs-you" { "and " (more) " more" } " " }
-            strong { (kind) }
-            @match (concern.alert, servers.first()) {
-                (Some(alert), _) => (parts(alert, servers.len() < 2, view, zone)),
-                (None, Some(server)) => { " " (doing(server, view, zone)) }
-                (None, None) => {}
+            div.why {
+                strong { (shown(&concern.kind(), NAME_SHOWN)) }
+                @if concern.more > 0 { " " span.more { "+" (concern.more) } }
+                @match (concern.alert, servers.first()) {
+                    (Some(alert), _) => (why(alert, view, zone)),
+                    (None, Some(server)) => { " " (doing(server, view, zone)) }
+                    (None, None) => {}
+                }
             }
+            // A command names one server, so it is left out for several.
+            @if let Some(alert) = concern.alert && servers.len() < 2 { (remedy(alert)) }
         }
     }
 }
 
-/// Renders the parts of an alert. The remedy names one server, so it is left out for several.
-fn parts(alert: &AlertView, remedy: bool, view: &FleetView, zone: &TimeZone) -> Markup {
+/// Renders what happened, why, and the harm.
+fn why(alert: &AlertView, view: &FleetView, zone: &TimeZone) -> Markup {
     html! {
         " " span.reason { (told(&alert.what)) }
         @if let Some(cause) = &alert.cause {
             " " q.cause { (shown(cause, REASON_SHOWN)) }
         }
         @if let Some(harm) = &alert.harm { " " span.harm { (shown(harm, REASON_SHOWN)) } }
-        @match (&alert.command, &alert.remedy) {
-            _ if !remedy => {}
-            (Some(command), _) => {
-                " " span.remedy { "→ " code { (shown(command, REASON_SHOWN)) }
-                button.copy type="button" data-copy=(shown(command, REASON_SHOWN)) hidden { "Copy" } }
-            }
-            (None, Some(remedy)) => { " " span.remedy { "→ " (told(remedy)) } }
-            (None, None) => {}
-        }
         @if let Some(since) = alert.since {
             " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
+        }
+    }
+}
+
+/// Renders what to do, with a button that copies the command.
+fn remedy(alert: &AlertView) -> Markup {
+    html! {
+        @match (&alert.command, &alert.remedy) {
+            (Some(command), _) => {
+                span.remedy { "→ " code { (shown(command, REASON_SHOWN)) }
+                button.copy type="button" data-copy=(shown(command, REASON_SHOWN)) hidden { "Copy" } }
+            }
+            (None, Some(remedy)) => span.remedy { "→ " (told(remedy)) },
+            (None, None) => {}
         }
     }
 }
@@ -132,12 +147,33 @@ pub(super) fn receivers(view: &FleetView) -> Markup {
     }
 }
 
-/// Renders a list of alerts of one server and of the service.
+/// Renders the alerts of one server and of the service. Alike ones, of one kind and cause, are
+/// together.
 pub(super) fn list(alerts: &[&AlertView], view: &FleetView, zone: &TimeZone) -> Markup {
+    let mut groups: Vec<Vec<&AlertView>> = Vec::new();
+    for alert in alerts {
+        let alike = |group: &&mut Vec<&AlertView>| {
+            let first = group.first();
+            first.is_some_and(|first| first.alert == alert.alert && first.cause == alert.cause)
+        };
+        match groups.iter_mut().find(alike) {
+            Some(group) => group.push(alert),
+            None => groups.push(vec![alert]),
+        }
+    }
     html! {
         ul.alerts {
-            @for alert in alerts {
-                li { strong { (kind(&alert.alert)) } (parts(alert, true, view, zone)) }
+            @for group in &groups {
+                @if let [first, others @ ..] = &group[..] {
+                    li {
+                        strong { (kind(&first.alert)) }
+                        @if !others.is_empty() { " " span.more { "×" (group.len()) } }
+                        (why(first, view, zone)) " " (remedy(first))
+                        @if !others.is_empty() {
+                            ul { @for other in others { li { (told(&other.what)) } } }
+                        }
+                    }
+                }
             }
         }
     }

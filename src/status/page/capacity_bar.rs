@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::{NAME_SHOWN, shown};
+use crate::status::forecast_svg::COLOURS;
 use crate::status::view::{ServerView, SnapshotView};
 
-/// Number of colours for rotations; further rotations reuse them.
-const COLOURS: usize = 5;
+/// Maximum number of places that are drawn; a longer bar would not fit into its column.
+const DRAWN: usize = 8;
 
 /// One place in the bar.
 struct BarCell {
@@ -28,6 +29,10 @@ pub(super) fn drawn(server: &ServerView) -> Markup {
     let mut places: Vec<_> = server.snapshots.iter().map(|s| place(server, s)).collect();
     places.sort_by(|a, b| (a.order, &a.title).cmp(&(b.order, &b.title)));
     let empty = server.limit.saturating_sub(places.len());
+    if server.limit.max(places.len()) > DRAWN {
+        let (taken, limit) = (places.len(), server.limit);
+        return html! { span title=(told(server, empty)) { (taken) " of " (limit) } };
+    }
     html! {
         span.slots role="img" aria-label=(told(server, empty)) {
             @for place in &places {
@@ -109,11 +114,12 @@ pub(super) fn legend() -> Markup {
         html! { li { span class={ "slot " (class) } aria-hidden="true" { (sign) } " " (words) } }
     };
     html! {
-        ul.legend aria-label="Legend" {
-            (entry("r0", "W", "own, marked with its rotation's initial"))
+        ul.legend aria-label="Places" {
+            (entry("r0", "W", "a place with an own snapshot, marked with its rotation's initial"))
             (entry("foreign", "◇", "foreign"))
             (entry("progress", "…", "in progress"))
             (entry("failed", "!", "failed"))
+            (entry("failed", "?", "unknown status or date"))
             (entry("empty", "", "empty"))
         }
     }

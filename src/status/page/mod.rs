@@ -1,19 +1,25 @@
 //! The status page as HTML. It is complete without JavaScript; with it, a script replaces the parts
 //! marked `data-live` as they change.
 //!
-//! - `overview_page`: all servers; `search_and_sort`: their filter and order.
+//! - `overview_page`: all servers, with `fleet_table` and `fleet_map`; `search_and_sort`: their
+//!   filters and order.
 //! - `server_page`: one server; `recent_records`: its records.
 //! - `alerts`: the active alerts.
-//! - `capacity_bar`: draws a server's snapshots and free places.
+//! - `capacity_bar` and `slot_strip` draw a server's places and its last slots; `legend` explains
+//!   every sign.
 //!
 //! Every foreign text passes through [`shown`], and maud escapes its HTML.
 
 mod alerts;
 mod capacity_bar;
+mod fleet_map;
+mod fleet_table;
+mod legend;
 mod overview_page;
 mod recent_records;
 mod search_and_sort;
 mod server_page;
+mod slot_strip;
 
 use std::time::Duration;
 
@@ -24,8 +30,9 @@ use maud::{DOCTYPE, Markup, html};
 pub(super) use self::overview_page::fleet;
 pub(super) use self::search_and_sort::SearchQuery;
 pub(super) use self::server_page::server;
-use super::state_text::{self, SlotResult};
-use super::view::{FleetView, LastSlot, NextSlot, ServerView};
+use super::forecast_labels::zone_name;
+use super::state_text::{self, SlotResult, clock};
+use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView};
 use crate::core::health::Health;
 use crate::core::sanitize::{NAME_SHOWN, local, printable, span};
 
@@ -69,38 +76,41 @@ pub(super) fn nothing(why: &str) -> String {
     frame("Not found", None, &main, &html! {})
 }
 
-fn foot(view: &FleetView, zone: &TimeZone) -> Markup {
-    let zone_name = local(view.time, zone);
-    let zone_name = zone_name.rsplit(' ').next().unwrap_or_default();
+fn foot(view: &FleetView) -> Markup {
     html! {
         p {
-            "snaprotate " (view.version) ", process " (view.pid) ", " (shown(&view.config, NAME_SHOWN))
-            ". Times are " (zone_name) ". "
+            "snaprotate " (view.version) ", process " (view.pid) ", " (shown(&view.config, NAME_SHOWN)) ". "
             a href="/metrics" { "Metrics" } " · " a href="/api/v1/status" { "JSON" } " · "
             a href="/healthz" { "Health" }
         }
     }
 }
 
-/// Renders the time of the view, and how long the service has been running.
+/// Renders the time of the view with the zone of all times, and how long the service has been
+/// running. The minute is enough: with seconds, a page would never stay the same.
 fn as_of(view: &FleetView, zone: &TimeZone) -> Markup {
     let running = span(view.time.duration_since(view.started));
+    let minute = view.time.as_second().div_euclid(60) * 60;
+    let minute = Timestamp::from_second(minute).unwrap_or(view.time);
+    let words = minute.to_zoned(zone.clone());
+    let words = words.strftime("%a %Y-%m-%d %H:%M").to_string();
     html! {
         p.asof id="asof" data-live {
-            "As of " (instant(view.time, zone, &seconds(view.time, zone)))
-            ", running for " (running) "."
+            "As of " (instant(minute, zone, &words)) ", running for " (running)
+            ". Times are in the zone " (zone_name(zone)) "."
         }
     }
-}
-
-fn seconds(at: Timestamp, zone: &TimeZone) -> String {
-    let at = at.to_zoned(zone.clone());
-    at.strftime("%H:%M:%S %Z").to_string()
 }
 
 /// Renders an instant in words, with the exact time as attribute and tooltip.
 fn instant(at: Timestamp, zone: &TimeZone, words: &str) -> Markup {
     html! { time datetime=(at.to_string()) title=(local(at, zone)) { (words) } }
+}
+
+/// Returns the date and the time of day. The zone is in the line about the time of the page.
+fn dated(at: Timestamp, zone: &TimeZone) -> String {
+    let at = at.to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
@@ -122,25 +132,48 @@ fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &Time
     }
 }
 
-fn next_slot(slot: Option<&NextSlot>, view: &FleetView, zone: &TimeZone) -> Markup {
+/// Renders when the next slot of a server can run.
+fn next_change(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+    let next = server.rotations.iter().filter_map(|r| r.next.as_ref());
+    next_slot(next.min_by_key(|next| next.at), server, view, zone)
+}
+
+/// Renders when a slot can run: not during a pause, and not while a restored server is left alone.
+fn next_slot(
+    slot: Option<&NextSlot>,
+    server: &ServerView,
+    view: &FleetView,
+    zone: &TimeZone,
+) -> Markup {
     let Some(slot) = slot else {
         return html! { "never" };
     };
-    let left = span(slot.at.duration_since(view.time));
-    html! { "in " (instant(slot.at, zone, &left)) }
+    let words = |at| clock(at, view.time, zone);
+    match (server.activity, server.activity_until) {
+        (Activity::Paused, _) => html! { "after resume" },
+        (Activity::Blocked, _) => html! { "when not blocked" },
+        (Activity::Restoring, Some(until)) if slot.at < until => {
+            html! { "after " (instant(until, zone, &words(until))) }
+        }
+        _ => instant(slot.at, zone, &words(slot.at)),
+    }
 }
 
-/// Renders a health as a word with a sign, so that colour is never the only distinction.
-fn badge(health: Health) -> Markup {
-    let sign = match health {
+/// Returns the sign of a health, so that colour is never the only distinction.
+fn sign(health: Health) -> &'static str {
+    match health {
         Health::Ok => "✓",
         Health::New => "↻",
         Health::Attention => "!",
         Health::Failing | Health::Unprotected => "✕",
         Health::Unknown => "?",
-    };
+    }
+}
+
+/// Renders a health as a word with its sign.
+fn badge(health: Health) -> Markup {
     html! {
-        span class={ "badge " (health.word()) } { span aria-hidden="true" { (sign) } " " (health.word()) }
+        span class={ "badge " (health.word()) } { span aria-hidden="true" { (sign(health)) } " " (health.word()) }
     }
 }
 
@@ -159,10 +192,10 @@ fn doing(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
 }
 
 /// Renders the age of the newest copy.
-fn copy(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
+fn copy_age(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     match (server.newest_copy, server.listed) {
-        (Some(at), _) => ago(at, view, zone),
-        (None, Some(_)) => html! { "none" },
+        (Some(at), _) => instant(at, zone, &span(view.time.duration_since(at))),
+        (None, Some(_)) => html! { "never" },
         (None, None) => html! { "unknown" },
     }
 }

@@ -1,24 +1,27 @@
-//! The page of all servers: alerts on top, then a row per server. The service searches, sorts and
-//! splits the rows into pages, so that thousands of servers work in any browser.
+//! The page of all servers: the verdict, what needs somebody, a row for each server, and the map of
+//! a large fleet. The service searches, filters, sorts and splits the rows into pages, so that
+//! thousands of servers work in any browser.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::alerts::{self, AlertKinds};
-use super::search_and_sort::{COLUMNS, SearchQuery, is_working, matches, sort};
-use super::{
-    NAME_SHOWN, ago, as_of, badge, capacity_bar, copy, doing, foot, frame, instant, last_slot,
-    next_slot, shown,
-};
-use crate::core::sanitize::counted;
-use crate::status::attention::Verdict;
+use super::search_and_sort::{Filter, SearchQuery, matches, sort};
+use super::{NAME_SHOWN, as_of, fleet_map, fleet_table, foot, frame, instant, legend, shown};
+use crate::core::health::Health;
+use crate::core::sanitize::{counted, span};
+use crate::status::attention::{Verdict, needs_somebody};
 use crate::status::state_text::{clock, paused, unlisted};
-use crate::status::view::{Activity, FleetView, RotationView, ServerView};
+use crate::status::view::{Activity, FleetView, ServerView};
 
-/// Rows per page.
-const ROWS: usize = 200;
+/// Rows per page. With more, a page of a large fleet would be larger than its map.
+const ROWS: usize = 100;
+
+/// Maximum number of servers without a copy that the verdict names.
+const NAMED: usize = 3;
 
 /// Interval at which the page's script renews the page.
 const EVERY: Duration = Duration::from_secs(5);
@@ -26,31 +29,41 @@ const EVERY: Duration = Duration::from_secs(5);
 pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &TimeZone) -> String {
     let standing = AlertKinds::new(view);
     let words: Vec<_> = asked.q.split_whitespace().map(str::to_lowercase).collect();
-    let mut rows: Vec<_> = view.servers.iter().collect();
-    rows.retain(|server| words.is_empty() || matches(server, &standing, &words));
+    let mut found: Vec<_> = view.servers.iter().collect();
+    found.retain(|server| words.is_empty() || matches(server, &standing, &words));
+    let filters = filters(asked, &found);
+    let mut rows = found;
+    rows.retain(|server| asked.filter().shows(server));
     sort(&mut rows, asked.sorted());
     let pages = rows.len().div_ceil(ROWS).max(1);
     let page = asked.page.parse().unwrap_or(1).clamp(1, pages);
     let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
 
     let main = html! {
-        div id="summary" data-live { (summary(view, zone)) }
-        (as_of(view, zone))
+        div id="summary" data-live { (pause(view, zone)) (verdict(view, zone)) }
         div id="alerts" data-live { (alerts::all(view, zone)) (alerts::receivers(view)) }
         section aria-labelledby="servers" {
             h2 id="servers" { "Servers" }
-            (search(asked))
+            div.tools {
+                div id="filters" data-live { (filters) }
+                (search(asked))
+            }
             div id="list" data-live {
-                p.found id="found" role="status" { (found(asked, rows.len(), page, pages)) }
+                p.found {
+                    span id="found" role="status" { (count_found(asked, rows.len(), page, pages)) }
+                    @if fleet_map::is_drawn(view) { " · " a href="#map" { "Map of the fleet" } }
+                }
                 @if shown_rows.is_empty() {
                     p.none { "No server matches. " a href="/" { "Show all" } }
                 } @else {
-                    (table(view, &standing, asked, shown_rows, zone))
+                    (fleet_table::table(view, &standing, asked, shown_rows, zone))
                 }
                 (pager(asked, page, pages))
             }
-            (capacity_bar::legend())
         }
+        (fleet_map::drawn(view))
+        (legend::legend())
+        (as_of(view, zone))
     };
     let servers = counted(view.servers.len(), "server");
     let title = match Verdict::of(view).need {
@@ -59,23 +72,11 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &Tim
         0 => format!("{} · {servers}", counted(view.alerts.len(), "alert")),
         need => format!("{need} of {servers} need you"),
     };
-    frame(&title, Some(EVERY), &main, &foot(view, zone))
+    frame(&title, Some(EVERY), &main, &foot(view))
 }
 
-fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
-    let verdict = Verdict::of(view);
-    let count = |wanted: &dyn Fn(&ServerView) -> bool| {
-        view.servers.iter().filter(|server| wanted(server)).count()
-    };
-    let filters = [
-        ("needs-you", "need you", verdict.need),
-        ("working", "working", count(&is_working)),
-        (
-            "paused",
-            "paused",
-            count(&|s| s.activity == Activity::Paused),
-        ),
-    ];
+/// Renders a pause. It comes first, since a forgotten pause raises no alert.
+fn pause(view: &FleetView, zone: &TimeZone) -> Markup {
     html! {
         @if let Some(paused) = paused(view, zone) {
             p.held {
@@ -85,36 +86,95 @@ fn summary(view: &FleetView, zone: &TimeZone) -> Markup {
                 code { (resume(view)) } "."
             }
         }
-        h1 class=(if view.healthy { "well" } else { "ill" }) {
-            @if view.healthy {
-                span.sign aria-hidden="true" { "✓" } " All is well"
-            } @else if verdict.need == 0 && view.alerts.iter().any(|alert| alert.server.is_none()) {
-                span.sign aria-hidden="true" { "✕" } " The service needs you"
-            } @else if verdict.need == 0 {
-                span.sign aria-hidden="true" { "↻" } " Not every server has a copy yet"
-            } @else {
-                span.sign aria-hidden="true" { "✕" } " " (verdict.need) " of "
-                (counted(verdict.servers, "server")) (if verdict.need == 1 { " needs you" } else { " need you" })
+    }
+}
+
+fn verdict(view: &FleetView, zone: &TimeZone) -> Markup {
+    let verdict = Verdict::of(view);
+    let service = view.alerts.iter().any(|alert| alert.server.is_none());
+    let (class, sign) = match (view.healthy, verdict.need, service) {
+        (true, _, _) => ("well", "✓"),
+        (false, 0, false) => ("begun", "↻"),
+        _ => ("ill", "✕"),
+    };
+    html! {
+        div class={ "verdict " (class) } {
+            span.sign aria-hidden="true" { (sign) }
+            div.told {
+                h1 {
+                    @match (class, verdict.need) {
+                        ("well", _) => "All is well",
+                        ("begun", _) => "Not every server has a copy yet",
+                        (_, 0) => "The service needs you",
+                        (_, need) => {
+                            (need) " of " (counted(verdict.servers, "server"))
+                            (if need == 1 { " needs you" } else { " need you" })
+                        }
+                    }
+                }
+                (without_copy(view))
+                @if let Some(unlisted) = unlisted(view, zone) {
+                    p { span.bad aria-hidden="true" { "! " } (unlisted) }
+                }
             }
+            (figures(&verdict, view, zone))
         }
-        p.verdict {
-            (verdict.restorable) " of " (counted(verdict.servers, "server")) " can be restored"
-            @if let Some(oldest) = verdict.oldest_copy { "; the least recent copy was made " (ago(oldest, view, zone)) }
-            @if let Some(next) = verdict.next_slot {
-                "; the next slot is " (instant(next, zone, &clock(next, view.time, zone)))
-            }
-            "."
-        }
-        @if let Some(unlisted) = unlisted(view, zone) {
-            p.receiver { span.bad aria-hidden="true" { "! " } (unlisted) }
-        }
-        ul.counts {
-            li { a href="/" { strong { (view.servers.len()) } " " (if view.servers.len() == 1 { "server" } else { "servers" }) } }
-            @for (word, words, count) in filters {
-                @if count > 0 { li { a href={ "/?q=" (word) } { strong { (count) } " " (words) } } }
+    }
+}
+
+/// Renders the servers that need somebody because nothing can be restored.
+fn without_copy(view: &FleetView) -> Markup {
+    let bare = view.servers.iter().filter(|server| needs_somebody(server));
+    let bare: Vec<_> = bare.filter(|s| s.health == Health::Unprotected).collect();
+    let more = bare.len().saturating_sub(NAMED);
+    html! {
+        @if !bare.is_empty() {
+            p {
+                (bare.len()) (if bare.len() == 1 { " has" } else { " have" }) " nothing to restore from: "
+                @for (nth, server) in bare.iter().take(NAMED).enumerate() {
+                    @if nth > 0 { ", " }
+                    a href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) }
+                }
+                @if more > 0 { " and " (more) " more" }
             }
         }
     }
+}
+
+fn figures(verdict: &Verdict, view: &FleetView, zone: &TimeZone) -> Markup {
+    let old = verdict.oldest_copy;
+    let due = |server: &&ServerView| {
+        let mut next = server.rotations.iter().filter_map(|r| r.next.as_ref());
+        server.activity != Activity::Paused && next.any(|next| Some(next.at) == verdict.next_slot)
+    };
+    let due = view.servers.iter().filter(due).count();
+    let stale = |server: &ServerView| server.newest_copy == old && server.health == Health::Failing;
+    let stale = old.is_some() && view.servers.iter().any(stale);
+    html! {
+        dl.figures {
+            div {
+                dt { "restorable" }
+                dd { (verdict.restorable) "/" (verdict.servers) }
+            }
+            div {
+                dt { "oldest of the newest copies" }
+                dd.bad[stale] { @match old { Some(at) => (age(at, view, zone)), None => "none" } }
+            }
+            div {
+                dt { "next slot" @if due > 1 { ", " (due) " servers" } }
+                dd {
+                    @match verdict.next_slot {
+                        Some(at) => (instant(at, zone, &clock(at, view.time, zone))),
+                        None => "never",
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn age(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
+    instant(at, zone, &span(view.time.duration_since(at)))
 }
 
 /// Returns the command that ends the pauses shown above.
@@ -130,21 +190,39 @@ fn resume(view: &FleetView) -> String {
     }
 }
 
+/// Renders the filters as links, each with the number of rows that it shows.
+fn filters(asked: &SearchQuery, found: &[&ServerView]) -> Markup {
+    html! {
+        nav aria-label="Filters" {
+            ul.filters {
+                @for filter in Filter::ALL {
+                    @let count = found.iter().filter(|server| filter.shows(server)).count();
+                    @let (word, label) = filter.words();
+                    li {
+                        a id={ "show-" (if word.is_empty() { "all" } else { word }) } href=(asked.filtered(filter))
+                            aria-current=[(filter == asked.filter()).then_some("true")] { (label) " " strong { (count) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn search(asked: &SearchQuery) -> Markup {
     html! {
         form.search action="/" method="get" role="search" {
             label for="q" { "Search" }
             input id="q" type="search" name="q" value=(asked.q) autocomplete="off" spellcheck="false"
                 placeholder="name, id, state, alert …";
-            @if !asked.sort.is_empty() {
-                input type="hidden" name="sort" value=(asked.sort);
+            @for (field, value) in [("show", asked.filter().words().0), ("sort", &asked.sort)] {
+                @if !value.is_empty() { input type="hidden" name=(field) value=(value); }
             }
             button type="submit" { "Search" }
         }
     }
 }
 
-fn found(asked: &SearchQuery, rows: usize, page: usize, pages: usize) -> String {
+fn count_found(asked: &SearchQuery, rows: usize, page: usize, pages: usize) -> String {
     let servers = counted(rows, "server");
     let of = if asked.q.trim().is_empty() {
         ""
@@ -157,90 +235,6 @@ fn found(asked: &SearchQuery, rows: usize, page: usize, pages: usize) -> String 
     let first = (page - 1) * ROWS + 1;
     let last = (page * ROWS).min(rows);
     format!("{servers}{of}, {first} to {last} shown")
-}
-
-fn table(
-    view: &FleetView,
-    standing: &AlertKinds<'_>,
-    asked: &SearchQuery,
-    rows: &[&ServerView],
-    zone: &TimeZone,
-) -> Markup {
-    let (sorted, down) = asked.sorted();
-    // The roles are explicit: a narrow window shows rows as cards, and browsers then no longer
-    // treat them as a table.
-    html! {
-        table.fleet role="table" aria-labelledby="servers" {
-            thead role="rowgroup" {
-                tr role="row" {
-                    @for (column, heading) in COLUMNS {
-                        @let is = column == sorted;
-                        @let next = if is && !down { format!("-{column}") } else { column.to_owned() };
-                        th scope="col" role="columnheader"
-                            aria-sort=[is.then_some(if down { "descending" } else { "ascending" })] {
-                            a id={ "sort-" (column) } href=(asked.link(&next, 1)) {
-                                (heading)
-                                span.arrow aria-hidden="true" { @if is { @if down { " ▾" } @else { " ▴" } } }
-                            }
-                        }
-                    }
-                }
-            }
-            tbody role="rowgroup" {
-                @for server in rows { (row(view, standing, server, zone)) }
-            }
-        }
-    }
-}
-
-fn row(
-    view: &FleetView,
-    standing: &AlertKinds<'_>,
-    server: &ServerView,
-    zone: &TimeZone,
-) -> Markup {
-    // The activity already says `blocked`.
-    let kinds = standing
-        .of(server)
-        .filter(|kind| *kind != server.activity.word());
-    let kinds: Vec<_> = kinds.map(alerts::kind).collect();
-    html! {
-        tr role="row" id={ "row-" (server.id) } {
-            th scope="row" role="rowheader" {
-                a id={ "server-" (server.id) } href={ "/server/" (server.id.component()) } { (shown(&server.name, NAME_SHOWN)) }
-                span.id { "id " (server.id) }
-            }
-            td role="cell" data-label="Snapshots" { (capacity_bar::drawn(server)) }
-            td role="cell" data-label="State" { div {
-                (badge(server.health))
-                @if !kinds.is_empty() { span.standing { span aria-hidden="true" { "! " } (kinds.join(", ")) } }
-                " " (doing(server, view, zone))
-                span.sub { "copy " (copy(server, view, zone)) }
-            } }
-            td role="cell" data-label="Last slot" {
-                (lines(server, |rotation| html! {
-                    @match &rotation.last {
-                        Some(slot) => (last_slot(slot, server, view, zone)),
-                        None => "none yet",
-                    }
-                }))
-            }
-            td role="cell" data-label="Next slot" {
-                (lines(server, |rotation| next_slot(rotation.next.as_ref(), view, zone)))
-            }
-        }
-    }
-}
-
-/// Renders a line for each rotation, with its name.
-fn lines(server: &ServerView, line: impl Fn(&RotationView) -> Markup) -> Markup {
-    html! {
-        ul.rotations {
-            @for rotation in &server.rotations {
-                li { span.rotation title=(shown(&rotation.name, NAME_SHOWN)) { (shown(&rotation.name, NAME_SHOWN)) } " " span.when { (line(rotation)) } }
-            }
-        }
-    }
 }
 
 fn pager(asked: &SearchQuery, page: usize, pages: usize) -> Markup {

@@ -1,4 +1,4 @@
-//! Search and sort order of the servers, from the query of the page's address.
+//! Search, filter and sort order of the servers, from the query of the page's address.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -10,20 +10,58 @@ use crate::core::snapshot::ServerId;
 use crate::status::attention::needs_somebody;
 use crate::status::view::{Activity, ServerView};
 
-/// The sortable columns: the word in the address, and the heading.
-pub(super) const COLUMNS: [(&str, &str); 5] = [
+/// The columns: the word for sorting by it in the address, and the heading.
+pub(super) const COLUMNS: [(&str, &str); 6] = [
     ("name", "Server"),
-    ("room", "Snapshots"),
     ("state", "State"),
-    ("last", "Last slot"),
+    ("last", "Last 14 slots"),
+    ("copy", "Newest copy"),
+    ("room", "Places"),
     ("next", "Next slot"),
 ];
+
+/// The order if the address names none: worst first.
+const WORST_FIRST: &str = "state";
+
+/// The servers that are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    NeedsYou,
+    Working,
+    Paused,
+    All,
+}
+
+impl Filter {
+    pub(super) const ALL: [Self; 4] = [Self::NeedsYou, Self::Working, Self::Paused, Self::All];
+
+    /// Returns the word in the address, and the label.
+    pub(super) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NeedsYou => ("needs-you", "Needs you"),
+            Self::Working => ("working", "Working"),
+            Self::Paused => ("paused", "Paused"),
+            Self::All => ("", "All"),
+        }
+    }
+
+    pub(super) fn shows(self, server: &ServerView) -> bool {
+        match self {
+            Self::NeedsYou => needs_somebody(server),
+            Self::Working => is_working(server),
+            Self::Paused => server.activity == Activity::Paused,
+            Self::All => true,
+        }
+    }
+}
 
 /// The query of the address; unknown fields and values are ignored.
 #[derive(Debug, Default)]
 pub(in crate::status) struct SearchQuery {
     /// Words that must all occur in a server's name, id, file, state, rotations or alerts.
     pub(super) q: String,
+    /// A filter.
+    pub(super) show: String,
     /// A column; a leading minus reverses the order.
     pub(super) sort: String,
     /// Page number, from 1.
@@ -37,6 +75,7 @@ impl From<Vec<(String, String)>> for SearchQuery {
         for (field, value) in fields {
             match &*field {
                 "q" => asked.q = value,
+                "show" => asked.show = value,
                 "sort" => asked.sort = value,
                 "page" => asked.page = value,
                 _ => {}
@@ -53,28 +92,51 @@ impl SearchQuery {
             None => (self.sort.as_str(), false),
         };
         let known = COLUMNS.iter().find(|(column, _)| *column == word);
-        known.map_or((COLUMNS[0].0, false), |(column, _)| (column, down))
+        known.map_or((WORST_FIRST, false), |(column, _)| (column, down))
+    }
+
+    pub(super) fn filter(&self) -> Filter {
+        let mut all = Filter::ALL.into_iter();
+        let named = all.find(|filter| filter.words().0 == self.show);
+        named.unwrap_or(Filter::All)
     }
 
     /// Returns the address of the same search with this order and page.
     pub(super) fn link(&self, sort: &str, page: usize) -> String {
-        let mut query = url::QueryStringBuilder::default();
-        query.add("q", &self.q);
-        query.add("sort", if sort == COLUMNS[0].0 { "" } else { sort });
-        query.add(
-            "page",
-            &if page > 1 {
-                page.to_string()
-            } else {
-                String::new()
-            },
-        );
-        query.address()
+        self.address(self.filter(), sort, page)
+    }
+
+    /// Returns the address of the same search with this filter.
+    pub(super) fn filtered(&self, filter: Filter) -> String {
+        self.address(filter, &self.sort, 1)
+    }
+
+    fn address(&self, filter: Filter, sort: &str, page: usize) -> String {
+        let sort = if sort == WORST_FIRST { "" } else { sort };
+        let page = if page > 1 {
+            page.to_string()
+        } else {
+            String::new()
+        };
+        let fields = [
+            ("q", self.q.as_str()),
+            ("show", filter.words().0),
+            ("sort", sort),
+            ("page", &page),
+        ];
+        let mut address = "/".to_owned();
+        let given = fields.iter().filter(|(_, value)| !value.is_empty());
+        for (nth, (field, value)) in given.enumerate() {
+            let separator = if nth == 0 { '?' } else { '&' };
+            // Writing into a string can't fail.
+            let _ = write!(address, "{separator}{field}={}", encoded(value));
+        }
+        address
     }
 }
 
 /// Returns true if the service is working on the server, or is waiting to do so.
-pub(super) fn is_working(server: &ServerView) -> bool {
+fn is_working(server: &ServerView) -> bool {
     let others = [Activity::Idle, Activity::Paused, Activity::Blocked];
     !others.contains(&server.activity)
 }
@@ -120,11 +182,16 @@ pub(super) fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
         slots.map(|slot| slot.at).min().unwrap_or(Timestamp::MAX)
     };
     match column {
+        "name" => rows.sort_by_cached_key(|s| natural(s)),
         "room" => rows.sort_by_cached_key(|s| (Reverse(s.snapshots.len()), natural(s))),
-        "state" => rows.sort_by_cached_key(|s| (Reverse(s.health), s.activity, natural(s))),
+        // No copy is the worst, and sorted first.
+        "copy" => rows.sort_by_cached_key(|s| (s.newest_copy, natural(s))),
         "last" => rows.sort_by_cached_key(|s| (Reverse(last(s)), natural(s))),
         "next" => rows.sort_by_cached_key(|s| (next(s), natural(s))),
-        _ => rows.sort_by_cached_key(|s| natural(s)),
+        _ => rows.sort_by_cached_key(|s| {
+            let worst = Reverse((needs_somebody(s), s.health));
+            (worst, s.activity, natural(s))
+        }),
     }
     if down {
         rows.reverse();
@@ -133,7 +200,7 @@ pub(super) fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
 
 /// Returns the key that sorts servers by name, then by id. Numbers in names are compared by value:
 /// `web-2` precedes `web-10`.
-fn natural(server: &ServerView) -> (String, ServerId) {
+pub(super) fn natural(server: &ServerView) -> (String, ServerId) {
     let mut key = String::new();
     let mut digits = String::new();
     for c in server.name.chars().chain(['\0']) {
@@ -151,32 +218,19 @@ fn natural(server: &ServerView) -> (String, ServerId) {
     (key, server.id.clone())
 }
 
-/// Builds the query of an address.
-mod url {
-    use std::fmt::Write as _;
-
-    #[derive(Default)]
-    pub(super) struct QueryStringBuilder(String);
-
-    impl QueryStringBuilder {
-        /// Adds a field, unless its value is empty.
-        pub(super) fn add(&mut self, key: &str, value: &str) {
-            if value.is_empty() {
-                return;
-            }
-            let separator = if self.0.is_empty() { '?' } else { '&' };
-            let _ = write!(self.0, "{separator}{key}=");
-            for byte in value.bytes() {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                    self.0.push(char::from(byte));
-                } else {
-                    let _ = write!(self.0, "%{byte:02X}");
-                }
-            }
-        }
-
-        pub(super) fn address(self) -> String {
-            format!("/{}", self.0)
+/// Encodes a text for an address.
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
+    encoded
 }
+
+#[cfg(test)]
+#[path = "search_and_sort_tests.rs"]
+mod tests;

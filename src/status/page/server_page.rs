@@ -7,18 +7,18 @@ use jiff::tz::TimeZone;
 use maud::{Markup, PreEscaped, html};
 
 use super::{
-    NAME_SHOWN, REASON_SHOWN, ago, alerts, as_of, badge, capacity_bar, copy, doing, foot, frame,
-    instant, last_slot, next_slot, recent_records, shown,
+    NAME_SHOWN, REASON_SHOWN, ago, alerts, as_of, badge, capacity_bar, copy_age, dated, doing,
+    foot, frame, instant, last_slot, legend, next_slot, recent_records, shown, slot_strip,
 };
 use crate::core::plan::NextChanges;
 use crate::core::plan_text::one_after_the_other;
-use crate::core::sanitize::local;
+use crate::core::sanitize::span;
 use crate::core::steady_state_forecast::Forecast;
 use crate::status::forecast_labels::{age, moment};
 use crate::status::forecast_svg::figure;
 use crate::status::page_model::ServerPageData;
-use crate::status::state_text::goes_next;
-use crate::status::view::{FleetView, ServerView, SnapshotView};
+use crate::status::state_text::{clock, goes_next};
+use crate::status::view::{Activity, FleetView, ServerView, SnapshotView};
 
 /// Interval at which the page's script renews the page; the service reads the trail each time.
 const EVERY: Duration = Duration::from_secs(15);
@@ -46,17 +46,16 @@ pub(in crate::status) fn server(
                 div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
                 @if let Some(next) = &detail.upcoming {
                     div { dt { "Next changes" } dd {
-                        (instant(next.at, zone, &local(next.at, zone)))
+                        (instant(next.at, zone, &clock(next.at, view.time, zone)))
                         (shown(&next.or_later(), REASON_SHOWN)) ": "
                         (one_after_the_other(&next.steps))
                     } }
                 }
                 div { dt { "Last change" } dd { (last_change(detail, view, zone)) } }
-                div { dt { "Newest copy" } dd { (copy(server, view, zone)) } }
+                div { dt { "Newest copy" } dd { (copy_age(server, view, zone)) } }
                 div { dt { "Recovery points" } dd { (back(server, view, zone)) } }
             }
         }
-        (as_of(view, zone))
         div id="alerts" data-live {
             @if !standing.is_empty() {
                 section.alarm aria-labelledby="alerting" {
@@ -82,8 +81,10 @@ pub(in crate::status) fn server(
             div id="trail-now" data-live { (recent_records::trail(detail, server, view, zone)) }
             p.hint { "All records: " code { "snaprotate audit show " (server.id) } }
         }
+        (legend::legend())
+        (as_of(view, zone))
     };
-    frame(&name, Some(EVERY), &main, &foot(view, zone))
+    frame(&name, Some(EVERY), &main, &foot(view))
 }
 
 /// Renders the newest and the oldest completed snapshot, own or foreign.
@@ -122,7 +123,7 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     html! {
         table.plain.rotating role="table" aria-labelledby="rotations" {
             thead role="rowgroup" { tr role="row" {
-                @for heading in ["Rotation", "Holds", "Last slot", "Next slot"] {
+                @for heading in ["Rotation", "Holds", "Last 14 slots", "Last slot", "Next slot"] {
                     th scope="col" role="columnheader" { (heading) }
                 }
             } }
@@ -136,6 +137,7 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
                         td role="cell" data-label="Holds" {
                             div { @match rotation.held { Some(held) => (held), None => "?" } " of " (rotation.keep) }
                         }
+                        td role="cell" data-label="Last 14 slots" { (slot_strip::of_rotation(rotation, zone)) }
                         td role="cell" data-label="Last slot" { div {
                             @match &rotation.last {
                                 Some(slot) => {
@@ -146,9 +148,9 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
                             }
                         } }
                         td role="cell" data-label="Next slot" { div {
-                            (next_slot(rotation.next.as_ref(), view, zone))
-                            @if let Some(next) = &rotation.next {
-                                span.sub { (local(next.at, zone)) }
+                            (next_slot(rotation.next.as_ref(), server, view, zone))
+                            @if let Some(next) = rotation.next.as_ref().filter(|_| runs(server)) {
+                                span.sub { "in " (span(next.at.duration_since(view.time))) }
                             }
                         } }
                     }
@@ -156,6 +158,12 @@ fn rotations(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
             }
         }
     }
+}
+
+/// Returns true if the next slot can run at its time.
+fn runs(server: &ServerView) -> bool {
+    let others = [Activity::Paused, Activity::Blocked, Activity::Restoring];
+    !others.contains(&server.activity)
 }
 
 fn snapshots(
@@ -197,7 +205,7 @@ fn snapshot_row(snapshot: &SnapshotView, goes: &str, view: &FleetView, zone: &Ti
             td role="cell" data-label="Status" { (word(&snapshot.status)) }
             td role="cell" data-label="Made" { div {
                 @match snapshot.created_at {
-                    Some(at) => { (ago(at, view, zone)) span.sub { (local(at, zone)) } }
+                    Some(at) => { (ago(at, view, zone)) span.sub { (dated(at, zone)) } }
                     None => "?",
                 }
             } }
@@ -224,7 +232,8 @@ fn coming(forecast: Option<&Forecast>) -> Markup {
         p {
             "Based on the policy alone: at worst, the newest recovery point is " strong { (age(worst.0)) }
             " old (" (moment(worst.0.at, &forecast.zone)) "), and the oldest is "
-            strong { (age(worst.1)) } " old."
+            strong { (age(worst.1)) } " old. The dashed line marks that worst moment. "
+            "A dot is a snapshot that is made, its line the time for which it exists; a hollow dot is one from before."
         }
         div.picture role="region" aria-label="Chart of the coming days" tabindex="0" {
             (PreEscaped(figure(forecast)))

@@ -3,11 +3,11 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::notify::ReceiverView;
 use crate::status::view::{Activity, AlertView, RotationView, ServerView, SnapshotView};
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-fn server_view(id: u64, name: &str, health: Health) -> ServerView {
+pub(super) fn server_view(id: u64, name: &str, health: Health) -> ServerView {
     ServerView {
         id: ServerId::from(id),
         name: name.to_owned(),
@@ -37,7 +37,7 @@ fn server_view(id: u64, name: &str, health: Health) -> ServerView {
     }
 }
 
-fn snapshot(id: u64, name: &str, status: &str, rotation: Option<&str>) -> SnapshotView {
+pub(super) fn snapshot(id: u64, name: &str, status: &str, rotation: Option<&str>) -> SnapshotView {
     SnapshotView {
         id: SnapshotId::from(id),
         name: name.to_owned(),
@@ -49,7 +49,7 @@ fn snapshot(id: u64, name: &str, status: &str, rotation: Option<&str>) -> Snapsh
     }
 }
 
-fn view(servers: Vec<ServerView>) -> FleetView {
+pub(super) fn view(servers: Vec<ServerView>) -> FleetView {
     FleetView {
         version: "1".to_owned(),
         pid: 1,
@@ -65,14 +65,14 @@ fn view(servers: Vec<ServerView>) -> FleetView {
     }
 }
 
-fn asked(query: &str) -> SearchQuery {
+pub(super) fn asked(query: &str) -> SearchQuery {
     let uri: axum::http::Uri = format!("/?{query}").parse().expect("a uri");
     let fields = axum::extract::Query::<Vec<_>>::try_from_uri(&uri);
     SearchQuery::from(fields.expect("a query").0)
 }
 
 /// Returns the ids of the rows in their order.
-fn rows(view: &FleetView, query: &str) -> Vec<u64> {
+pub(super) fn rows(view: &FleetView, query: &str) -> Vec<u64> {
     let html = fleet(view, &asked(query), &TimeZone::UTC);
     let rows = html.split("id=\"row-").skip(1);
     rows.map(|rest| {
@@ -86,41 +86,6 @@ fn rows(view: &FleetView, query: &str) -> Vec<u64> {
 }
 
 #[test]
-fn servers_are_found_by_words_of_their_name_id_file_state_and_alerts() {
-    let mut all = view(vec![
-        server_view(7, "Web-1", Health::Ok),
-        server_view(8, "web-2", Health::Attention),
-        server_view(9, "mail", Health::Ok),
-    ]);
-    all.alerts.push(AlertView {
-        alert: "slot_failed".to_owned(),
-        server: Some(ServerId::from(9)),
-        about: "daily".to_owned(),
-        reason: String::new(),
-        what: "given up".to_owned(),
-        cause: None,
-        harm: None,
-        remedy: None,
-        command: None,
-        since: None,
-    });
-    for (query, found) in [
-        ("", vec![9, 7, 8]),
-        ("q=web", vec![7, 8]),
-        ("q=WEB+attention", vec![8]),
-        ("q=needs-you", vec![8]),
-        ("q=idle", vec![9, 7, 8]),
-        ("q=file-9", vec![9]),
-        ("q=slot+failed", vec![9]),
-        ("q=alert", vec![9]),
-        ("q=nothing", vec![]),
-        ("q=nothing&x=1&q=file-9", vec![9]),
-    ] {
-        assert_eq!(rows(&all, query), found, "{query}");
-    }
-}
-
-#[test]
 fn an_alert_is_shown_in_its_servers_row_and_rows_are_sorted_by_health() {
     let mut all = view(vec![
         server_view(1, "blocked", Health::Unprotected),
@@ -128,6 +93,7 @@ fn an_alert_is_shown_in_its_servers_row_and_rows_are_sorted_by_health() {
         server_view(3, "attention", Health::Attention),
     ]);
     all.servers[0].activity = Activity::Blocked;
+    all.servers[2].alerts = 3;
     for (server, alert) in [
         (1, "blocked"),
         (3, "slot_failed"),
@@ -149,9 +115,15 @@ fn an_alert_is_shown_in_its_servers_row_and_rows_are_sorted_by_health() {
     }
     assert_eq!(rows(&all, "sort=state"), [1, 3, 2]);
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
-    assert_eq!(html.matches("class=\"standing\"").count(), 1, "{html}");
+    for state in [
+        "✕</span> blocked</span></td>",
+        "!</span> overdue</span> <span class=\"more\">+2</span></td>",
+        "✓</span> ok</span></td>",
+    ] {
+        assert!(html.contains(state), "{state}: {html}");
+    }
     for part in [
-        "! </span>overdue, slot failed</span>",
+        "title=\"attention; alerts: overdue, slot failed; idle, no slot follows\"",
         "see snaprotate audit show <span class=\"option\">--failed</span></span>",
         "<q class=\"cause\">volume &lt;busy&gt;</q> <span class=\"harm\">newest copy: 1 d old</span>",
         "<span class=\"remedy\">→ <code>x</code><button class=\"copy\" type=\"button\" data-copy=\"x\" hidden>Copy</button></span>",
@@ -179,7 +151,7 @@ fn an_alert_is_shown_in_its_servers_row_and_rows_are_sorted_by_health() {
     let html = fleet(&all, &asked(""), &TimeZone::UTC);
     let counted = "<a href=\"/?q=alert+slot_failed\"><strong>21</strong> slot failed</a>";
     for part in [
-        "s-12</a> <a href=\"/?q=needs-you\">and 2 more</a>",
+        "s-12</a> <a href=\"/?show=needs-you\">and 2 more</a>",
         "And 6 more: ",
         counted,
     ] {
@@ -203,56 +175,6 @@ fn a_receiver_whose_delivery_failed_is_named() {
     let line = "! </span>receiver &lt;b&gt; (slack): delivery failed: HTTP 500</p>";
     assert!(html.contains(line), "{html}");
     assert_eq!(html.matches("class=\"receiver\"").count(), 1, "{html}");
-}
-
-#[test]
-fn servers_are_sorted_by_any_column_and_numbers_in_names_are_compared_by_value() {
-    let mut servers = vec![
-        server_view(1, "web-10", Health::Ok),
-        server_view(2, "web-9", Health::Attention),
-        server_view(3, "db", Health::Unknown),
-    ];
-    servers[0]
-        .snapshots
-        .push(snapshot(1, "x", "completed", None));
-    servers[2].rotations[0].next = Some(NextSlot {
-        snapshot: "n".into(),
-        at: at("2026-11-25T07:00:00Z"),
-    });
-    servers[1].rotations[0].last = Some(LastSlot {
-        snapshot: "l".into(),
-        slot: at("2026-11-25T04:00:00Z"),
-        ending: None,
-    });
-    let all = view(servers);
-    for (sort, order) in [
-        ("", [3, 2, 1]),
-        ("name", [3, 2, 1]),
-        ("-name", [1, 2, 3]),
-        ("state", [3, 2, 1]),
-        ("room", [1, 3, 2]),
-        ("next", [3, 2, 1]),
-        ("last", [2, 3, 1]),
-        ("no-such", [3, 2, 1]),
-    ] {
-        assert_eq!(rows(&all, &format!("sort={sort}")), order, "{sort}");
-    }
-}
-
-#[test]
-fn servers_are_shown_on_pages_of_200_and_a_page_number_too_high_shows_the_last_page() {
-    let servers = (1..=450).map(|id| server_view(id, &format!("s-{id}"), Health::Ok));
-    let all = view(servers.collect());
-    assert_eq!(rows(&all, ""), (1..=200).collect::<Vec<_>>());
-    assert_eq!(rows(&all, "page=3"), (401..=450).collect::<Vec<_>>());
-    assert_eq!(rows(&all, "page=99").len(), 50);
-    assert_eq!(rows(&all, "page=-1").len(), 200);
-    let html = fleet(&all, &asked("q=s&sort=-name&page=2"), &TimeZone::UTC);
-    assert!(html.contains("450 servers found, 201 to 400 shown"));
-    assert!(
-        html.contains("href=\"/?q=s&amp;sort=-name&amp;page=3\""),
-        "{html}"
-    );
 }
 
 #[test]
@@ -282,19 +204,85 @@ fn a_snapshot_is_shown_with_its_own_age_and_not_with_its_slots() {
         slot: at("2026-11-20T06:00:00Z"),
         ending: Some("completed".to_owned()),
     });
-    let html = |made: Option<&str>| {
-        let mut one = one.clone();
-        one.snapshots[0].created_at = made.map(at);
-        let html = fleet(&view(vec![one]), &asked(""), &TimeZone::UTC);
-        let words = html.split('<').filter_map(|part| part.split('>').nth(1));
-        words.collect::<String>()
+    let words = |one: &ServerView| {
+        let slot = one.rotations[0].last.clone().expect("a slot");
+        text(&last_slot(&slot, one, &view(Vec::new()), &TimeZone::UTC).into_string())
     };
-    let made = html(Some("2026-11-25T05:59:50Z"));
-    assert!(made.contains("✓ made 10 s ago"), "{made}");
-    assert!(html(None).contains("✓ completed, due 5 d ago"));
+    one.snapshots[0].created_at = Some(at("2026-11-25T05:59:50Z"));
+    assert_eq!(words(&one), "✓ made 10 s ago");
+    one.snapshots[0].created_at = None;
+    assert_eq!(words(&one), "✓ completed, due 5 d ago");
     one.snapshots.clear();
-    let gone = fleet(&view(vec![one.clone()]), &asked(""), &TimeZone::UTC);
-    assert!(gone.contains("gone, due "), "{gone}");
+    assert_eq!(words(&one), "– gone, due 5 d ago");
+}
+
+#[test]
+fn the_verdict_has_what_can_be_restored_the_oldest_newest_copy_and_the_next_slot() {
+    let mut servers = vec![
+        server_view(1, "a", Health::Ok),
+        server_view(2, "b", Health::Failing),
+        server_view(3, "bare", Health::Unprotected),
+    ];
+    for (server, made) in [(0, "2026-11-25T03:00:00Z"), (1, "2026-10-28T06:00:00Z")] {
+        let mut own = snapshot(2, "d-1", "completed", Some("daily"));
+        own.created_at = Some(at(made));
+        servers[server].snapshots.push(own);
+        servers[server].newest_copy = Some(at(made));
+        servers[server].rotations[0].next = Some(NextSlot {
+            snapshot: "n".into(),
+            at: at("2026-11-26T03:00:00Z"),
+        });
+    }
+    let mut all = view(servers);
+    all.healthy = false;
+    let html = text(&fleet(&all, &asked(""), &TimeZone::UTC));
+    for part in [
+        "2 of 3 servers need you",
+        "1 has nothing to restore from: bare",
+        "restorable2/3",
+        "oldest of the newest copies28 d",
+        "next slot, 2 serverstomorrow 03:00",
+        "Times are in the zone UTC.",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+}
+
+#[test]
+fn the_next_slot_of_a_server_says_when_it_can_run() {
+    let mut one = server_view(1, "a", Health::Ok);
+    one.rotations[0].next = Some(NextSlot {
+        snapshot: "n".into(),
+        at: at("2026-11-25T06:20:00Z"),
+    });
+    let next = |one: &ServerView| {
+        let words = next_change(one, &view(Vec::new()), &TimeZone::UTC);
+        text(&words.into_string())
+    };
+    assert_eq!(next(&one), "06:20");
+    one.activity_until = Some(at("2026-11-25T06:30:00Z"));
+    for (activity, words) in [
+        (Activity::Restoring, "after 06:30"),
+        (Activity::Paused, "after resume"),
+        (Activity::Blocked, "when not blocked"),
+        (Activity::Creating, "06:20"),
+    ] {
+        one.activity = activity;
+        assert_eq!(next(&one), words);
+    }
+    one.activity = Activity::Restoring;
+    one.activity_until = Some(at("2026-11-25T06:10:00Z"));
+    assert_eq!(next(&one), "06:20");
+    one.rotations[0].next = None;
+    assert_eq!(next(&one), "never");
+}
+
+/// Returns the text of a page, without its elements.
+pub(super) fn text(html: &str) -> String {
+    let parts = html
+        .split('<')
+        .map(|part| part.rsplit('>').next().unwrap_or_default());
+    parts.collect()
 }
 
 #[test]
@@ -357,7 +345,8 @@ fn a_failed_listing_is_shown_in_the_heading_and_in_its_servers_row() {
         view.time = at("2026-11-25T06:12:00Z");
         fleet(&view, &asked(""), &TimeZone::UTC)
     };
-    assert!(!html(&one).contains("listed"));
+    let well = html(&one);
+    assert!(!well.contains("listed now") && !well.contains("not listed for"));
     one.unlisted = Some("no answer; retry in 2 min".to_owned());
     let told = html(&one);
     let heading = "1 server can't be listed now: the oldest listing is from 2026-11-25 06:00 UTC";
