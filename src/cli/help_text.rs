@@ -249,6 +249,8 @@ Exit codes:
 Examples:
   snaprotate demo --for 2m --servers 50
       longer, and with more servers
+  snaprotate demo --keep-running --listen 127.0.0.1:9180
+      with the status page, until Ctrl-C
   snaprotate demo --serve 127.0.0.1:9181 --server 12345=web-server-01
       a provider to try your own policies against";
 

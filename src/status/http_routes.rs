@@ -83,6 +83,11 @@ impl<A: SnapshotApi> PageServer<A> {
         server
     }
 
+    /// Returns the address and why the port could not be bound, if so.
+    pub fn failure(&self) -> Option<&str> {
+        self.said.as_deref()
+    }
+
     /// Answers requests until the sender of the settings is dropped.
     pub async fn run(mut self) {
         loop {

@@ -1,9 +1,11 @@
 //! The demo, as a newcomer runs it.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-use crate::support::{Daemon, Home, stderr, stdout};
+use crate::support::http::{address, ask};
+use crate::support::{Daemon, Home, stderr, stdout, until};
 
 #[test]
 fn the_demo_rotates_real_snapshots_and_ends_with_a_verified_trail() {
@@ -90,4 +92,33 @@ fn the_stand_in_is_served_on_loopback_only() {
         assert_eq!(refused.status.code(), Some(2));
         assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
     }
+}
+
+#[test]
+fn the_demo_serves_its_status_page() {
+    let address = address();
+    let demo = Command::new(env!("CARGO_BIN_EXE_snaprotate"))
+        .args(["demo", "--keep-running", "--listen", &address.to_string()])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let _demo = Daemon(demo);
+    until("the page shows the servers", || {
+        let host = address.to_string();
+        let answer = ask(address, "GET", "/", &host);
+        answer.is_some_and(|answer| answer.body.contains("foreign-01"))
+    });
+}
+
+#[test]
+fn the_demo_ends_with_an_error_if_the_address_of_its_page_is_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let refused = Command::new(env!("CARGO_BIN_EXE_snaprotate"))
+        .args(["demo", "--listen", &address])
+        .output()
+        .expect("it runs");
+    assert_eq!(refused.status.code(), Some(1));
+    let why = format!("the demo: the status page can't be served on {address}: ");
+    assert!(stderr(&refused).contains(&why), "{}", stderr(&refused));
 }

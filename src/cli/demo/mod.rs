@@ -5,6 +5,7 @@
 //! is removed at the end.
 
 mod demo_servers;
+mod page;
 mod progress;
 mod serve;
 
@@ -45,6 +46,9 @@ pub struct Demo {
     /// Run until Ctrl-C
     #[arg(long)]
     keep_running: bool,
+    /// Serve the status page on this loopback address, such as 127.0.0.1:9180
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = serve::loopback, conflicts_with = "serve")]
+    listen: Option<SocketAddr>,
     /// Rotate nothing: only serve the stand-in on this loopback address, at normal speed, until
     /// Ctrl-C; to try your own policies, hooks and alerts
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = serve::loopback, conflicts_with_all = ["time", "keep_running"])]
@@ -106,6 +110,7 @@ impl Demo {
 
         let folder = TemporaryFolder::new()?;
         let api = HttpApi::new(&settings(&sandbox), clock.clone()).map_err(|why| anyhow!(why))?;
+        let api = Arc::new(api);
         let rules = rules();
         let (trail, opened) = Trail::open(
             &folder.0.join("log"),
@@ -115,13 +120,19 @@ impl Demo {
             rules.request_timeout,
         )?;
         let engine = Engine::new(
-            Arc::new(api),
+            Arc::clone(&api),
             trail.clone(),
-            clock,
+            clock.clone(),
             opened,
             rules,
             policies.clone(),
         );
+        let page = match self.listen {
+            Some(listen) => {
+                Some(page::serve(listen, &engine, &api, clock, folder.0.join("log")).await?)
+            }
+            None => None,
+        };
         let stop = CancellationToken::new();
         let running = tokio::spawn({
             let (engine, stop) = (Arc::clone(&engine), stop.clone());
@@ -133,7 +144,7 @@ impl Demo {
         }
         stop.cancel();
         running.await.context("the engine failed")?;
-        drop(engine);
+        drop((page, engine));
         trail.close().await;
         progress::closing(&sandbox, &policies, colour)?;
         let verified = audit::verify(&folder.0.join("log"), &folder.0.join("state"))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use comfy_table::{Table, presets};
@@ -132,6 +133,11 @@ pub(super) fn opening(
         counted(policies.len(), "server")
     );
     say(&format!("{}\n", bold(&text, colour)))
+}
+
+/// Prints the address of the status page.
+pub(super) fn page(listen: SocketAddr) -> Result<(), CommandError> {
+    say(&format!("The status page: http://{listen}\n"))
 }
 
 /// Prints the snapshots that each server holds at the end.

@@ -24,7 +24,7 @@ pub(super) fn loopback(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "write an address and a port, such as 127.0.0.1:9181".to_owned())?;
     if !address.ip().is_loopback() {
         return Err(
-            "use a loopback address, 127.0.0.1 or [::1], because the token is public".to_owned(),
+            "use a loopback address, 127.0.0.1 or [::1]: no password protects the demo".to_owned(),
         );
     }
     Ok(address)
