@@ -114,6 +114,21 @@ pub fn span(time: SignedDuration) -> String {
     }
 }
 
+/// Returns a size in the largest unit that gives at least 1: `900 MB`, `5 GB`, `1.5 TB`.
+pub fn size(megabytes: u64) -> String {
+    let tenths = |unit: u64| match (megabytes * 10 / unit % 10, megabytes / unit) {
+        (0, whole) => whole.to_string(),
+        (tenth, whole) => format!("{whole}.{tenth}"),
+    };
+    match megabytes {
+        0..1024 => format!("{megabytes} MB"),
+        1024..1_048_576 => format!("{} GB", tenths(1024)),
+        // Beyond any disk's size, tenths don't matter, and computing them could overflow.
+        1_048_576..1_000_000_000_000 => format!("{} TB", tenths(1_048_576)),
+        _ => format!("{} TB", megabytes / 1_048_576),
+    }
+}
+
 /// Formats a time in UTC, for readers whose zone is unknown.
 pub fn utc(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
@@ -121,7 +136,7 @@ pub fn utc(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{printable, shortened};
+    use super::{printable, shortened, size};
 
     #[test]
     fn ordinary_text_of_any_language_stays_as_it_is() {
@@ -167,5 +182,19 @@ mod tests {
         let cut = shortened("the disk is full of old logs: make room", 24);
         assert_eq!(cut, "the disk is… s: make room");
         assert_eq!(shortened("a\nb", 9), "a\\nb");
+    }
+
+    #[test]
+    fn sizes_are_shown_in_the_largest_unit_that_gives_at_least_one() {
+        for (megabytes, text) in [
+            (0, "0 MB"),
+            (1023, "1023 MB"),
+            (5120, "5 GB"),
+            (1536, "1.5 GB"),
+            (1_048_576, "1 TB"),
+            (u64::MAX, "17592186044415 TB"),
+        ] {
+            assert_eq!(size(megabytes), text);
+        }
     }
 }

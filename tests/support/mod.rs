@@ -14,6 +14,7 @@ pub mod receivers;
 pub mod signed_note;
 pub mod smtp;
 pub mod tls;
+pub mod wall;
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;

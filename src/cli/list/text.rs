@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::{ListingView, Owner, ServerListing, SnapshotCounts, SnapshotRow};
-use crate::core::sanitize::{counted, local, printable, span};
+use crate::core::sanitize::{counted, local, printable, size, span};
 use crate::status::{lines, table};
 
 /// Longest name that is shown, in characters.
@@ -173,21 +173,6 @@ fn relative(row: &SnapshotRow, now: Timestamp) -> String {
         format!("in {}", span(-age))
     } else {
         format!("{} ago", span(age))
-    }
-}
-
-/// Returns a size in the largest unit that gives at least 1: `900 MB`, `5 GB`, `1.5 TB`.
-fn size(megabytes: u64) -> String {
-    let tenths = |unit: u64| match (megabytes * 10 / unit % 10, megabytes / unit) {
-        (0, whole) => whole.to_string(),
-        (tenth, whole) => format!("{whole}.{tenth}"),
-    };
-    match megabytes {
-        0..1024 => format!("{megabytes} MB"),
-        1024..1_048_576 => format!("{} GB", tenths(1024)),
-        // Beyond any disk's size, tenths don't matter, and computing them could overflow.
-        1_048_576..1_000_000_000_000 => format!("{} TB", tenths(1_048_576)),
-        _ => format!("{} TB", megabytes / 1_048_576),
     }
 }
 

@@ -103,17 +103,3 @@ fn a_date_is_shown_as_local_time_with_zone_and_as_relative_time_even_in_the_futu
         assert!(text.contains(words), "{words}: {text}");
     }
 }
-
-#[test]
-fn sizes_are_shown_in_the_largest_unit_that_gives_at_least_one() {
-    for (megabytes, text) in [
-        (0, "0 MB"),
-        (1023, "1023 MB"),
-        (5120, "5 GB"),
-        (1536, "1.5 GB"),
-        (1_048_576, "1 TB"),
-        (u64::MAX, "17592186044415 TB"),
-    ] {
-        assert_eq!(size(megabytes), text);
-    }
-}
