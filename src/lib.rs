@@ -76,6 +76,9 @@
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
 //!     `steady_state_forecast`, `steady_state_simulation`, `recovery_ages`. For `init`:
 //!     `name_pattern_detection`, `pattern_of_dated_name`.
+//!   - Reports: `report_period`: which period is due for a receiver; `report_tally`: what the trail
+//!     records of it; `alert_tally`: its alerts; `fresh_time`: how long there was a fresh copy;
+//!     `server_report`: the row of a server; `report`: the rows and sums.
 //!   - Values: `snapshot`, `id`, `rotation_and_snapshot_name`; `sanitize` makes foreign text safe
 //!     to print.
 //!   - For the proof: `deliberate_breaks`, `broken_rule_input`; for tests: `test_provider`.
