@@ -18,7 +18,7 @@
 //!
 //! - [`cli`]: one file per command; `main` parses, runs and returns the exit code.
 //! - [`daemon`]: the process: lock, signals, systemd, startup, reload, main loop;
-//!   `witness_publisher` signs checkpoints of the trail.
+//!   `witness_publisher` signs checkpoints of the trail; `report_publisher` makes reports.
 //! - [`status`]: the view of the running service, and the requests that it accepts.
 //! - [`engine`]: performs steps. `loop_scheduler` runs each server's `server_loop`;
 //!   `listing_batcher` and `listing_acceptance` list; `mutation`, `hooked_create` and `power_cycle`
@@ -33,7 +33,7 @@
 //! - [`audit`]: the trail: its format, and what holds after a failure; `witness`: its checkpoints.
 //! - [`sandbox`]: a stand-in for the API, for the demo and tests; shares no rule with `core`.
 //! - [`alerts`]: the alerts that each receiver has been sent; `receiver_state`: when its next
-//!   message is due, and when an alert is repeated.
+//!   message is due, and when an alert is repeated; `report_message`: the forms of a report.
 //! - [`clock`]: the only clock; [`child`]: external programs; `logged`: ids in the log's form.
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers. What a rule
 //!   needs from outside `core` is listed with its folder.

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Alert, Priority, SignedCheckpoint};
+use super::report_html;
+use super::{Alert, FIRST_LINE, Priority, ReportNews, SignedCheckpoint, TITLE};
 use crate::core::alert_kind::{harm, headlines};
 use crate::core::alert_text::AlertText;
 use crate::core::sanitize::{printable, span, utc};
 
-/// Maximum number of characters of a title, and of the first line of a text.
-const TITLE: usize = 60;
-const FIRST_LINE: usize = 178;
 /// Maximum number of groups of alerts that a text lists.
 const LINES: usize = 20;
 /// Maximum number of servers that a subject names.
@@ -38,6 +37,8 @@ pub enum AlertChange {
     Test,
     /// No change: a checkpoint of the trail for the receiver to keep.
     Witnessed,
+    /// No change: a report on a period.
+    Report,
 }
 
 impl AlertChange {
@@ -49,6 +50,7 @@ impl AlertChange {
             Self::Recovered => "recovered",
             Self::Test => "test",
             Self::Witnessed => "witnessed",
+            Self::Report => "report",
         }
     }
 }
@@ -66,6 +68,8 @@ pub struct Message {
     pub alerts: Vec<Alert>,
     /// A checkpoint of the trail, in place of alerts.
     pub signed: Option<SignedCheckpoint>,
+    /// A report, in place of alerts.
+    pub report: Option<Arc<ReportNews>>,
     /// The address of the status page, without a trailing slash, if people can reach it.
     pub page: Option<String>,
 }
@@ -74,6 +78,7 @@ impl Message {
     /// Returns the title, one line of at most 60 characters for people.
     pub fn subject(&self) -> String {
         let title = match self.alerts.as_slice() {
+            [] if let Some(news) = &self.report => news.title(),
             [] if let Some(signed) = &self.signed => {
                 format!("Audit trail checkpoint, record {}", signed.record)
             }
@@ -84,7 +89,7 @@ impl Message {
         let prefix = match self.event {
             AlertChange::Repeated => "STILL ",
             AlertChange::Recovered => "OK ",
-            AlertChange::Raised | AlertChange::Test | AlertChange::Witnessed => "",
+            _ => "",
         };
         printable(&format!("{prefix}{title}"), TITLE - 1)
     }
@@ -111,6 +116,10 @@ impl Message {
             AlertChange::Test => Priority::Low,
             AlertChange::Witnessed => Priority::Min,
             AlertChange::Recovered => Priority::Default,
+            AlertChange::Report => match &self.report {
+                Some(news) if news.report.needs_somebody() => Priority::Default,
+                _ => Priority::Low,
+            },
             AlertChange::Raised | AlertChange::Repeated => {
                 let priorities = self.alerts.iter().map(Priority::of);
                 priorities.max().unwrap_or(Priority::Default)
@@ -127,11 +136,32 @@ impl Message {
             );
         }
         let mut text = match self.alerts.as_slice() {
+            [] if let Some(news) = &self.report => news.text(),
             [] => "This is a test: alerts reach this receiver. Nothing is wrong.\n".to_owned(),
             [alert] => self.one(alert),
             alerts => self.several(alerts),
         };
-        let _ = writeln!(text, "\nsnaprotate on {}", printable(&self.host, NAME));
+        text.push_str(&self.sender());
+        text
+    }
+
+    /// Returns the text for receivers that show it at once: a report is shortened.
+    pub fn short_text(&self) -> String {
+        match &self.report {
+            Some(news) => news.short_text() + &self.sender(),
+            None => self.text(),
+        }
+    }
+
+    /// Returns the message as HTML, if it is a report.
+    pub fn html(&self) -> Option<String> {
+        let news = self.report.as_ref()?;
+        Some(report_html::page(news, &self.host, self.link()))
+    }
+
+    /// Returns the last lines: the host, and the address of the page.
+    fn sender(&self) -> String {
+        let mut text = format!("\nsnaprotate on {}\n", printable(&self.host, NAME));
         if let Some(link) = self.link() {
             let _ = writeln!(text, "{link}");
         }
@@ -251,6 +281,9 @@ impl Message {
             [alert] if self.event != AlertChange::Recovered => {
                 format!("{} | {}", self.subject(), self.first_line(alert))
             }
+            [] if let Some(news) = &self.report => {
+                format!("{} | {}", self.subject(), news.first_line())
+            }
             [] | [_] => self.subject(),
             alerts => format!("{}\n{}", self.subject(), self.several(alerts).trim_end()),
         }
@@ -258,7 +291,8 @@ impl Message {
 
     /// Returns the message for programs: `event`, `time`, `host`, `title`, `text`, `priority`,
     /// `count`, `link`, and `alerts` with the first hundred. The fields of a single alert are at
-    /// the top level too. A checkpoint adds `record`, `origin` and `checkpoint`.
+    /// the top level too. A checkpoint adds `record`, `origin` and `checkpoint`; a report adds
+    /// `report`.
     pub fn json(&self) -> Value {
         let rows = self.alerts.iter().take(ROWS);
         let rows: Vec<_> = rows.map(|alert| row(alert, self.time)).collect();
@@ -289,6 +323,9 @@ impl Message {
             json["record"] = json!(record);
             json["origin"] = json!(origin);
             json["checkpoint"] = json!(note);
+        }
+        if let Some(news) = &self.report {
+            json["report"] = news.json();
         }
         json
     }

@@ -23,6 +23,7 @@ fn alert(id: u64, kind: &str) -> Alert {
 fn message(event: AlertChange, alerts: Vec<Alert>) -> Message {
     Message {
         signed: None,
+        report: None,
         event,
         time: "2026-11-25T03:00:02Z".parse().expect("a time"),
         host: "admin-01".to_owned(),

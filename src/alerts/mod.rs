@@ -3,6 +3,8 @@
 //! - `receiver_state`: the state machine of one receiver's alerts, and the notices that are due.
 //! - `message`: the messages, as JSON for programs and as text for people; `encoded_word`: their
 //!   headers; `priority`: how urgent they are.
+//! - `report_message`: the report on a period as a message; `report_text`, `report_html` and
+//!   `report_csv`: its forms; `report_words`: the words that these share.
 //! - `queue`: the bounded queue from the engine, which never waits for it, to the notifiers.
 //!
 //! `core` decides whether an alert is active, and the trail records it. `notify::pending` decides
@@ -14,18 +16,32 @@ mod message;
 mod priority;
 mod queue;
 mod receiver_state;
+mod report_csv;
+mod report_html;
+mod report_message;
+mod report_text;
+mod report_words;
 
 pub use encoded_word::encoded_word;
 pub use message::{AlertChange, Message};
 pub use priority::Priority;
 pub use queue::NewsQueue;
 pub use receiver_state::{GIVE_UP, Notice, PACE, ReceiverState};
+pub use report_csv::report_csv;
+pub use report_message::ReportNews;
+pub use report_text::report_text;
+
+use std::sync::Arc;
 
 use crate::core::alert_text::AlertText;
 use crate::core::health::NewestCopy;
 use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
+
+/// Maximum number of characters of a title, and of the first line of a text.
+const TITLE: usize = 60;
+const FIRST_LINE: usize = 178;
 
 /// A server as messages name it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,4 +145,6 @@ pub enum News {
     Slot(SlotNews),
     /// A checkpoint of the trail, for receivers with `witness`.
     Witness(SignedCheckpoint),
+    /// A report for one receiver.
+    Report(Arc<ReportNews>),
 }

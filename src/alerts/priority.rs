@@ -1,4 +1,4 @@
-//! How urgent an alert is.
+//! How urgent messages are.
 
 use super::Alert;
 use crate::core::alert_kind::{AlertKind, ServiceAlertKind};
@@ -8,7 +8,7 @@ use crate::core::alert_kind::{AlertKind, ServiceAlertKind};
 pub enum Priority {
     /// A checkpoint.
     Min,
-    /// A test.
+    /// A test, or a report on a fleet that needs nobody.
     Low,
     /// The newest copy of each server is fresh, or an alert is over.
     Default,

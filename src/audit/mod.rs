@@ -46,7 +46,8 @@
 //!   writer, which sets a torn tail aside; `trail`: the handle through which the engine records.
 //! - `record` and `record_fields`: a record, and its fields for readers that base no decision on
 //!   them; `chain`: its position; `head`: the head file; `disk`: disk operations.
-//! - `reader`: folds lines into state; `file_query`: searches; `verify` and `witness`: what
+//! - `reader`: folds lines into state; `file_query`: searches; `report_records`: what a
+//!   report counts; `verify` and `witness`: what
 //!   `audit verify` checks.
 //!
 //! # What the chain shows and doesn't
@@ -66,6 +67,7 @@ mod open;
 mod reader;
 mod record;
 mod record_fields;
+mod report_records;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -79,6 +81,7 @@ pub use file_query::{files_since, ids_of, records, tail, was_begun};
 pub use open::OpenedTrail;
 pub use record::{Details, Entry, Event, GlobalEvent, StandingAlert, WitnessedPoint};
 pub use record_fields::RecordFields;
+pub use report_records::report_tally;
 pub use trail::Trail;
 #[cfg(feature = "proof")]
 pub use verify::verify_on;

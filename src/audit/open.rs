@@ -13,6 +13,7 @@ use super::head::HeadState;
 use super::reader::{BadLine, FileScan, FoldedState, files, is_torn, scan};
 use super::record::{GlobalEvent, WitnessedPoint};
 use super::writer::{FileTail, HeadFile, Writer};
+use crate::core::report_period::ReportHistory;
 use crate::core::server_event::RaisedAlert;
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
@@ -37,6 +38,8 @@ pub struct OpenedTrail {
     /// True if nothing was ever recorded: there are no files, and the head is missing or names no
     /// record.
     pub begins: bool,
+    /// The last reports of each receiver, by its name.
+    pub reports: BTreeMap<String, ReportHistory>,
     /// The last signed checkpoint that the newest file records.
     pub sealed: Option<WitnessedPoint>,
     /// Time of the last record; the previous process was alive until then.
@@ -109,6 +112,7 @@ pub(super) fn open(
         hold_creates,
         hold_since: if hold_creates { Some(now) } else { said.lost },
         begins,
+        reports: said.reports,
         sealed: said.sealed.map(|(at, covers)| WitnessedPoint {
             at,
             covers,

@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::record::{
     GlobalEvent, RecordHeader, ServerCheckpoint, StandingAlert, WitnessedPoint, decode,
 };
+use crate::core::report_period::ReportHistory;
 use crate::core::sanitize::printable;
 use crate::core::server_event::{RaisedAlert, RecordedAt, ServerEvent};
 use crate::core::server_history::ServerHistory;
@@ -144,6 +145,8 @@ pub(super) struct FoldedState {
     pub noted_head: Option<Hash>,
     /// When the last signed checkpoint was recorded, and the last record that it covers.
     pub sealed: Option<(Timestamp, u64)>,
+    /// The last reports of each receiver.
+    pub reports: BTreeMap<String, ReportHistory>,
     /// When the last record was written.
     pub newest: Option<Timestamp>,
 }
@@ -225,12 +228,27 @@ impl FoldedState {
                     history.resume(from, time);
                 }
             }
+            GlobalEvent::ReportPlanned { receiver, .. } => {
+                self.reports.entry(receiver).or_default().note(time);
+            }
+            GlobalEvent::ReportMade {
+                receiver,
+                until,
+                size_mb,
+                ..
+            } => {
+                let history = self.reports.entry(receiver).or_default();
+                history.note(until);
+                history.size_mb = size_mb.or(history.size_mb);
+            }
             GlobalEvent::Checkpoint {
                 alerts,
                 lost,
                 paused,
+                reports,
             } => {
                 (self.lost, self.paused) = (lost, paused);
+                self.reports = reports;
                 for one in alerts {
                     self.alerts.insert((one.alert, one.about), one.standing);
                 }
@@ -251,6 +269,7 @@ impl FoldedState {
             alerts: self.alerts.iter().map(standing).collect(),
             lost: self.lost,
             paused: self.paused,
+            reports: self.reports.clone(),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! One record: its contents, and its line.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::TrailError;
 use super::chain::{ChainLink, Hash, TOO_MANY};
+use crate::core::report_period::{ReportHistory, ReportInterval};
 use crate::core::server_event::{AlertText, RaisedAlert, ServerEvent, ServiceAlertKind};
 use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::ServerId;
@@ -123,6 +125,23 @@ pub enum GlobalEvent {
         key: String,
         to: Vec<String>,
     },
+    /// The reports of a receiver begin: the first one is due at the next instant of its schedule.
+    ReportPlanned {
+        receiver: String,
+        interval: ReportInterval,
+    },
+    /// The report on a period was made and queued for a receiver, so the period needs no other one.
+    /// `missed` counts earlier reports that were due and not made. `size_mb` is the size of all
+    /// copies.
+    ReportMade {
+        receiver: String,
+        interval: ReportInterval,
+        from: Timestamp,
+        until: Timestamp,
+        missed: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size_mb: Option<u64>,
+    },
     /// The first record of a file; one for each server follows.
     Checkpoint {
         alerts: Vec<StandingAlert>,
@@ -132,6 +151,9 @@ pub enum GlobalEvent {
         /// When the pause of every server began; `None` if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paused: Option<Timestamp>,
+        /// The last reports of each receiver, by its name.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        reports: BTreeMap<String, ReportHistory>,
     },
 }
 

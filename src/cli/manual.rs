@@ -288,6 +288,7 @@ mod tests {
             "notify-test",
             "once",
             "plan",
+            "report",
             "run",
             "schema",
             "status",

@@ -25,6 +25,8 @@ mod output;
 mod output_schema;
 pub mod pause;
 pub mod plan;
+pub mod report;
+mod report_help;
 pub mod retry;
 pub mod run;
 pub mod schema;
@@ -124,6 +126,9 @@ pub enum Command {
     /// Show the running service: a verdict on all servers, and what needs an administrator
     #[command(after_long_help = help_text::STATUS)]
     Status(status::Args),
+    /// Show what was made, deleted and missed in a period, and what can be restored now
+    #[command(after_long_help = report_help::REPORT)]
+    Report(report::Args),
     /// Write first policies from the snapshots that exist; changes nothing at the provider
     ///
     /// Naming patterns that already form a rotation become policies. Such a pattern has a date in
@@ -218,6 +223,7 @@ impl Cli {
             Command::Plan(args) => plan::run(self, args),
             Command::Status(args) => status::run(self, args),
             Command::Forecast(args) => forecast::run(self, args),
+            Command::Report(args) => report::run(self, args),
             Command::List(args) => list::run(self, args),
             Command::Init(args) => init::run(self, args),
             Command::Pause(args) => pause::pause(self, args),

@@ -8,7 +8,7 @@ use super::{Exit, print, say};
 use crate::daemon::CommandError;
 
 /// Every schema with its name.
-pub(super) const SCHEMAS: [(&str, &str); 10] = [
+pub(super) const SCHEMAS: [(&str, &str); 11] = [
     ("config", include_str!("../../config/schema/config.json")),
     ("policy", include_str!("../../config/schema/policy.json")),
     (
@@ -30,6 +30,7 @@ pub(super) const SCHEMAS: [(&str, &str); 10] = [
         include_str!("../../config/schema/list-servers.json"),
     ),
     ("plan", include_str!("../../config/schema/plan.json")),
+    ("report", include_str!("../../config/schema/report.json")),
     ("status", include_str!("../../config/schema/status.json")),
 ];
 
@@ -63,7 +64,7 @@ pub(super) fn text(name: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::cli::output_schema::derived;
-    use crate::cli::{audit, check, forecast, list};
+    use crate::cli::{audit, check, forecast, list, report};
     use crate::core::plan::Plans;
     use crate::status::FleetView;
 
@@ -76,6 +77,7 @@ mod tests {
             ("list", list::output_schema()),
             ("list-servers", list::servers_schema()),
             ("plan", derived::<Plans>("plan")),
+            ("report", report::output_schema()),
             ("status", derived::<FleetView>("status")),
         ];
         for (name, schema) in all {

@@ -59,6 +59,13 @@ pub const REPEAT: SignedDuration = SignedDuration::from_hours(24);
 /// Longest time for one delivery to a receiver.
 pub const DELIVERY: SignedDuration = SignedDuration::from_secs(10);
 
+/// Local time at which a daily report is due.
+pub const DAILY_REPORT: &str = "07:00";
+/// Weekday and local time at which a weekly report is due.
+pub const WEEKLY_REPORT: &str = "Mon 07:00";
+/// Day of the month and local time at which a monthly report is due.
+pub const MONTHLY_REPORT: &str = "1 07:00";
+
 /// Time from one checkpoint of the trail to the next.
 pub const WITNESS: SignedDuration = SignedDuration::from_hours(24);
 /// Shortest time between two checkpoints.

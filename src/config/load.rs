@@ -256,6 +256,7 @@ fn read(
     let ground = receivers::ReceiverContext {
         folder,
         env,
+        zone: &options.zone(),
         policies: &policies,
         // If the caller gave the policies, there may be others that are not read.
         whole: given.is_none() && policies.len() == files.len(),

@@ -19,6 +19,7 @@ mod pattern_checks;
 mod policy;
 mod program;
 mod receiver;
+mod receiver_report;
 mod receiver_values;
 mod receivers;
 mod rotation;

@@ -9,6 +9,7 @@ use reqwest::Url;
 
 pub use super::value_types::SecretFile;
 use crate::api::is_loopback;
+use crate::core::report_period::ReportSchedule;
 use crate::core::snapshot::ServerId;
 
 /// A receiver of alerts.
@@ -25,6 +26,8 @@ pub struct Receiver {
     pub servers: Option<BTreeSet<ServerId>>,
     /// True if it gets the signed checkpoints of the trail.
     pub witness: bool,
+    /// When its reports are due; `None`: it gets none.
+    pub report: Option<ReportSchedule>,
     /// Interval between reminders while an alert is active; `None`: no reminders.
     pub repeat: Option<SignedDuration>,
     /// Longest time for one whole delivery.

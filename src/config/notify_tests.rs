@@ -11,6 +11,7 @@ use super::cases::{case, prove};
 use super::fixture::{ConfigFolder, MAIN};
 use super::notify::{Address, Mail, Tls, Transport};
 use super::value_types::SecretFile;
+use crate::core::report_period::{NextReport, ReportHistory};
 use crate::core::snapshot::ServerId;
 
 const HOOK: &str = "[[notify]]\ntype = \"webhook\"\nurl = \"https://hooks.example/T0/x\"\n";
@@ -110,6 +111,12 @@ fn invalid_receivers_are_refused_with_location_and_remedy() {
         case("type = \"slack\"\nurl = \"https://x.example\"\ntimeout = \"2m\"", "6:11: error", "at most a minute", "10s"),
         case("type = \"ping\"\nurl = \"https://x.example\"\non = [\"blocked\"]", "6:1: error", "unknown key \"on\"", "rotations"),
         case("type = \"ping\"\nurl = \"https://x.example\"\nrotations = [\"weakly\"]", "6:14: error", "no policy has a rotation \"weakly\"", "did you mean \"weekly\"?"),
+        case("type = \"ping\"\nurl = \"https://x.example\"\nreport = \"weekly\"", "6:1: error", "unknown key \"report\"", "rotations"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nreport = \"weakly\"", "6:10: error", "unknown value \"weakly\"", "did you mean \"weekly\"?"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nreport = \"weekly\"\nreport_at = \"07:00\"", "7:13: error", "report_at \"07:00\" is not the time of a weekly report", "Mon 07:00"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nreport = \"monthly\"\nreport_at = \"31 07:00\"", "7:13: error", "not the time of a monthly report", "from 1 to 28"),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nreport_at = \"07:00\"", "6:13: error", "report_at is written, but the receiver gets no report", "report = \"weekly\""),
+        case("type = \"slack\"\nurl = \"https://x.example\"\nreport = \"daily\"\nreport_timezone = \"Europe/Mlata\"", "7:19: error", "no time zone", "Europe/Malta"),
         case("type = \"email\"\nfrom = \"a@x.org\"\nto = [\"b@x.org\"]", "3:1: error", "server is missing", "mail.example.org"),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"A <a@x.org>\"\nto = [\"b@x.org\"]", "6:8: error", "not an email address", "without a name"),
         case("type = \"email\"\nserver = \"m\"\nfrom = \"a@x.org\"\nto = \"b@x.org\"", "7:6: error", "to must be a list", "to = ["),
@@ -123,6 +130,40 @@ fn invalid_receivers_are_refused_with_location_and_remedy() {
         case("type = \"command\"\ncommand = [\"/none/of/it\"]", "5:12: error", "does not exist", "name an existing program"),
     ];
     prove("snaprotate.toml", &main, &cases);
+}
+
+#[test]
+fn a_report_has_the_time_and_zone_that_are_written_or_the_defaults() {
+    let due = |keys: &str| {
+        let config = with(&format!(
+            "[defaults]\ntimezone = \"Europe/Malta\"\n{HOOK}{keys}"
+        ))
+        .good();
+        let report = config.receivers[0].report.clone()?;
+        let mut history = ReportHistory::default();
+        history.note("2026-01-01T00:00:00Z".parse().expect("a time"));
+        let now = "2026-11-26T00:00:00Z".parse().expect("a time");
+        match report.next(&history, now) {
+            NextReport::Due(period) => Some(period.until.to_string()),
+            other => panic!("{other:?}"),
+        }
+    };
+    for (keys, until) in [
+        ("", None),
+        ("report = \"daily\"", Some("2026-11-25T06:00:00Z")),
+        ("report = \"weekly\"", Some("2026-11-23T06:00:00Z")),
+        ("report = \"monthly\"", Some("2026-11-01T06:00:00Z")),
+        (
+            "report = \"weekly\"\nreport_at = \"Wed 18:30\"",
+            Some("2026-11-25T17:30:00Z"),
+        ),
+        (
+            "report = \"daily\"\nreport_timezone = \"UTC\"",
+            Some("2026-11-25T07:00:00Z"),
+        ),
+    ] {
+        assert_eq!(due(keys).as_deref(), until, "{keys}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use lettre::Address as MailAddress;
 
 use super::diagnostics::{Diagnostics, Position};
 use super::notify::{Address, Mail, Tls, address};
+use super::receiver_report::RawReport;
 use super::receiver_values::{ReceiverType, ServerReference};
 use super::table_reader::{Located, TableReader};
 use super::{Environment, api_section};
@@ -24,6 +25,7 @@ pub(super) struct RawReceiver {
     pub(super) servers: Option<Vec<Located<ServerReference>>>,
     pub(super) rotations: Option<Vec<Located<String>>>,
     pub(super) witness: Option<Located<bool>>,
+    pub(super) report: RawReport,
     pub(super) repeat: Option<Located<SignedDuration>>,
     pub(super) timeout: Option<Located<SignedDuration>>,
     pub(super) way: RawTransport,
@@ -70,6 +72,7 @@ impl RawReceiver {
             servers: section.take_list("servers", log),
             rotations: None,
             witness: None,
+            report: RawReport::default(),
             repeat: None,
             timeout: section.take_if("timeout", log, sound_timeout, WRONG_TIMEOUT),
             way: RawTransport::Nothing,
@@ -84,6 +87,7 @@ impl RawReceiver {
         } else {
             raw.on = section.take_list("on", log);
             raw.witness = section.take("witness", log);
+            raw.report = RawReport::read(&mut section, log);
             raw.repeat = section.take_if("repeat", log, sound_repeat, WRONG_REPEAT);
         }
         raw.way = match kind.value {

@@ -11,7 +11,7 @@ use super::program::program;
 use super::receiver::{RawReceiver, RawTransport};
 use super::receiver_values::ServerReference;
 use super::table_reader::Located;
-use super::value_types::SecretFile;
+use super::value_types::{NamedZone, SecretFile};
 use super::{Environment, api_section, defaults};
 use crate::core::policy::Policy;
 use crate::core::server_event::alert_words;
@@ -21,6 +21,8 @@ use crate::core::snapshot::ServerId;
 pub(super) struct ReceiverContext<'a> {
     pub(super) folder: &'a Path,
     pub(super) env: &'a Environment,
+    /// The zone of `[defaults]`.
+    pub(super) zone: &'a NamedZone,
     pub(super) policies: &'a [Arc<Policy>],
     /// True if every policy was read, so that a name that no policy has is an error.
     pub(super) whole: bool,
@@ -93,6 +95,7 @@ impl ReceiverContext<'_> {
                 Transport::Command(program("command", argv?, at, "/usr/local/bin/tell", log)?)
             }
         };
+        let report = raw.report.validate(self.zone, log);
         let repeat = raw.repeat.map_or(defaults::REPEAT, |found| found.value);
         let timeout = raw.timeout.map_or(defaults::DELIVERY, |found| found.value);
         Some(Receiver {
@@ -101,6 +104,7 @@ impl ReceiverContext<'_> {
             on,
             servers,
             witness: raw.witness.is_some_and(|found| found.value),
+            report,
             repeat: repeat.is_positive().then_some(repeat),
             timeout: timeout.unsigned_abs(),
         })

@@ -42,6 +42,16 @@ pub(super) struct RawRotation {
 }
 
 impl RotationDefaults {
+    /// Returns the time zone of what sets none.
+    pub(super) fn zone(&self) -> NamedZone {
+        let utc = || NamedZone {
+            name: defaults::TIMEZONE.to_owned(),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let found = self.timezone.as_ref();
+        found.map_or_else(utc, |found| found.value.clone())
+    }
+
     /// Reads the optional keys of a rotation or of `[defaults]`; `hooks` is the title of its hooks
     /// table.
     pub(super) fn read(
@@ -166,7 +176,7 @@ impl RawRotation {
         let own = self.own.clone();
         let options = self.own.or(defaults);
         let expression = self.schedule?;
-        let zone = options.timezone.map_or_else(utc, |zone| zone.value);
+        let zone = options.zone();
         let schedule = match schedules.get(&expression.value, &zone) {
             Ok(schedule) => schedule,
             Err(error) => {
@@ -235,12 +245,5 @@ impl RawRotation {
                 .map_or(WhenFull::PruneFirst, |word| word.value),
             name: name.into(),
         })
-    }
-}
-
-fn utc() -> NamedZone {
-    NamedZone {
-        name: defaults::TIMEZONE.to_owned(),
-        zone: jiff::tz::TimeZone::UTC,
     }
 }

@@ -97,6 +97,7 @@ impl Daemon {
         });
         tokio::spawn(Arc::clone(&self.service.witness).run(self.stop.clone()));
         let look = self.look();
+        tokio::spawn(Arc::clone(&self.service.reports).run(Arc::clone(&look)));
         let control = self.control(Arc::clone(&look)).await;
         self.serve_page(look).await;
         let mut ticker = Ticker::start().await;
@@ -222,7 +223,8 @@ impl Daemon {
                     state_dir,
                 );
                 let upcoming = status::next_changes::route(Arc::clone(&self.service.engine));
-                let more = asked.merge(upcoming);
+                let sizes = status::snapshot_sizes::route(Arc::clone(&self.service.api));
+                let more = asked.merge(upcoming).merge(sizes);
                 Some(tokio::spawn(control.serve(move || look(), more)))
             }
             Err(error) => {

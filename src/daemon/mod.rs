@@ -8,7 +8,8 @@
 //! - `ticker`: the ticks that wake the engine; `signals`: signals; `systemd`: notifications to
 //!   systemd.
 //! - `response_drift`: the daily comparison of the provider's answers with their learned shape.
-//! - `witness_publisher`: signed checkpoints of the trail, kept elsewhere.
+//! - `witness_publisher`: signed checkpoints of the trail, kept elsewhere. `report_publisher`: the
+//!   reports of receivers.
 //! - `lock`: the single writer; `locked_disk`: the trail's disk, guarded by the lock.
 //! - `logging`: log output; `log_queue`: the thread that writes it; `journal`: the journal's format.
 
@@ -21,6 +22,7 @@ mod main_loop;
 mod once;
 pub mod read_only_plan;
 mod reload;
+mod report_publisher;
 pub mod response_drift;
 mod signals;
 mod single_command;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
@@ -13,6 +14,7 @@ use super::startup::{Service, prepare};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::logged;
+use crate::status::{FleetView, ViewSource};
 
 /// Maximum number of alerts, and of slots, named when `once` does not succeed.
 const MOST_SAID: usize = 20;
@@ -66,8 +68,18 @@ pub async fn once(mut config: Config, mut signals: Signals) -> Result<bool, Comm
             "the checkpoint of the trail has not been delivered yet; the next run will try again"
         );
     }
+    make_reports(&service).await;
     service.end(reason).await;
     settled
+}
+
+/// Makes the reports that are due. Every server that can be listed has been listed.
+async fn make_reports(service: &Service) {
+    let (engine, clock) = (Arc::clone(&service.engine), service.clock.clone());
+    let (config, started) = (service.config.file.clone(), clock.now().wall);
+    let look: ViewSource =
+        Arc::new(move || FleetView::of(&engine, Vec::new(), &config, (started, clock.now().wall)));
+    service.reports.look(&look, SignedDuration::ZERO).await;
 }
 
 /// Logs why the exit code is 1, as errors, so that every log level shows it. An alert may be older

@@ -142,6 +142,8 @@ pub(super) async fn apply(
     if receivers {
         service.renotify();
     }
+    // A report is queued for a receiver that exists already.
+    service.reports.reload(&service.config);
     Ok(())
 }
 

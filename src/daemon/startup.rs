@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::lock::StateLock;
 use super::locked_disk::LockedDisk;
+use super::report_publisher::ReportPublisher;
 use super::witness_publisher::{self, Witness};
 use super::{CommandError, logging};
 use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
@@ -38,6 +39,7 @@ pub struct Service {
     /// When the files in force were read; later edits are not in force.
     pub(super) read: Arc<Mutex<Timestamp>>,
     pub(super) witness: Arc<Witness>,
+    pub(super) reports: Arc<ReportPublisher>,
     trail: Trail,
     pub(super) lock: Arc<StateLock>,
 }
@@ -87,6 +89,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         remind(&opened);
     }
     let sealed = opened.sealed.take();
+    let reported = std::mem::take(&mut opened.reports);
     let failed = witness_publisher::FAILED.key();
     let failed = opened.global_alerts.contains_key(&failed);
     let engine = Engine::new(
@@ -118,6 +121,13 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         (&clock, notifier.tap()),
         delivery.credentials,
     );
+    let reports = ReportPublisher::new(
+        &config,
+        (&engine, &api),
+        (&trail, &clock),
+        notifier.tap(),
+        reported,
+    );
     let service = Service {
         config,
         api,
@@ -126,6 +136,7 @@ pub async fn prepare(config: Config, command: &str, clock: Clock) -> Result<Serv
         notifier,
         read: Arc::new(Mutex::new(now)),
         witness: Arc::new(witness),
+        reports: Arc::new(reports),
         trail,
         lock,
     };
@@ -184,6 +195,7 @@ impl Service {
 
     /// Delivers pending messages, records the end, and returns once every record is written.
     pub(super) async fn end(mut self, reason: &str) {
+        self.reports.finish().await;
         self.notifier.finish(LAST_WORDS).await;
         let stopped = GlobalEvent::DaemonStopped {
             reason: reason.to_owned(),

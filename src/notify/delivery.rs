@@ -1,7 +1,7 @@
 //! One delivery: by the receiver's transport, within one time limit.
 
 use std::future::Future;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use reqwest::{Client, Url};
@@ -39,14 +39,7 @@ impl Delivery {
 
     /// Sends a test message without alerts; `time` is when the test was requested.
     pub async fn test(&self, time: Timestamp) -> Result<(), String> {
-        let message = Message {
-            event: AlertChange::Test,
-            time,
-            host: host(),
-            alerts: Vec::new(),
-            signed: None,
-            page: None,
-        };
+        let message = empty(time);
         self.limited(async {
             match &self.receiver.way {
                 Transport::Ping { address, .. } => {
@@ -144,11 +137,16 @@ impl Deliver for Delivery {
                 (Parcel::Checkpoint(signed, time), _) => {
                     self.message(&Message {
                         event: AlertChange::Witnessed,
-                        time: *time,
-                        host: host(),
-                        alerts: Vec::new(),
                         signed: Some(signed.clone()),
-                        page: None,
+                        ..empty(*time)
+                    })
+                    .await
+                }
+                (Parcel::Report(news), _) => {
+                    self.message(&Message {
+                        event: AlertChange::Report,
+                        report: Some(Arc::clone(news)),
+                        ..empty(news.report.time)
                     })
                     .await
                 }
@@ -160,5 +158,18 @@ impl Deliver for Delivery {
             }
         })
         .await
+    }
+}
+
+/// Returns a test message, which has no contents.
+fn empty(time: Timestamp) -> Message {
+    Message {
+        event: AlertChange::Test,
+        time,
+        host: host(),
+        alerts: Vec::new(),
+        signed: None,
+        report: None,
+        page: None,
     }
 }

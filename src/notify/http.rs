@@ -14,7 +14,7 @@ pub(super) async fn webhook(client: &Client, url: Url, message: &Message) -> Res
 
 /// Sends in Slack's format, which Mattermost, Rocket.Chat and others accept too.
 pub(super) async fn slack(client: &Client, url: Url, message: &Message) -> Result<(), String> {
-    let text = format!("{}\n{}", message.subject(), message.text());
+    let text = format!("{}\n{}", message.subject(), message.short_text());
     // Slack's control characters; unescaped, a name could notify a whole channel.
     let text = text.replace('&', "&amp;");
     let text = text.replace('<', "&lt;").replace('>', "&gt;");
@@ -33,13 +33,14 @@ pub(super) async fn ntfy(
         AlertChange::Recovered => "white_check_mark",
         AlertChange::Test => "test_tube",
         AlertChange::Witnessed => "receipt",
+        AlertChange::Report => "bar_chart",
     };
     let mut request = client
         .post(url)
         .header("Title", encoded_word(&message.subject()))
         .header("Priority", message.priority().word())
         .header("Tags", tags)
-        .body(message.text());
+        .body(message.short_text());
     if let Some(link) = message.link() {
         request = request.header("Click", encoded_word(&link));
     }

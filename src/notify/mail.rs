@@ -21,6 +21,9 @@ use crate::config::notify::{Mail, Tls};
 /// Base64 characters per line (RFC 2045).
 const LINE: usize = 76;
 
+/// Separates the parts of a message.
+const BOUNDARY: &str = "snaprotate-part";
+
 pub(super) async fn send(
     settings: &Mail,
     password: Option<SecretString>,
@@ -93,20 +96,38 @@ fn letter(settings: &Mail, host: &str, message: &Message) -> String {
         AlertChange::Raised => "Importance: high\r\n",
         _ => "",
     };
-    let body = STANDARD.encode(message.text().replace('\n', "\r\n"));
-    let lines: Vec<_> = body
-        .as_bytes()
-        .chunks(LINE)
-        .map(String::from_utf8_lossy)
-        .collect();
     format!(
         "From: snaprotate <{}>\r\nTo: {}\r\nSubject: {}\r\nDate: {date}\r\nMessage-ID: <{id}@{host}>\r\n{priority}\
-         Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
-         Content-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+         Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n{}",
         settings.from,
         settings.to.join(", "),
         encoded_word(&message.subject()).replace("?= =?", "?=\r\n =?"),
-        lines.join("\r\n"),
+        contents(message),
+    )
+}
+
+/// Returns the text, and the same as HTML if the message has it (RFC 2046, 5.1.4).
+fn contents(message: &Message) -> String {
+    let text = part("plain", &message.text());
+    let Some(html) = message.html() else {
+        return text;
+    };
+    // No line of base64 begins with two hyphens.
+    let html = part("html", &html);
+    format!(
+        "Content-Type: multipart/alternative; boundary=\"{BOUNDARY}\"\r\n\r\n\
+         --{BOUNDARY}\r\n{text}--{BOUNDARY}\r\n{html}--{BOUNDARY}--\r\n"
+    )
+}
+
+/// Returns a text with the headers of its type, in base64.
+fn part(subtype: &str, text: &str) -> String {
+    let body = STANDARD.encode(text.replace('\n', "\r\n"));
+    let lines = body.as_bytes().chunks(LINE).map(String::from_utf8_lossy);
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+        lines.join("\r\n")
     )
 }
 

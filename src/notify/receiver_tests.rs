@@ -28,6 +28,7 @@ impl Deliver for Fake {
                 format!("{} {}", message.event.word(), message.alerts.len())
             }
             Parcel::Checkpoint(signed, _) => format!("checkpoint {}", signed.record),
+            Parcel::Report(news) => format!("report {}", news.report.until),
             Parcel::Ping(slot) => format!("{:?} {}", slot.turn, slot.snapshot),
         });
         Ok(())
@@ -47,6 +48,7 @@ fn receiver(way: Transport) -> Receiver {
         on: None,
         servers: None,
         witness: false,
+        report: None,
         repeat: Some(SignedDuration::from_hours(24)),
         timeout: Duration::from_secs(10),
     }
@@ -375,3 +377,6 @@ fn a_receiver_keeps_its_state_across_a_reload_unless_its_filter_changed() {
     };
     assert!(!ReceiverLoop::new(narrow, clock(), Some(&line)).goes_on);
 }
+
+#[path = "receiver_report_tests.rs"]
+mod reports;

@@ -12,7 +12,7 @@ use super::pause_and_order_routes::{OrderRequest, RetryRequest, ServerQuery};
 use super::view::FleetView;
 use crate::api::over_socket;
 use crate::core::plan::NextChanges;
-use crate::core::snapshot::ServerId;
+use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::engine::{OrderOutcome, PauseResult, RetryResult};
 
 /// Longer than the service takes for any answer, except to an order.
@@ -66,6 +66,14 @@ pub async fn ask_upcoming(
             "http://localhost/api/v1/upcoming/{}",
             server.component()
         ))
+    })
+    .await
+}
+
+/// Requests the sizes of all snapshots in MB; there are none if the provider gives none.
+pub async fn ask_sizes(socket: &Path) -> Result<Vec<(SnapshotId, u64)>, NoAnswer> {
+    asked(socket, PATIENCE, |client| {
+        client.get("http://localhost/api/v1/sizes")
     })
     .await
 }

@@ -5,7 +5,8 @@
 //! - `overview_text` and `terminal_text`: all servers, and one server, for a terminal. `attention`
 //!   is the verdict and what needs somebody. `state_text` has the words for activities, slots and
 //!   times; `line_wrap` wraps lines.
-//! - `next_changes`: the next creates, deletes, stops and starts on one server.
+//! - `next_changes`: the next creates, deletes, stops and starts on one server. `report_inputs`: the
+//!   present state that a report shows; `snapshot_sizes`: the sizes of snapshots for it.
 //! - `pause_and_order_routes`: the routes that change something.
 //! - `server_lookup`: finds the server that a user named.
 //! - `forecast_svg`: a forecast as SVG. `forecast_labels` formats its names, ages and times.
@@ -33,13 +34,15 @@ mod page;
 mod page_model;
 pub mod pause_and_order_routes;
 mod rendered_pages;
+mod report_inputs;
 pub mod server_lookup;
+pub mod snapshot_sizes;
 mod state_text;
 mod terminal_text;
 mod view;
 mod view_builder;
 
-pub use control_client::{NoAnswer, ask, ask_upcoming, order, pause, resume, retry};
+pub use control_client::{NoAnswer, ask, ask_sizes, ask_upcoming, order, pause, resume, retry};
 pub use control_socket::{ControlSocket, socket};
 pub use forecast_labels::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;
@@ -47,6 +50,8 @@ pub use http_routes::PageServer;
 pub(crate) use line_wrap::wrap;
 pub use overview_text::overview;
 pub use page_model::{PageModel, ViewSource};
+pub use report_inputs::{longest_copy_age_limit, present_state};
+pub use snapshot_sizes::snapshot_sizes;
 pub use terminal_text::server;
 pub(crate) use terminal_text::{lines, table};
 pub use view::{

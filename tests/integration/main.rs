@@ -50,6 +50,8 @@ mod proxy;
 mod recovery;
 mod reference;
 mod reloads;
+mod report;
+mod report_messages;
 mod retry;
 mod schema;
 mod state;

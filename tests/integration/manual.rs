@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "run",
     "once",
     "check",
     "plan",
     "forecast",
     "status",
+    "report",
     "list",
     "init",
     "pause",

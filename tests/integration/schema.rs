@@ -103,7 +103,7 @@ fn schema_lists_its_names_prints_each_schema_and_names_valid_ones_for_an_unknown
     assert_eq!(output.status.code(), Some(0));
     let names = stdout(&output);
     let names: Vec<_> = names.lines().collect();
-    assert_eq!(names.len(), 10, "{names:?}");
+    assert_eq!(names.len(), 11, "{names:?}");
     for name in &names {
         let file = format!("{}/config/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(file).expect("a file");

@@ -1,6 +1,8 @@
 //! Tests of how contents are classified (as a record, a file of the trail, a torn tail or a loss),
 //! and of the results of verification.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
 
@@ -278,6 +280,7 @@ fn only_entries_that_can_be_read_back_are_recorded() {
         alerts: Vec::new(),
         lost: None,
         paused: None,
+        reports: BTreeMap::new(),
     };
     let event = || blocked(NOVEMBER, "x").event;
     for (event, with_server, without) in [

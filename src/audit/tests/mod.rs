@@ -20,6 +20,7 @@ mod faults;
 mod file_query;
 mod handle;
 mod interpretation;
+mod reports;
 mod witness;
 
 const GRACE: SignedDuration = SignedDuration::from_secs(30);

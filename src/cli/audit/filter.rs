@@ -10,7 +10,7 @@ use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// All events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 56] = [
+pub(in crate::cli) const EVENTS: [&str; 58] = [
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -32,6 +32,8 @@ pub(in crate::cli) const EVENTS: [&str; 56] = [
     "policy_renamed",
     "provider_changed",
     "recovered",
+    "report_made",
+    "report_planned",
     "restore_intent",
     "restore_result",
     "resumed",

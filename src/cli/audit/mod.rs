@@ -19,6 +19,7 @@ use std::path::Path;
 
 #[cfg(test)]
 pub(super) use self::filter::EVENTS;
+pub(super) use self::time::range as time_range;
 use super::{Cli, Exit, help_text};
 use crate::config::Folders;
 use crate::daemon::CommandError;
@@ -46,11 +47,13 @@ pub fn run(cli: &Cli, command: &Command) -> Result<Exit, CommandError> {
     }
 }
 
-fn no_trail(folder: &Path) -> String {
+/// Returns a note for a folder without a trail.
+pub(super) fn no_trail(folder: &Path) -> String {
     format!("no trail yet in {}", folder.display())
 }
 
-fn lost(folders: &Folders) -> String {
+/// Returns the error for a trail that is missing although there was one.
+pub(super) fn lost(folders: &Folders) -> String {
     format!(
         "no trail in {}, but the head in {} shows that there was one",
         folders.audit_dir.display(),

@@ -5,13 +5,12 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::filter::{EVENTS, Filter, GROUPS, SnapshotQuery};
 use super::record_line::LineFormat;
 use super::snapshot_names::SnapshotNames;
-use super::time::{self, RangeEnd};
+use super::time;
 use super::{lost, no_trail, not_found};
 use crate::audit::RecordFields;
 use crate::audit::{Record, TrailError, files_since, ids_of, records, was_begun};
@@ -139,22 +138,8 @@ fn filter(
     trail: &Path,
     now: &jiff::Zoned,
 ) -> Result<Filter, CommandError> {
-    let time = |text: &Option<String>, end| -> Result<Option<Timestamp>, CommandError> {
-        let text = text.as_deref();
-        let time = text.map(|text| time::parse(text, end, now)).transpose();
-        time.map_err(CommandError::Settings)
-    };
-    let (since, until) = (
-        time(&args.since, RangeEnd::Since)?,
-        time(&args.until, RangeEnd::Until)?,
-    );
-    if let (Some(since), Some(until)) = (since, until)
-        && since > until
-    {
-        return Err(CommandError::Settings(format!(
-            "--since {since} is later than --until {until}: swap them"
-        )));
-    }
+    let range = time::range(args.since.as_deref(), args.until.as_deref(), now);
+    let (since, until) = range.map_err(CommandError::Settings)?;
     let server = args.server.one().map(|server| {
         let integer = |id: &ServerId| id.number().is_some();
         let id = || server.parse().ok().filter(integer);

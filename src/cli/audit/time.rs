@@ -14,16 +14,35 @@ const A_DAY: usize = 10;
 /// The index of the first colon in `03:00`.
 const HOURS: usize = 2;
 
+/// Parses the times of `--since` and `--until`, and checks their order.
+pub(in crate::cli) fn range(
+    since: Option<&str>,
+    until: Option<&str>,
+    now: &Zoned,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), String> {
+    let since = since.map(|text| parse(text, RangeEnd::Since, now));
+    let until = until.map(|text| parse(text, RangeEnd::Until, now));
+    let (since, until) = (since.transpose()?, until.transpose()?);
+    if let (Some(since), Some(until)) = (since, until)
+        && since > until
+    {
+        return Err(format!(
+            "--since {since} is later than --until {until}: swap them"
+        ));
+    }
+    Ok((since, until))
+}
+
 /// Which end of the range a time sets. A day sets `--since` to its first instant and `--until` to
 /// its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RangeEnd {
+enum RangeEnd {
     Since,
     Until,
 }
 
 /// Parses a time. A time without a zone is in the zone of `now`.
-pub(super) fn parse(text: &str, end: RangeEnd, now: &Zoned) -> Result<Timestamp, String> {
+fn parse(text: &str, end: RangeEnd, now: &Zoned) -> Result<Timestamp, String> {
     let typed = text.trim();
     let found = match typed {
         "now" => Some(now.timestamp()),

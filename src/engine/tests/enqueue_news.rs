@@ -24,6 +24,7 @@ fn news(tap: &NewsQueue) -> Vec<String> {
             News::Cleared(key) => format!("cleared {} {:?}", key.kind, key.server),
             News::Copy(server, copy) => format!("copy {server} {copy:?}"),
             News::Witness(signed) => format!("checkpoint {}", signed.record),
+            News::Report(news) => format!("report {}", news.receiver),
             News::Slot(slot) => {
                 let turn = match slot.turn {
                     SlotChange::Started => "started",
