@@ -103,6 +103,8 @@ mod logged;
 pub mod notify;
 pub mod safe_fs;
 pub mod sandbox;
+#[cfg(test)]
+mod screen_tests;
 #[cfg(feature = "proof")]
 pub mod sim;
 pub mod status;

@@ -30,6 +30,7 @@ mod report_help;
 pub mod retry;
 pub mod run;
 pub mod schema;
+mod screen;
 mod server_argument;
 pub mod status;
 mod watch;

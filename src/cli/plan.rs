@@ -1,20 +1,31 @@
 //! `plan`: prints the next steps and their reasons (I14: only GETs).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
 use super::api_error_hint::unread;
+use super::screen::{Screen, fitting};
 use super::server_argument::{ServerArgument, chosen, may_be_another};
 use super::{Cli, Exit, block_on, note, print_json, say};
 use crate::api::HttpApi;
 use crate::clock::Clock;
 use crate::core::decide::Inventory;
-use crate::core::plan::PlannedAction;
+use crate::core::plan::{PlannedAction, Plans};
 use crate::core::policy::Policy;
+use crate::core::sanitize::counted;
 use crate::core::server_history::ServerHistory;
 use crate::daemon::{CommandError, api_settings, read_only_plan};
+use crate::status::wrap_lines;
+
+/// Maximum number of servers that a terminal shows in full. If there are more, only those that have
+/// something to do are shown.
+const MOST_IN_FULL: usize = 20;
+
+/// Rows of a screen besides the servers: what is left out, the sum, and the prompt.
+const OTHER_ROWS: usize = 5;
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -22,6 +33,9 @@ pub struct Args {
     /// The server; all servers if none is named.
     #[command(flatten)]
     pub server: ServerArgument,
+    /// Show every server, also on a terminal and if there are many
+    #[arg(long, conflicts_with_all = ["bare", "named", "json"])]
+    pub all: bool,
     /// Print the plan as JSON
     #[arg(long)]
     pub json: bool,
@@ -90,23 +104,58 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     if args.json {
         print_json(&plans)?;
     } else {
-        let text = plans.text(&TimeZone::system());
-        let lines: Vec<_> = text.lines().map(coloured).collect();
-        say(lines.join("\n").trim_end())?;
+        let screen = Screen::of_stdout();
+        let width = screen.and_then(|screen| screen.width);
+        let text = match screen {
+            Some(screen) if !args.all && plans.servers.len() > MOST_IN_FULL => {
+                changes(&plans, screen)
+            }
+            _ => shown(&plans.text(&TimeZone::system()), width),
+        };
+        say(text.trim_end())?;
     }
     let mut steps = plans.servers.iter().flat_map(|plan| &plan.steps);
     let blocked = steps.any(|step| step.do_ == PlannedAction::Blocked);
     Ok(if blocked { Exit::Bad } else { Exit::Good })
 }
 
-/// Returns the line in the colour of its sign; it is printed without colours if the output is no
-/// terminal.
-fn coloured(line: &str) -> String {
+/// Returns the servers that have something to do, as far as they fit on the screen, and the sum.
+fn changes(plans: &Plans, screen: Screen) -> String {
+    let changing = plans.servers.iter().filter(|plan| !plan.steps.is_empty());
+    let texts = changing.map(|plan| shown(&plan.steps_text(), screen.width));
+    let texts: Vec<_> = texts.collect();
+    let room = usize::from(screen.rows).saturating_sub(OTHER_ROWS);
+    let fit = fitting(texts.iter().map(String::as_str), room).min(texts.len());
+    let mut text = texts[..fit].concat();
+    let more = texts.len() - fit;
+    if more > 0 {
+        let more = counted(more, "more server");
+        let _ = writeln!(text, "and {more} with something to do: --all shows them");
+    }
+    let sum = format!("\n{}", plans.sum());
+    text + &shown(&sum, screen.width)
+}
+
+/// Returns the lines, each wrapped below its beginning, in the colours of their signs. They are
+/// printed without colours if the output is no terminal.
+fn shown(text: &str, width: Option<u16>) -> String {
+    let mut shown = String::new();
+    for line in text.lines() {
+        for part in wrap_lines(&format!("{line}\n"), width).lines() {
+            shown.push_str(&coloured(part, line));
+            shown.push('\n');
+        }
+    }
+    shown
+}
+
+/// Returns a part of a line in the colour of the line's sign.
+fn coloured(part: &str, line: &str) -> String {
     match line.get(..4) {
-        Some("  + ") => line.green().to_string(),
-        Some("  - ") => line.red().to_string(),
-        Some("  ! ") => line.yellow().to_string(),
-        _ => line.to_owned(),
+        Some("  + ") => part.green().to_string(),
+        Some("  - ") => part.red().to_string(),
+        Some("  ! ") => part.yellow().to_string(),
+        _ => part.to_owned(),
     }
 }
 
@@ -133,7 +182,7 @@ fn doubt(policy: &Policy, inventory: &Inventory, alone: bool) -> Option<String> 
     let Policy { server, file, .. } = policy;
     match inventory.server_name.as_deref() {
         Some(shown) if may_be_another(policy, shown) => Some(format!(
-            "{file}.toml has no server name, and the provider's name for {server} is {shown:?}: write name = {shown:?} if that is the intended server"
+            "{file}.toml has no server.name, and the provider's name for {server} is {shown:?}: write name = {shown:?} if that is the intended server"
         )),
         None if alone && inventory.doubt.is_none() => Some(format!(
             "{file}.toml: no snapshot of server {server} is listed, so whether the server exists is unknown before its first create"
@@ -141,3 +190,7 @@ fn doubt(policy: &Policy, inventory: &Inventory, alone: bool) -> Option<String> 
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "plan_screen_tests.rs"]
+mod screen_tests;

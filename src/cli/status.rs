@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use super::screen::Screen;
 use super::server_argument::ServerArgument;
 use super::watch::watch;
 use super::{
@@ -161,12 +161,12 @@ fn only(view: &mut FleetView, servers: Vec<ServerView>) {
 fn text(view: &FleetView, args: &Args) -> String {
     let zone = jiff::tz::TimeZone::system();
     // Lines are wrapped only on a terminal, so that other programs can search the output.
-    let terminal = std::io::stdout().is_terminal();
-    let width = terminal.then(terminal_size::terminal_size).flatten();
-    let width = width.map(|(width, _)| width.0);
+    let screen = Screen::of_stdout();
+    let width = screen.and_then(|screen| screen.width);
+    let rows = screen.map(|screen| screen.rows);
     let text = match view.servers.as_slice() {
         [server] if args.server.one().is_some() => status::server(view, server, &zone, width),
-        _ => status::overview(view, &zone, width, args.all || args.state.is_some()),
+        _ => status::overview(view, &zone, width, rows, args.all || args.state.is_some()),
     };
     text.trim_end().to_owned()
 }

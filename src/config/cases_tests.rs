@@ -163,7 +163,7 @@ fn mistakes_in_rotations_are_reported_with_location_and_remedy() {
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[[rotation]]\nname = \"d\"\nschedule = \"@weekly\"\nkeep = 1", "8:8: error", "two rotations are named \"d\"", "its own name"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\nsnapshot_name = \"s-%Y-%m-%d\"\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nsnapshot_name = \"s-%Y-%m-%d\"", "9:8: error", "rotations d and w could give the same name", "a word of its own"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 1\n[[rotation]]\nname = \"w\"\nschedule = \"@weekly\"\nkeep = 1\nformer_names = [\"d-snapshot-%Y-%m-%d\"]", "8:8: error", "rotations d and w could give the same name", "a word of its own"),
-        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 5", "6:8: warning", "all 5 snapshots", "lower one keep"),
+        case("[[rotation]]\nname = \"d\"\nschedule = \"@daily\"\nkeep = 5", "6:8: warning", "all 5 places", "lower one keep"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"*/5 3 * * *\"\nkeep = 1\nsnapshot_name = \"d-%Y%m%d-%H%M\"", "5:12: warning", "only 5m apart", "ten minutes"),
         case("[[rotation]]\nname = \"d\"\nschedule = \"0 0 30 2 *\"\nkeep = 1", "5:12: warning", "never fires", "a day that exists"),
     ];

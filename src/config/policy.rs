@@ -233,8 +233,8 @@ impl PolicyContext<'_> {
         {
             log.warn(
                 &last.at,
-                format!("keep adds up to all {sum} snapshots that a server may hold"),
-                "lower one keep by 1, so that there is room for a new snapshot before the oldest is deleted, and for a foreign one",
+                format!("keep ({sum}) fills all {sum} places of a server: the oldest snapshot is deleted before a new one is made"),
+                "lower one keep by 1, so that the new one is made first",
             );
         }
     }

@@ -251,10 +251,12 @@ impl DryRun<'_> {
             return;
         }
         let reason = match self.history.paused() {
-            Some(since) => format!(
-                "paused since {}: nothing is changed until the pause ends",
-                utc(since)
-            ),
+            Some(since) => {
+                // A server that is paused is looked at again for its alerts only.
+                self.plan.until = None;
+                let since = utc(since);
+                format!("paused since {since}: nothing is changed until the pause ends")
+            }
             None => "a restore started recently: nothing is changed for now".to_owned(),
         };
         self.push(PlannedAction::Wait, None, None, reason);

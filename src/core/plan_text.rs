@@ -1,12 +1,15 @@
 //! Prints plans and verdicts as lines that are safe on a terminal.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::tz::TimeZone;
 
 use super::plan::{NextChanges, Plan, PlannedAction, PlannedStep, Plans};
-use super::retention_verdict::SnapshotVerdict;
 use super::sanitize::{counted, local};
+
+/// Longest reason that is repeated in each row, in characters.
+const REPEATED: usize = 60;
 
 impl fmt::Display for PlannedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,7 +58,7 @@ impl Plans {
     }
 
     /// Returns how many snapshots are created and deleted, and on how many servers.
-    fn sum(&self) -> String {
+    pub fn sum(&self) -> String {
         use PlannedAction::{Blocked, Create, Delete};
         let steps = |wanted| {
             let all = self.servers.iter().flat_map(|plan| &plan.steps);
@@ -86,12 +89,18 @@ impl Plans {
 }
 
 impl Plan {
+    /// Returns the server and its steps until it rests.
+    pub fn steps_text(&self) -> String {
+        let title = format!("{} (id {})\n", ShownName(&self.name), self.id);
+        let steps = self.steps.iter();
+        let steps = steps.map(|step| format!("  {} {step}\n", step.do_.sign()));
+        steps.fold(title, |text, step| text + &step)
+    }
+
     /// Returns the plan as text: the steps until the server rests, the next changes and the
     /// verdicts. Times are in this zone.
     pub fn text(&self, zone: &TimeZone) -> String {
-        let mut lines = vec![format!("{} (id {})", ShownName(&self.name), self.id)];
-        let marked = |step: &PlannedStep| format!("  {} {step}", step.do_.sign());
-        lines.extend(self.steps.iter().map(marked));
+        let mut lines = vec![self.steps_text().trim_end().to_owned()];
         let last = self.steps.last().map(|step| step.do_);
         let until = self.until.map(|until| local(until, zone));
         match (&until, last) {
@@ -107,15 +116,29 @@ impl Plan {
         if !self.snapshots.is_empty() {
             lines.push("  snapshots now:".to_owned());
         }
-        lines.extend(self.snapshots.iter().map(|fate| format!("    {fate}")));
+        let mut said = SaidReasons::default();
+        lines.extend(self.snapshots.iter().map(|verdict| {
+            let (fate, name) = (verdict.fate.word(), ShownName(&verdict.name));
+            let reason = said.once(&verdict.reason);
+            format!("    {fate:<14} {name} (id {}): {reason}", verdict.id)
+        }));
         lines.join("\n") + "\n"
     }
 }
 
-impl fmt::Display for SnapshotVerdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (fate, name) = (self.fate.word(), ShownName(&self.name));
-        write!(f, "{fate:<14} {name} (id {}): {}", self.id, self.reason)
+/// The long reasons in a list. Rows that follow refer to them.
+#[derive(Debug, Default)]
+pub struct SaidReasons<'r>(BTreeSet<&'r str>);
+
+impl<'r> SaidReasons<'r> {
+    /// Returns the reason, or a reference to a row above that has the same one.
+    pub fn once(&mut self, reason: &'r str) -> &'r str {
+        let is_long = reason.chars().count() > REPEATED;
+        if is_long && !self.0.insert(reason) {
+            "as above"
+        } else {
+            reason
+        }
     }
 }
 

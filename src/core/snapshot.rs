@@ -3,6 +3,12 @@
 pub use super::id::{ServerId, SnapshotId};
 use jiff::Timestamp;
 
+/// How long the provider usually takes for a create and for a restore (docs/api.md, "Limits and
+/// durations").
+pub const CREATE_TAKES: &str = "3 to 10 min";
+/// See [`CREATE_TAKES`].
+pub const RESTORE_TAKES: &str = "5 to 15 min";
+
 /// The state of a snapshot, from the provider's status word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -182,10 +182,22 @@ impl HookRun {
         let (rotation, reason) = (self.job.rotation.as_str(), &report.reason);
         match report.ran {
             HookOutcome::Done => {
-                tracing::info!(server, server_name, rotation, reason, "after succeeded");
+                tracing::info!(
+                    server,
+                    server_name,
+                    rotation,
+                    reason,
+                    "the hook after succeeded"
+                );
             }
             HookOutcome::Failed | HookOutcome::NotStarted => {
-                tracing::warn!(server, server_name, rotation, reason, "after failed");
+                tracing::warn!(
+                    server,
+                    server_name,
+                    rotation,
+                    reason,
+                    "the hook after failed"
+                );
             }
         }
         // The service may be gone, so a failed send is ignored.

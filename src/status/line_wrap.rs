@@ -23,3 +23,20 @@ pub fn wrap(line: &mut String, text: &str, mut column: usize, width: usize, inde
         begins = false;
     }
 }
+
+/// Columns by which `wrap_lines` indents continuation lines.
+pub const WRAP_INDENT: usize = 4;
+
+/// Wraps each line of a text. Continuation lines are indented further than the line.
+pub fn wrap_lines(text: &str, width: Option<u16>) -> String {
+    let mut wrapped = String::with_capacity(text.len());
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        match width {
+            Some(width) => wrap(&mut wrapped, line, 0, width.into(), indent + WRAP_INDENT),
+            None => wrapped.push_str(line),
+        }
+        wrapped.push('\n');
+    }
+    wrapped
+}

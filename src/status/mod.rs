@@ -47,7 +47,7 @@ pub use control_socket::{ControlSocket, socket};
 pub use forecast_labels::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;
 pub use http_routes::PageServer;
-pub(crate) use line_wrap::wrap;
+pub(crate) use line_wrap::{WRAP_INDENT, wrap, wrap_lines};
 pub use overview_text::overview;
 pub use page_model::{PageModel, ViewSource};
 pub use report_inputs::{longest_copy_age_limit, present_state};
@@ -57,3 +57,6 @@ pub(crate) use terminal_text::{lines, table};
 pub use view::{
     Activity, AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,
 };
+
+#[cfg(test)]
+mod status_screen_tests;

@@ -20,8 +20,12 @@ use crate::core::sanitize::{counted, fitted, printable, span};
 /// Columns if the output is no terminal.
 const UNLIMITED: usize = 400;
 
-/// Most lines that need somebody; `--all` has the others.
-const CONCERNS: usize = 40;
+/// Most lines about servers if the output is no terminal; `--all` has the others.
+const CONCERNS: usize = 80;
+
+/// Rows of a screen for other lines: the verdict, what is left out, the rest, the legend, and the
+/// prompt.
+const OTHER_ROWS: usize = 10;
 
 /// Widest columns of the lines.
 const NAME: usize = 20;
@@ -30,11 +34,21 @@ const KIND: usize = 16;
 /// The narrowest space for a cause; without it the cause is left out.
 const CAUSE: usize = 24;
 
-/// Longest reason in a row of the table, in characters.
+/// Explains the signs, and the words of the first line.
+const LEGEND: &str = "✕ no good copy, or a fault of the service · ! needs you · ↻ in progress · ✓ fine · restorable: has a completed snapshot · least recent copy: the oldest of the newest copies";
+
+/// Longest reason in a row of the table on a terminal, in characters.
 const REASON_SHOWN: usize = 120;
 
 /// Returns the text for the whole service. Lines have at most `width` columns, if it is known.
-pub fn overview(view: &FleetView, zone: &TimeZone, width: Option<u16>, all: bool) -> String {
+/// Without `all`, they fit in `rows` rows.
+pub fn overview(
+    view: &FleetView,
+    zone: &TimeZone,
+    width: Option<u16>,
+    rows: Option<u16>,
+    all: bool,
+) -> String {
     let columns = width.map_or(UNLIMITED, usize::from);
     let mut text = String::new();
     // A forgotten pause raises no alert.
@@ -46,17 +60,11 @@ pub fn overview(view: &FleetView, zone: &TimeZone, width: Option<u16>, all: bool
     }
     text.push_str(&verdict(view, zone, width));
     let concerns = concerns(view);
-    for concern in concerns.iter().take(CONCERNS) {
-        text.push_str(&concern_line(concern, view, zone, columns));
-    }
-    let more = concerns.len().saturating_sub(CONCERNS);
-    if more > 0 {
-        let _ = writeln!(text, "  and {more} more lines: snaprotate status --all");
-    }
+    let concerns = concerns.iter();
+    let lines = concerns.map(|concern| concern_line(concern, view, zone, columns));
     let notable = view.servers.iter().filter(|server| is_notable(server));
-    for server in notable.take(CONCERNS) {
-        text.push_str(&working_line(server, view, zone, width));
-    }
+    let lines = lines.chain(notable.map(|server| working_line(server, view, zone, width)));
+    text.push_str(&those_that_fit(lines, rows.filter(|_| !all)));
     if let Some(unlisted) = unlisted(view, zone) {
         text.push_str(&wrapped(&format!("! {unlisted}"), width));
     }
@@ -71,7 +79,31 @@ pub fn overview(view: &FleetView, zone: &TimeZone, width: Option<u16>, all: bool
             view.version, view.pid, view.config,
         );
         text.push_str(&wrapped(&service, width));
-        let _ = write!(text, "\n{}", every_server(view, zone, width));
+        let _ = writeln!(text, "\n{}", every_server(view, zone, width));
+    }
+    if width.is_some() {
+        text.push_str(&legend(width));
+    }
+    text
+}
+
+/// Returns the lines that fit on the screen, and the number of the others.
+fn those_that_fit(lines: impl Iterator<Item = String>, rows: Option<u16>) -> String {
+    let rows = rows.map_or(CONCERNS, |rows| {
+        usize::from(rows).saturating_sub(OTHER_ROWS)
+    });
+    let (mut text, mut room, mut more) = (String::new(), rows.max(1), 0);
+    for line in lines {
+        let rows = line.lines().count();
+        if rows > room || more > 0 {
+            more += 1;
+        } else {
+            room -= rows;
+            text.push_str(&line);
+        }
+    }
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more lines: snaprotate status --all");
     }
     text
 }
@@ -184,7 +216,7 @@ fn concern_line(
         (None, None) => (String::new(), String::new()),
     };
     let head = format!("{sign} {name:<NAME$} {kind:<KIND$} ");
-    let used = head.chars().count() + copy.chars().count() + 2;
+    let used = head.chars().count() + copy.chars().count() + 3;
     let tail = remedy.chars().count() + 1;
     // The remedy moves to a line of its own if the reason would have no room beside it.
     let (room, own_line) = match columns.checked_sub(used + tail) {
@@ -194,7 +226,7 @@ fn concern_line(
     let why = if room >= CAUSE {
         // The cause alone says most.
         let fits = why.chars().count() <= room;
-        format!("{}  ", fitted(if fits { &why } else { &short }, room))
+        format!("{} · ", fitted(if fits { &why } else { &short }, room))
     } else {
         String::new()
     };
@@ -237,7 +269,7 @@ fn working_line(
         _ => activity_with_reason(server, view.time, zone, usize::MAX),
     };
     let copy = copy_age(server, view.time);
-    wrapped(&format!("↻ {name:<NAME$} {doing}  {copy}"), width)
+    wrapped(&format!("↻ {name:<NAME$} {doing} · {copy}"), width)
 }
 
 /// Returns the line that counts the servers that need nobody.
@@ -269,6 +301,13 @@ fn rest(view: &FleetView, all: bool, width: Option<u16>) -> String {
     )
 }
 
+/// Returns the meaning of the signs and words, for a terminal.
+fn legend(width: Option<u16>) -> String {
+    let lines = wrapped(LEGEND, width);
+    let lines = lines.lines().map(|line| format!("{}\n", line.dimmed()));
+    lines.collect()
+}
+
 /// Returns a row for each server.
 fn every_server(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut table = table(width);
@@ -289,6 +328,7 @@ fn every_server(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String
     };
     table.set_header(&headings[..shown]);
     let narrow = narrow(width);
+    let reason_shown = width.map_or(UNLIMITED, |_| REASON_SHOWN);
     for server in &view.servers {
         let used = match server.listed {
             Some(_) => format!("{}/{}", server.snapshots.len(), server.limit),
@@ -311,7 +351,7 @@ fn every_server(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String
         let doing = match server.activity {
             // The alert says why.
             Activity::Blocked => activity(server, view.time, zone),
-            _ => activity_with_reason(server, view.time, zone, REASON_SHOWN),
+            _ => activity_with_reason(server, view.time, zone, reason_shown),
         };
         let copy = copy_age(server, view.time);
         let cells = [

@@ -70,9 +70,12 @@ fn fleet() -> FleetView {
     view
 }
 
+/// Returns the text without colours and legend.
 fn plain(view: &FleetView, width: Option<u16>, all: bool) -> String {
-    let text = overview(view, &TimeZone::UTC, width, all);
-    anstream::adapter::strip_str(&text).to_string()
+    let text = overview(view, &TimeZone::UTC, width, None, all);
+    let text = anstream::adapter::strip_str(&text).to_string();
+    let end = text.find("✕ no good copy").unwrap_or(text.len());
+    text[..end].to_owned()
 }
 
 #[test]
@@ -82,11 +85,11 @@ fn the_verdict_comes_first_and_then_a_line_for_each_server_that_needs_somebody_w
     assert_eq!(
         lines,
         [
-            "✕ 3 of 6 servers need you · 5 restorable · least recent copy 1 d 3 h · next slot Sun 2026-11-29 03:00",
-            "✕ intranet-01          unprotected      the slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3…  no copy → snaprotate create intranet-01 NAME",
-            "✕ build-01             slot failed +1   \"Server is not in a valid state for snapshotting\"  copy 1 d 3 h → snaprotate audit show build-01 --failed",
-            "! git-server-01        blocked          the slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3…  copy 20 h → snaprotate delete git-server-01 7",
-            "↻ legacy-crm           restoring for 2 min, until 06:28 at most  copy 3 h",
+            "✕ 3 of 6 servers need you · 5 restorable · least recent copy 1 d 3 h · next slot Sun 2026-11-29 03:00 UTC",
+            "✕ intranet-01          unprotected      the slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3… · no copy → snaprotate create intranet-01 NAME",
+            "✕ build-01             slot failed +1   \"Server is not in a valid state for snapshotting\" · copy 1 d 3 h → snaprotate audit show build-01 --failed",
+            "! git-server-01        blocked          the slot of daily-snapshot-2026-11-25 has no snapshot: given up after… · copy 20 h → snaprotate delete git-server-01 7",
+            "↻ legacy-crm           restoring for 2 min, until 06:28 UTC at most · copy 3 h",
             "✓ 2 more: 1 ok, 1 paused (--all)",
         ],
         "{text}"
@@ -215,7 +218,7 @@ fn a_server_whose_copy_is_too_old_needs_nobody_while_its_snapshot_is_being_made(
         text.starts_with("✓ Nothing needs you; 1 of 1 server without a fresh copy yet"),
         "{text}"
     );
-    let line = "↻ build-01             creating, usually 3 to 10 min  copy 1 d 3 h";
+    let line = "↻ build-01             creating, usually 3 to 10 min · copy 1 d 3 h";
     assert!(text.lines().any(|found| found == line), "{text}");
     // An alert says that it takes too long.
     view.servers[0].alerts = 1;
@@ -229,9 +232,9 @@ fn times_of_the_next_days_are_shown_in_words() {
         let at: Timestamp = at.parse().expect("a time");
         clock(at, now, &TimeZone::UTC)
     };
-    assert_eq!(told("2026-11-25T23:59:00Z"), "23:59");
-    assert_eq!(told("2026-11-26T03:00:00Z"), "tomorrow 03:00");
-    assert_eq!(told("2026-11-29T03:00:00Z"), "Sun 2026-11-29 03:00");
+    assert_eq!(told("2026-11-25T23:59:00Z"), "23:59 UTC");
+    assert_eq!(told("2026-11-26T03:00:00Z"), "tomorrow 03:00 UTC");
+    assert_eq!(told("2026-11-29T03:00:00Z"), "Sun 2026-11-29 03:00 UTC");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 
 use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView, SnapshotView};
 use crate::core::plan::{NextChanges, PlannedAction};
-use crate::core::sanitize::{counted, local, shortened, span};
+use crate::core::sanitize::{counted, fitted, local, span};
+use crate::core::snapshot::CREATE_TAKES;
 
 /// Returns a note for a snapshot that stays now but is among the next deletes.
 pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView) -> &'static str {
@@ -116,7 +117,7 @@ pub(super) fn activity(server: &ServerView, now: Timestamp, zone: &TimeZone) -> 
             Some(next) => format!("idle until {}", clock(next, now, zone)),
             None => "idle, no slot follows".to_owned(),
         },
-        Activity::Creating => format!("creating{}, usually 3 to 10 min", for_()),
+        Activity::Creating => format!("creating{}, usually {CREATE_TAKES}", for_()),
         Activity::Holding | Activity::Restoring => {
             format!("{}{}{}", server.activity.word(), for_(), at_most())
         }
@@ -143,11 +144,17 @@ pub(super) fn activity_with_reason(
             None => why.clone(),
         });
     }
-    shortened(&parts.join("; "), shown)
+    fitted(&parts.join("; "), shown)
 }
 
-/// Returns the time of day; with `tomorrow` or the date if it is on another day.
+/// Returns the time of day with its zone; with `tomorrow` or the date if it is on another day.
 pub(super) fn clock(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let name = at.to_zoned(zone.clone()).strftime("%Z").to_string();
+    format!("{} {name}", clock_without_zone(at, now, zone))
+}
+
+/// Does the same as [`clock`], for a page that names its zone once.
+pub(super) fn clock_without_zone(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
     let time = at.strftime("%H:%M");
     if at.date() == now.date() {

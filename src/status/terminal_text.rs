@@ -9,7 +9,7 @@ use owo_colors::OwoColorize as _;
 use super::line_wrap::wrap;
 use super::state_text::{activity_with_reason, goes_next, last_slot_with_age, next_slot};
 use super::view::{AlertView, FleetView, ServerView};
-use crate::core::plan_text::one_after_the_other;
+use crate::core::plan_text::{SaidReasons, one_after_the_other};
 use crate::core::sanitize::{local, printable, shortened, span, utc};
 use crate::notify::ReceiverView;
 
@@ -114,6 +114,7 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
         "verdict and reason",
     ]);
     let mut text = String::new();
+    let mut said = SaidReasons::default();
     for snapshot in &server.snapshots {
         let made = snapshot.created_at;
         let whose = snapshot.rotation.as_deref().unwrap_or("foreign");
@@ -125,7 +126,8 @@ fn snapshots(server: &ServerView, zone: &TimeZone, width: Option<u16>) -> String
             whose.to_owned(),
         ];
         let goes = goes_next(server.upcoming.as_ref(), snapshot);
-        let why = format!("{}: {}{goes}", snapshot.verdict, snapshot.reason);
+        let reason = said.once(&snapshot.reason);
+        let why = format!("{}: {reason}{goes}", snapshot.verdict);
         if narrow(width) {
             text.push_str(&wrapped(&cells.join("  "), width));
             let indent = " ".repeat(INDENT);
@@ -158,7 +160,7 @@ fn back(view: &FleetView, server: &ServerView) -> String {
 }
 
 /// Wraps a line at the terminal's width.
-pub(super) fn wrapped(text: &str, width: Option<u16>) -> String {
+pub(crate) fn wrapped(text: &str, width: Option<u16>) -> String {
     let mut line = String::new();
     match width {
         Some(width) => wrap(&mut line, text, 0, width.into(), INDENT),

@@ -108,7 +108,7 @@ fn the_server_view_explains_each_snapshot_and_escapes_control_characters_in_fore
     let view = view();
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
     assert!(
-        text.starts_with("web (id 5, web-01.toml): ok; idle until Sun 2026-11-29 03:00\n"),
+        text.starts_with("web (id 5, web-01.toml): ok; idle until Sun 2026-11-29 03:00 UTC\n"),
         "{text}"
     );
     assert!(text.contains("1 of 3"), "{text}");

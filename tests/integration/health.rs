@@ -1,8 +1,10 @@
 //! For each state of a server and of the service, `status`, its JSON, the page, the metrics, the
 //! trail and a receiver agree.
 
+use std::path::Path;
+
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::health_states::{STATES, Scene, State};
 use crate::support::http::get;
@@ -10,6 +12,7 @@ use crate::support::{stdout, until};
 
 #[test]
 fn in_every_state_all_that_people_see_agrees() {
+    let mut views = Map::new();
     for state in &STATES {
         let mut scene = Scene::new();
         (state.make)(&mut scene);
@@ -32,8 +35,28 @@ fn in_every_state_all_that_people_see_agrees() {
                 && kinds(&view) == state.alerts
         });
         agrees(state, &scene, &shown());
+        views.insert(state.name.to_owned(), kept(&shown(), &scene));
         drop(scene.service.take());
     }
+    // The screens of `status` are rendered from these. They change with each run, so they are
+    // written only if asked for.
+    if std::env::var("SNAPROTATE_UPDATE").is_ok_and(|what| what == "views") {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens/views.json");
+        let text = serde_json::to_string_pretty(&views).expect("JSON");
+        std::fs::write(path, text + "\n").expect("written");
+    }
+}
+
+/// Returns the view without what differs from host to host.
+fn kept(view: &Value, scene: &Scene) -> Value {
+    let folder = scene.home.path("").display().to_string();
+    let text = view
+        .to_string()
+        .replace(folder.trim_end_matches('/'), "/etc/snaprotate");
+    let mut view: Value = serde_json::from_str(&text).expect("JSON");
+    view["config"] = "/etc/snaprotate/snaprotate.toml".into();
+    view["pid"] = 4711.into();
+    view
 }
 
 /// Compares what each reader sees with the view.

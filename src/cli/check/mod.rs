@@ -144,12 +144,9 @@ fn nameless(config: &Config) -> impl Iterator<Item = Problem> {
         .iter()
         .filter(|policy| policy.name.is_none());
     policies.map(move |policy| {
-        let message = format!(
-            "no server.name: if {} is another server's id, by mistake or because the provider has reassigned it, that server is rotated",
-            policy.server
-        );
+        let message = "no server.name: if the id is another server's, by mistake or because the provider has reassigned it, that server is rotated";
         let file = folder.join(format!("{}.toml", policy.file));
-        Problem::of_policy(file, message, "write name below id, with the provider's name for the server")
+        Problem::of_policy(file, message.to_owned(), "write name below id, with the provider's name for the server")
     })
 }
 

@@ -208,7 +208,7 @@ impl PolicyCheck<'_> {
             return;
         }
         let message = format!(
-            "the provider's name for it is {name:?}, but {file}.toml has no name: another server's id would go unnoticed"
+            "{file}.toml has no server.name, and the provider's name for the server is {name:?}: if the id is another server's, that server is rotated"
         );
         self.say(
             FindingSeverity::Warning,

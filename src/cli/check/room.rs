@@ -48,14 +48,14 @@ impl PolicyCheck<'_> {
             );
         } else if fixed > 0 && keep + fixed == limit {
             let message = format!(
-                "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places: the oldest is deleted before a new one is made"
+                "keep ({keep}) and foreign or protected snapshots ({fixed}) fill all {limit} places of the server: the oldest snapshot is deleted before a new one is made"
             );
             self.say(
                 FindingSeverity::Warning,
                 FindingKind::Tight,
                 None,
                 message,
-                "lower one keep by 1 to make the new one first",
+                "lower one keep by 1, so that the new one is made first",
             );
         }
     }

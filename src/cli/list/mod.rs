@@ -7,6 +7,7 @@ mod view;
 use self::servers::AccountServerList;
 use self::view::view;
 use super::api_error_hint::unread;
+use super::screen::Screen;
 use super::server_argument::{ServerArgument, find, unknown};
 use super::{Cli, Exit, block_on, note, print_json, printable_name, say};
 use crate::api::{ApiError, HttpApi, Listing};
@@ -60,7 +61,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         return Ok(Exit::Good);
     }
     let zone = jiff::tz::TimeZone::system();
-    let width = terminal_size::terminal_size().map(|(width, _)| width.0);
+    let width = Screen::columns_of_stdout();
     say(text::listed(&listed, &zone, width).trim_end())?;
     Ok(Exit::Good)
 }
@@ -79,7 +80,7 @@ fn servers(config: &Config, json: bool) -> Result<Exit, CommandError> {
     if json {
         print_json(&listed)?;
     } else {
-        let width = terminal_size::terminal_size().map(|(width, _)| width.0);
+        let width = Screen::columns_of_stdout();
         say(listed.text(width).trim_end())?;
     }
     Ok(Exit::Good)

@@ -6,7 +6,7 @@ use crate::api::server_list::AccountServers;
 use crate::config::Config;
 use crate::core::sanitize::{counted, printable};
 use crate::core::snapshot::ServerId;
-use crate::status::{lines, table};
+use crate::status::{lines, table, wrap_lines};
 
 /// Longest name or status word that is shown, in characters.
 const LONGEST_NAME: usize = 60;
@@ -61,7 +61,7 @@ impl AccountServerList {
 
     /// Returns a table with a row for each server.
     pub(super) fn text(&self, width: Option<u16>) -> String {
-        let mut table = table(width);
+        let mut table = table(None);
         table.set_header(["server", "id", "status", "policy"]);
         for server in &self.servers {
             let ids = [Some(&server.id), server.uuid.as_ref()];
@@ -74,12 +74,11 @@ impl AccountServerList {
             ]);
         }
         let without = self.servers.iter().filter(|server| server.policy.is_none());
-        let mut text = lines(&table);
+        let mut text = wrap_lines(&lines(&table), width);
         if let Some(doubt) = &self.doubt {
-            text = format!(
-                "This list can't be relied on: {}\n{text}",
-                printable(doubt, 300)
-            );
+            let doubt = printable(doubt, 300);
+            let doubt = format!("This list can't be relied on: {doubt}");
+            text = wrap_lines(&doubt, width) + &text;
         }
         format!(
             "{text}\n{}, {} of them without a policy",

@@ -7,28 +7,27 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::view::{ListingView, Owner, ServerListing, SnapshotCounts, SnapshotRow};
 use crate::core::sanitize::{counted, local, printable, size, span};
-use crate::status::{lines, table};
+use crate::status::{WRAP_INDENT, lines, table, wrap_lines};
 
 /// Longest name that is shown, in characters.
 const LONGEST_NAME: usize = 60;
-/// Columns that the table with full times needs.
-const WIDE: u16 = 110;
 /// Longest doubt that is shown, in characters.
 const DOUBT_SHOWN: usize = 300;
 
-/// Returns the whole listing. Lines of tables have at most `width` columns, if the width is known.
+/// Returns the whole listing. Lines have at most `width` columns, if the width is known.
 pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let mut text = String::new();
     if let Some(doubt) = &listed.doubt {
         let doubt = printable(doubt, DOUBT_SHOWN);
-        let _ = writeln!(text, "This listing can't be relied on: {doubt}\n");
+        let line = format!("This listing can't be relied on: {doubt}\n");
+        text = wrap_lines(&line, width) + "\n";
     }
     if !listed.servers.is_empty() {
-        let narrow = width.is_some_and(|width| width < WIDE);
-        text.push_str(&if narrow {
-            by_server(listed, width)
+        let table = one_table(listed, zone);
+        text.push_str(&if fits(&table, width) {
+            table
         } else {
-            one_table(listed, zone, width)
+            by_server(listed, width)
         });
         text.push('\n');
     }
@@ -36,15 +35,21 @@ pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) 
         if let Some(doubt) = &server.doubt {
             let (name, doubt) = (called(server), printable(doubt, DOUBT_SHOWN));
             let name = printable(&name, LONGEST_NAME);
-            let _ = writeln!(text, "The listing of {name} can't be relied on: {doubt}");
+            let line = format!("The listing of {name} can't be relied on: {doubt}");
+            text.push_str(&wrap_lines(&line, width));
         }
     }
-    text + &total(&listed.servers)
+    text + wrap_lines(&total(&listed.servers), width).trim_end()
+}
+
+fn fits(text: &str, width: Option<u16>) -> bool {
+    let columns = text.lines().map(|line| line.chars().count()).max();
+    width.is_none_or(|width| columns <= Some(width.into()))
 }
 
 /// Returns one table, for wide output. A server is named in its first row.
-fn one_table(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
-    let mut table = table(width);
+fn one_table(listed: &ListingView, zone: &TimeZone) -> String {
+    let mut table = table(None);
     table.set_header([
         "server", "used", "id", "name", "status", "size", "created", "whose",
     ]);
@@ -76,20 +81,52 @@ fn one_table(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> Strin
 fn by_server(listed: &ListingView, width: Option<u16>) -> String {
     let parts = listed.servers.iter().map(|server| {
         let name = printable(&called(server), LONGEST_NAME);
-        let mut text = format!("{name} (id {}), {}\n", server.id, room(server));
+        let title = format!("{name} (id {}), {}", server.id, room(server));
+        let mut text = wrap_lines(&title, width);
         if !server.snapshots.is_empty() {
-            let mut table = table(width);
-            table.set_header(["id", "name", "status", "size", "created", "whose"]);
-            for row in &server.snapshots {
-                let [id, name, status, size] = plain(row);
-                let created = relative(row, listed.time);
-                table.add_row([id, name, status, size, created, whose(row)]);
-            }
-            text.push_str(&lines(&table));
+            let now = listed.time;
+            let mut tables = [true, false].into_iter();
+            let table = tables.find_map(|sizes| {
+                let table = snapshots(server, now, sizes);
+                fits(&table, width).then_some(table)
+            });
+            text.push_str(&table.unwrap_or_else(|| rows(server, now, width)));
         }
         text
     });
     parts.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns a table of a server's snapshots, with or without their sizes.
+fn snapshots(server: &ServerListing, now: Timestamp, sizes: bool) -> String {
+    let mut table = table(None);
+    let with = |[id, name, status, size, created, whose]: [String; 6]| {
+        let size = sizes.then_some(size);
+        let cells = [id, name, status].into_iter().chain(size);
+        cells.chain([created, whose]).collect::<Vec<_>>()
+    };
+    let columns = ["id", "name", "status", "size", "created", "whose"];
+    table.set_header(with(columns.map(str::to_owned)));
+    table.add_rows(server.snapshots.iter().map(|row| with(cells(row, now))));
+    lines(&table)
+}
+
+/// Returns a line for each snapshot, wrapped, for a terminal on which no table fits.
+fn rows(server: &ServerListing, now: Timestamp, width: Option<u16>) -> String {
+    let longest = width.map_or(LONGEST_NAME, |width| {
+        LONGEST_NAME.min(usize::from(width).saturating_sub(WRAP_INDENT + 1))
+    });
+    let rows = server.snapshots.iter().map(|row| {
+        let mut cells = cells(row, now);
+        cells[1] = printable(&cells[1], longest);
+        wrap_lines(&cells.join("  "), width)
+    });
+    rows.collect()
+}
+
+fn cells(row: &SnapshotRow, now: Timestamp) -> [String; 6] {
+    let [id, name, status, size] = plain(row);
+    [id, name, status, size, relative(row, now), whose(row)]
 }
 
 fn plain(row: &SnapshotRow) -> [String; 4] {

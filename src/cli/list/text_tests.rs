@@ -103,3 +103,41 @@ fn a_date_is_shown_as_local_time_with_zone_and_as_relative_time_even_in_the_futu
         assert!(text.contains(words), "{words}: {text}");
     }
 }
+
+#[test]
+fn listings_have_their_screens() {
+    let completed = |id: u64, name: &str, whose| SnapshotRow {
+        status: "completed".to_owned(),
+        protected: false,
+        ..row(id, name, whose)
+    };
+    let full = || {
+        let rows = (1..=5).map(|id| match id {
+            1 => row(id, "golden", Owner::Foreign),
+            id => completed(
+                id,
+                &format!("nightly-snapshot-2026-11-{}", 20 + id),
+                Owner::Own,
+            ),
+        });
+        of(rows.collect())
+    };
+    let mut nameless = full();
+    nameless.servers[0].policy = None;
+    for row in &mut nameless.servers[0].snapshots {
+        row.whose = None;
+    }
+    let mut doubtful = full();
+    doubtful.doubt = Some("page 2 has a row that page 1 had too".to_owned());
+    doubtful.servers[0].doubt = Some("two rows have the same id".to_owned());
+    let mut screens = crate::screen_tests::Screens::default();
+    for (state, view) in [
+        ("no snapshots", of(Vec::new())),
+        ("a full server", full()),
+        ("a server without a policy", nameless),
+        ("a doubtful listing", doubtful),
+    ] {
+        screens.add(state, |width| listed(&view, &TimeZone::UTC, Some(width)));
+    }
+    screens.compare("list.txt");
+}

@@ -31,7 +31,7 @@ pub(super) use self::overview_page::fleet;
 pub(super) use self::search_and_sort::SearchQuery;
 pub(super) use self::server_page::server;
 use super::forecast_labels::zone_name;
-use super::state_text::{self, SlotResult, clock};
+use super::state_text::{self, SlotResult, clock_without_zone};
 use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView};
 use crate::core::health::Health;
 use crate::core::sanitize::{NAME_SHOWN, local, printable, span};
@@ -148,7 +148,7 @@ fn next_slot(
     let Some(slot) = slot else {
         return html! { "never" };
     };
-    let words = |at| clock(at, view.time, zone);
+    let words = |at| clock_without_zone(at, view.time, zone);
     match (server.activity, server.activity_until) {
         (Activity::Paused, _) => html! { "after resume" },
         (Activity::Blocked, _) => html! { "when not blocked" },

@@ -14,7 +14,7 @@ use super::{NAME_SHOWN, as_of, fleet_map, fleet_table, foot, frame, instant, leg
 use crate::core::health::Health;
 use crate::core::sanitize::{counted, span};
 use crate::status::attention::{Verdict, needs_somebody};
-use crate::status::state_text::{clock, paused, unlisted};
+use crate::status::state_text::{clock_without_zone, paused, unlisted};
 use crate::status::view::{Activity, FleetView, ServerView};
 
 /// Rows per page. With more, a page of a large fleet would be larger than its map.
@@ -164,7 +164,7 @@ fn figures(verdict: &Verdict, view: &FleetView, zone: &TimeZone) -> Markup {
                 dt { "next slot" @if due > 1 { ", " (due) " servers" } }
                 dd {
                     @match verdict.next_slot {
-                        Some(at) => (instant(at, zone, &clock(at, view.time, zone))),
+                        Some(at) => (instant(at, zone, &clock_without_zone(at, view.time, zone))),
                         None => "never",
                     }
                 }

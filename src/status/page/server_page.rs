@@ -17,7 +17,7 @@ use crate::core::steady_state_forecast::Forecast;
 use crate::status::forecast_labels::{age, moment};
 use crate::status::forecast_svg::figure;
 use crate::status::page_model::ServerPageData;
-use crate::status::state_text::{clock, goes_next};
+use crate::status::state_text::{clock_without_zone, goes_next};
 use crate::status::view::{Activity, FleetView, ServerView, SnapshotView};
 
 /// Interval at which the page's script renews the page; the service reads the trail each time.
@@ -46,7 +46,7 @@ pub(in crate::status) fn server(
                 div { dt { "Next decision" } dd { (shown(&detail.decision, REASON_SHOWN)) } }
                 @if let Some(next) = &detail.upcoming {
                     div { dt { "Next changes" } dd {
-                        (instant(next.at, zone, &clock(next.at, view.time, zone)))
+                        (instant(next.at, zone, &clock_without_zone(next.at, view.time, zone)))
                         (shown(&next.or_later(), REASON_SHOWN)) ": "
                         (one_after_the_other(&next.steps))
                     } }
