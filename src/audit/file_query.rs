@@ -44,6 +44,38 @@ pub fn records(file: PathBuf) -> impl Iterator<Item = Result<Record, TrailError>
     }
 }
 
+/// Returns the records in about the last `bytes` bytes of these files, oldest first, and true if
+/// that is all of them. Errors number the lines from the first one that was read.
+pub fn newest_records(
+    files: &[PathBuf],
+    bytes: u64,
+) -> Result<
+    (
+        impl Iterator<Item = Result<Record, TrailError>> + use<>,
+        bool,
+    ),
+    TrailError,
+> {
+    let disk = RealDisk::default();
+    let mut room = bytes;
+    for (nth, file) in files.iter().enumerate().rev() {
+        let length = disk.len(file).map_err(TrailError::disk("read", file))?;
+        if length <= room {
+            room -= length;
+            continue;
+        }
+        let opened = disk.read(file, length - room);
+        let mut lines = LineReader::new(opened.map_err(TrailError::disk("read", file))?);
+        // The beginning of the first line may be missing.
+        lines.advance().map_err(TrailError::disk("read", file))?;
+        let newer = files[nth + 1..].iter().cloned().collect();
+        let now = Some((file.clone(), lines));
+        return Ok((Records { files: newer, now }, false));
+    }
+    let files = files.iter().cloned().collect();
+    Ok((Records { files, now: None }, true))
+}
+
 /// Returns every id under which the trail records this server, including the given one: an earlier
 /// policy may have named the server by its other id.
 pub fn ids_of(server: &ServerId, files: &[PathBuf]) -> Result<BTreeSet<ServerId>, TrailError> {

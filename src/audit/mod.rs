@@ -46,9 +46,8 @@
 //!   writer, which sets a torn tail aside; `trail`: the handle through which the engine records.
 //! - `record` and `record_fields`: a record, and its fields for readers that base no decision on
 //!   them; `chain`: its position; `head`: the head file; `disk`: disk operations.
-//! - `reader`: folds lines into state; `file_query`: searches; `report_records`: what a
-//!   report counts; `verify` and `witness`: what
-//!   `audit verify` checks.
+//! - `reader`: folds lines into state; `file_query`: searches; `file_follow`: reads what is appended;
+//!   `report_records`: what a report counts; `verify` and `witness`: what `audit verify` checks.
 //!
 //! # What the chain shows and doesn't
 //!
@@ -59,6 +58,7 @@
 mod chain;
 mod disk;
 mod error;
+mod file_follow;
 mod file_query;
 mod head;
 #[cfg(any(test, feature = "proof"))]
@@ -77,7 +77,8 @@ mod writer;
 
 pub use disk::{Disk, RealDisk};
 pub use error::TrailError;
-pub use file_query::{files_since, ids_of, records, tail, was_begun};
+pub use file_follow::TrailFollower;
+pub use file_query::{files_since, ids_of, newest_records, records, tail, was_begun};
 pub use open::OpenedTrail;
 pub use record::{Details, Entry, Event, GlobalEvent, StandingAlert, WitnessedPoint};
 pub use record_fields::RecordFields;

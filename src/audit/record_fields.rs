@@ -10,9 +10,10 @@ use crate::core::snapshot::{ServerId, SnapshotId};
 /// type other than the one that the trail writes.
 #[expect(
     missing_docs,
-    reason = "the fields have the names that the trail gives them"
+    clippy::struct_excessive_bools,
+    reason = "the fields have the names and types that the trail gives them"
 )]
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RecordFields {
     pub event: String,
@@ -28,6 +29,8 @@ pub struct RecordFields {
     pub status: Option<u16>,
     pub error: Option<String>,
     pub reason: Option<String>,
+    pub said: Option<String>,
+    pub looked_for: bool,
     pub what: Option<String>,
     pub by: Option<String>,
     pub paused: bool,
@@ -42,20 +45,20 @@ pub struct RecordFields {
 }
 
 /// The part of a server's checkpoint that is used.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct CheckpointFields {
     rotations: Vec<RotationFields>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct RotationFields {
     name: String,
     #[serde(default)]
     slots: Vec<SlotFields>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct SlotFields {
     name: String,
 }

@@ -23,6 +23,7 @@ mod order_help;
 mod output;
 #[cfg(test)]
 mod output_schema;
+mod pager;
 pub mod pause;
 pub mod plan;
 pub mod report;

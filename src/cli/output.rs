@@ -78,6 +78,10 @@ impl<W: Write> SafeJson<W> {
             begun: false,
         }
     }
+
+    pub(super) fn into_inner(self) -> W {
+        self.to
+    }
 }
 
 impl<W: Write> Write for SafeJson<W> {

@@ -1,9 +1,8 @@
 //! `audit show` with the real binary: what was done, when and why.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use crate::support::{self, Home, Provider, QUICK, daily_name, days_ago, stderr, stdout};
 
@@ -41,9 +40,9 @@ pub(super) fn show(home: &Home, args: &[&str]) -> Output {
         .expect("it runs")
 }
 
-/// Returns the output without the line that names the zone.
+/// Returns the lines of records, without the line that names the zone.
 pub(super) fn lines(home: &Home, args: &[&str]) -> Vec<String> {
-    let output = show(home, args);
+    let output = show(home, &[&["--raw"], args].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     let mut lines = text.lines();
@@ -176,7 +175,7 @@ fn a_server_is_found_by_file_name_and_id_even_after_its_policy_was_removed() {
         .find(|line| line.contains("delete_intent"))
         .expect("a delete intent");
     assert!(intent.contains("  server-7 (7)  delete_intent"), "{intent}");
-    let output = show(&home, &["server-7"]);
+    let output = show(&home, &["--raw", "server-7"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stdout(&output).lines().skip(1).collect::<Vec<_>>(), gone);
     let said = "there is no readable policy for server-7: the records below are those of server 7, which last had";
@@ -191,7 +190,7 @@ fn a_server_is_found_by_file_name_and_id_even_after_its_policy_was_removed() {
         "web-01",
         "[server]\nid = 7\n[[rotation]]\nname = \"daily\"\nschedule = \"@daily\"\nkeep = 1\n",
     );
-    let output = show(&home, &["server-7"]);
+    let output = show(&home, &["--raw", "server-7"]);
     assert_eq!(stdout(&output).lines().count(), gone.len() + 1);
     let said = "server 7 was formerly called server-7, and is now called web-01";
     assert!(stderr(&output).contains(said), "{}", stderr(&output));
@@ -328,59 +327,6 @@ fn the_failed_filter_shows_only_failures_and_control_characters_are_escaped() {
             r"2026-01-31 03:00:01  server-7  create_result       own-2: unknown; HTTP 503; \u{1b}[2J\u{202e}no"
         ]
     );
-}
-
-#[test]
-fn a_terminal_shows_the_newest_200_records_and_how_to_show_more() {
-    let home = fresh();
-    fs::create_dir(home.path("log")).expect("a folder");
-    let records: Vec<_> = (1..=250)
-        .map(|seq| {
-            record(
-                seq,
-                "2026-01-31T03:00:00Z",
-                &format!(r#""paused","server":{seq}"#),
-            )
-        })
-        .collect();
-    let records: Vec<_> = records.iter().map(String::as_str).collect();
-    early(&home, "2026-01", &records);
-    let on_terminal = |more: &str| {
-        let command = format!(
-            "{} --config {} audit show {more}",
-            env!("CARGO_BIN_EXE_snaprotate"),
-            home.path("snaprotate.toml").display()
-        );
-        Command::new("script")
-            .args(["-qec", &command, "/dev/null"])
-            .env("NO_COLOR", "1")
-            .stdin(std::process::Stdio::null())
-            .output()
-    };
-    let Ok(output) = on_terminal("") else {
-        let missing = "script is missing: apt-get install bsdutils";
-        assert!(std::env::var_os("CI").is_none(), "{missing}");
-        let _told = writeln!(std::io::stderr(), "SKIPPED: {missing}");
-        return;
-    };
-    let text = stdout(&output);
-    let shown = |text: &str| {
-        text.lines()
-            .filter(|line| line.contains("  paused"))
-            .count()
-    };
-    assert_eq!(shown(&text), 200, "{text}");
-    assert!(
-        text.contains("the newest 200 records; --last N or --since TIME shows more"),
-        "{text}"
-    );
-    for more in ["--since 2026-01-01", "--last 250"] {
-        let text = stdout(&on_terminal(more).expect("it runs"));
-        assert_eq!(shown(&text), 250, "{more}");
-        assert!(!text.contains("shows more"), "{more}");
-    }
-    // A pipe gets all records.
-    assert_eq!(lines(&home, &[]).len(), 250);
 }
 
 /// Writes a file of an earlier month, whose chain is not checked.

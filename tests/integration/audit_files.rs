@@ -76,7 +76,7 @@ fn a_line_that_is_not_a_record_is_reported_and_the_others_are_shown() {
     let path = file(&home);
     let text = fs::read_to_string(&path).expect("a trail");
     fs::write(&path, format!("\u{1b}[2J\n{text}")).expect("written");
-    let output = show(&home, &[]);
+    let output = show(&home, &["--raw"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stdout(&output).lines().count(), before.len() + 1);
     let said = stderr(&output);

@@ -80,7 +80,9 @@ fn hooks_receive_their_context_and_run_before_and_after_the_snapshot() {
     let after = &finished(&place.home, "after")[0];
     assert!(completed["seq"].as_u64() < after["seq"].as_u64());
     assert_eq!(place.provider.names(12345), [name]);
-    let shown = place.home.run(&["audit", "show", "--server", "web"]);
+    let shown = place
+        .home
+        .run(&["audit", "show", "--raw", "--server", "web"]);
     assert!(
         stdout(&shown).contains("hook_started"),
         "{}",

@@ -4,6 +4,7 @@
 //! `cargo test --test integration hooks::` runs the tests of one module.
 
 mod audit;
+mod audit_actions;
 mod audit_files;
 mod canary;
 mod clock;

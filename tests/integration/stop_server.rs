@@ -138,9 +138,9 @@ fn i20_a_server_is_stopped_for_its_snapshot_and_started_when_the_snapshot_is_com
     // A settled slot doesn't stop the server again.
     assert_eq!(place.once().0, Some(0));
     assert_eq!(place.downs(), 1);
-    let shown = place
-        .home
-        .run(&["audit", "show", "--server", "web", "--event", "stop"]);
+    let shown = place.home.run(&[
+        "audit", "show", "--raw", "--server", "web", "--event", "stop",
+    ]);
     assert!(stdout(&shown).contains("stop_intent"), "{}", stdout(&shown));
     place.verified();
 }

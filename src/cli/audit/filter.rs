@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::snapshot_names::SnapshotNames;
+use super::snapshot_names::NamedRecord;
 use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
@@ -110,26 +110,34 @@ pub(super) struct SnapshotQuery {
 }
 
 impl Filter {
-    pub(super) fn takes(
-        &self,
-        record: &Record,
-        said: &RecordFields,
-        known: &SnapshotNames,
-    ) -> bool {
+    pub(super) fn takes(&self, named: &NamedRecord) -> bool {
+        let NamedRecord { record, said, .. } = named;
         let server = record.server.as_ref();
-        let is_meant = |server| self.server.as_ref() == Some(server) || self.ids.contains(server);
-        (self.server.is_none() || server.is_some_and(is_meant))
+        (self.server.is_none() || server.is_some_and(|server| self.is_meant(server)))
             && self.since.is_none_or(|since| record.time >= since)
             && self.until.is_none_or(|until| record.time <= until)
             && (self.events.is_empty()
                 || self.events.iter().any(|asked| is_of(&record.event, asked)))
             && (!self.failed || went_wrong(&record.event, said))
             && self.rotation.as_ref().is_none_or(|rotation| {
-                known.rotation(server, said) == Some(rotation)
-                    || said.about_rotation() == Some(rotation)
+                named.rotation.as_ref() == Some(rotation) || said.about_rotation() == Some(rotation)
             })
-            && (self.snapshot.as_ref())
-                .is_none_or(|snapshot| snapshot.is_meant(server, said, known))
+            && (self.snapshot.as_ref()).is_none_or(|snapshot| snapshot.is_meant(named))
+    }
+
+    /// Returns true if the record is about the wanted server, or about no single one.
+    pub(super) fn may_concern(&self, record: &Record) -> bool {
+        let server = record.server.as_ref();
+        self.server.is_none() || server.is_none_or(|server| self.is_meant(server))
+    }
+
+    /// Returns true if a record is selected by a name that perhaps only an earlier record gives.
+    pub(super) fn needs_earlier_names(&self) -> bool {
+        self.rotation.is_some() || self.snapshot.is_some()
+    }
+
+    fn is_meant(&self, server: &ServerId) -> bool {
+        self.server.as_ref() == Some(server) || self.ids.contains(server)
     }
 }
 
@@ -142,12 +150,8 @@ impl SnapshotQuery {
         }
     }
 
-    fn is_meant(
-        &self,
-        server: Option<&ServerId>,
-        said: &RecordFields,
-        known: &SnapshotNames,
-    ) -> bool {
+    fn is_meant(&self, named: &NamedRecord) -> bool {
+        let (server, said) = (named.record.server.as_ref(), &named.said);
         if said.id.is_some() && said.id == self.id {
             return true;
         }
@@ -155,7 +159,7 @@ impl SnapshotQuery {
         if said.deletes.iter().any(|line| holds(line, &self.name)) {
             return true;
         }
-        let Some(name) = known.name(server, said).or(said.about.as_deref()) else {
+        let Some(name) = named.name.as_deref().or(said.about.as_deref()) else {
             return false;
         };
         let of_the_id = |server: &ServerId| self.named.contains(&(server.clone(), name.to_owned()));
@@ -186,6 +190,7 @@ pub(super) fn went_wrong(event: &str, said: &RecordFields) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::snapshot_names::SnapshotNames;
     use super::*;
     use crate::audit::GlobalEvent;
     use crate::core::server_event::ServerEvent;
@@ -202,9 +207,7 @@ mod tests {
     }
 
     fn takes(filter: &Filter, record: &Record) -> bool {
-        let (said, mut known) = (RecordFields::of(record), SnapshotNames::default());
-        known.learn(record.server.as_ref(), &said);
-        filter.takes(record, &said, &known)
+        filter.takes(&SnapshotNames::default().named(record.clone()))
     }
 
     #[test]

@@ -1,14 +1,23 @@
 //! `audit`: reads the trail and verifies its chain.
 //!
 //! `show` selects records and prints them: `filter` selects, `time` parses times, `snapshot_names`
-//! maps ids to the names in earlier records, `record_line` formats a record for people, and
-//! `not_found` reports a server, rotation or snapshot that doesn't exist. `verify` checks the chain
+//! maps ids to the names in earlier records, `action_fold` joins the records of an action,
+//! `action_text`, `action_csv` and `record_line` format an action or a record, `record_texts` and
+//! `record_output` print them, and `not_found` reports a server, rotation or snapshot that doesn't
+//! exist. `verify` checks the chain
 //! and compares it with checkpoints (`witness`). `keygen` makes the key that signs checkpoints.
 
+mod action_csv;
+mod action_fold;
+mod action_text;
+#[cfg(test)]
+mod audit_screen_tests;
 mod filter;
 mod keygen;
 mod not_found;
 mod record_line;
+mod record_output;
+mod record_texts;
 mod show;
 mod snapshot_names;
 mod time;
@@ -27,7 +36,7 @@ use crate::daemon::CommandError;
 /// Subcommands of `audit`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Show the records of the audit trail, even while the service runs
+    /// Show what was done, an action a line, even while the service runs
     #[command(after_long_help = help_text::AUDIT_SHOW)]
     Show(show::Args),
     /// Check the chain of the audit trail, even while the service runs

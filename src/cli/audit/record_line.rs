@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Map, Value};
 
 use super::filter::went_wrong;
-use super::snapshot_names::SnapshotNames;
+use super::snapshot_names::NamedRecord;
 use crate::audit::{Record, RecordFields};
 use crate::cli::server_argument;
 use crate::core::policy::Policy;
@@ -18,14 +19,14 @@ use crate::core::snapshot::ServerId;
 use crate::status::wrap;
 
 /// Maximum number of characters that are shown of an event's word or a field's name, and of a text.
-const WORD_SHOWN: usize = 30;
-const TEXT_SHOWN: usize = 2000;
+pub(super) const WORD_SHOWN: usize = 30;
+pub(super) const TEXT_SHOWN: usize = 2000;
 /// Maximum width of the server column. A longer name shifts only the rest of its own line.
 const WIDEST_SERVER: usize = 24;
 /// Width of the event column: the length of `snapshot_completed`.
 const EVENT_WIDTH: usize = 18;
 /// Minimum width of a column into which text is wrapped.
-const NARROWEST: usize = 30;
+pub(super) const NARROWEST: usize = 30;
 
 /// Keys that every line shows elsewhere, and keys that only the program needs.
 const SAID_ELSEWHERE: [&str; 27] = [
@@ -64,10 +65,10 @@ pub(super) struct LineFormat {
     zone: TimeZone,
     names: BTreeMap<ServerId, String>,
     policies: BTreeMap<ServerId, Arc<Policy>>,
-    server_width: usize,
+    pub(super) server_width: usize,
     /// Columns of the terminal; `None` if the output is not a terminal.
-    width: Option<usize>,
-    colour: bool,
+    pub(super) width: Option<usize>,
+    pub(super) colour: bool,
 }
 
 impl LineFormat {
@@ -112,30 +113,9 @@ impl LineFormat {
     }
 
     /// Returns the line of one record, wrapped to the terminal's width.
-    pub(super) fn line(
-        &self,
-        record: &Record,
-        said: &RecordFields,
-        known: &SnapshotNames,
-    ) -> String {
-        let at = record.time.to_zoned(self.zone.clone());
-        let server = match record.server.clone() {
-            None => "-".to_owned(),
-            Some(id) => self
-                .names
-                .get(&id)
-                .cloned()
-                // The server has no policy any more. Its id is shown because another server may
-                // have its name now.
-                .or_else(|| {
-                    Some(format!(
-                        "{} ({id})",
-                        printable(known.policy(&id)?, NAME_SHOWN)
-                    ))
-                })
-                .unwrap_or_else(|| id.to_string()),
-        };
-        let time = at.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    pub(super) fn line(&self, named: &NamedRecord) -> String {
+        let NamedRecord { record, said, .. } = named;
+        let (time, server) = (self.time(record.time), self.server(named));
         let width = self.server_width;
         let mut line = format!("{time}  {server:<width$}  ");
         let indent = time.len() + 2;
@@ -149,7 +129,7 @@ impl LineFormat {
         } else {
             line.push_str(&padded);
         }
-        let rest = self.rest(record, said, known);
+        let rest = self.rest(named);
         line.push_str("  ");
         match self.width {
             Some(width) if width >= indent + NARROWEST => {
@@ -160,29 +140,43 @@ impl LineFormat {
         line.trim_end().to_owned()
     }
 
+    /// Returns a time in the zone of all times.
+    pub(super) fn time(&self, at: Timestamp) -> String {
+        let at = at.to_zoned(self.zone.clone());
+        at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
+    /// Returns the name of the record's server; `-` if it concerns none.
+    pub(super) fn server(&self, named: &NamedRecord) -> String {
+        let Some(id) = &named.record.server else {
+            return "-".to_owned();
+        };
+        let former = || {
+            // The server has no policy any more. Its id is shown because another server may have
+            // its name now.
+            let policy = printable(named.policy.as_deref()?, NAME_SHOWN);
+            Some(format!("{policy} ({id})"))
+        };
+        let name = self.names.get(id).cloned().or_else(former);
+        name.unwrap_or_else(|| id.to_string())
+    }
+
     /// Returns the text after the event's word.
-    fn rest(&self, record: &Record, said: &RecordFields, known: &SnapshotNames) -> String {
+    fn rest(&self, named: &NamedRecord) -> String {
+        let (what, parts) = (subject(named), self.details(named));
+        match (what.is_empty(), parts.is_empty()) {
+            (false, false) => format!("{what}: {parts}"),
+            (true, _) => parts,
+            (_, true) => what,
+        }
+    }
+
+    /// Returns the record's other fields: outcome, reason, origin, and those without a form of
+    /// their own.
+    pub(super) fn details(&self, named: &NamedRecord) -> String {
+        let NamedRecord { record, said, .. } = named;
         let text = |text: &Option<String>| Some(printable(text.as_deref()?, TEXT_SHOWN));
-        let name = known
-            .name(record.server.as_ref(), said)
-            .map(|name| printable(name, NAME_SHOWN));
-        let mut what = name.unwrap_or_default();
-        if let Some(id) = said.id.clone() {
-            what = match what.as_str() {
-                "" => format!("id {id}"),
-                name => format!("{name} (id {id})"),
-            };
-        }
         let is_alert = record.event.starts_with("alert_");
-        if is_alert {
-            let subject = said.subject(record.server.as_ref());
-            let subject = subject.map(|subject| printable(subject, TEXT_SHOWN));
-            let words: Vec<_> = text(&said.alert).into_iter().chain(subject).collect();
-            what = words.join(" ");
-        }
-        if let Some(hook) = text(&said.hook) {
-            what = format!("{hook} for {what}");
-        }
         let mut parts = Vec::new();
         parts.extend(text(&said.outcome));
         parts.extend(said.status.map(|status| format!("HTTP {status}")));
@@ -214,7 +208,7 @@ impl LineFormat {
                 );
             }
         }
-        parts.extend(self.origin(record, said, known));
+        parts.extend(self.origin(named));
         let fields: Map<String, Value> = serde_json::from_str(&record.json).unwrap_or_default();
         for (key, value) in &fields {
             // Most answers give the name that the line already shows.
@@ -229,12 +223,7 @@ impl LineFormat {
                 parts.extend(other(key, value));
             }
         }
-        let parts = parts.join("; ");
-        match (what.is_empty(), parts.is_empty()) {
-            (false, false) => format!("{what}: {parts}"),
-            (true, _) => parts,
-            (_, true) => what,
-        }
+        parts.join("; ")
     }
 
     /// Returns true if the line names the server as the record does.
@@ -245,18 +234,14 @@ impl LineFormat {
 
     /// Returns the rotation, and for an intent or a new rotation the policy. Records of earlier
     /// versions don't name both; the policy in force gives the missing one.
-    fn origin(
-        &self,
-        record: &Record,
-        said: &RecordFields,
-        known: &SnapshotNames,
-    ) -> Option<String> {
+    fn origin(&self, named: &NamedRecord) -> Option<String> {
+        let NamedRecord { record, said, .. } = named;
         let policy = record.server.clone().and_then(|id| self.policies.get(&id));
         // An operator's order comes from no policy.
         let ordered = said.by.is_some();
         let intent = !ordered && matches!(record.event.as_str(), "create_intent" | "delete_intent");
         let begun = intent || record.event == "rotation_added";
-        let rotation = match known.rotation(record.server.as_ref(), said) {
+        let rotation = match named.rotation.as_deref() {
             Some(rotation) if intent || said.rotation.is_some() => Some(rotation),
             None if intent => policy
                 .zip(said.snapshot.as_deref())
@@ -274,6 +259,35 @@ impl LineFormat {
             (Some(rotation), Some(file)) => Some(format!("{rotation}, {file}")),
             (rotation, file) => rotation.or(file),
         }
+    }
+}
+
+/// Returns the snapshot, hook or alert that the record is about.
+pub(super) fn subject(named: &NamedRecord) -> String {
+    let NamedRecord { record, said, .. } = named;
+    let text = |text: &Option<String>| Some(printable(text.as_deref()?, TEXT_SHOWN));
+    if record.event.starts_with("alert_") {
+        let subject = said.subject(record.server.as_ref());
+        let subject = subject.map(|subject| printable(subject, TEXT_SHOWN));
+        let words: Vec<_> = text(&said.alert).into_iter().chain(subject).collect();
+        return words.join(" ");
+    }
+    let what = snapshot(named);
+    match text(&said.hook) {
+        Some(hook) => format!("{hook} for {what}"),
+        None => what,
+    }
+}
+
+/// Returns the name and the id of the record's snapshot.
+pub(super) fn snapshot(named: &NamedRecord) -> String {
+    let name = named.name.as_deref();
+    let name = name.map(|name| printable(name, NAME_SHOWN));
+    match (name, named.said.id.clone()) {
+        (None, None) => String::new(),
+        (None, Some(id)) => format!("id {id}"),
+        (Some(name), None) => name,
+        (Some(name), Some(id)) => format!("{name} (id {id})"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tests the text of lines and their width.
 
+use super::super::snapshot_names::SnapshotNames;
 use super::*;
-use crate::core::snapshot::SnapshotId;
 
 const MALTA: &str = "Europe/Malta";
 
@@ -23,14 +23,21 @@ fn record(server: Option<u64>, event: &str, fields: &str) -> Record {
     }
 }
 
-fn shown(lines: &LineFormat, record: &Record, known: &SnapshotNames) -> String {
-    lines.line(record, &RecordFields::of(record), known)
+/// Returns the line of a record that follows the other one.
+fn shown_after(lines: &LineFormat, before: &Record, record: &Record) -> String {
+    let mut known = SnapshotNames::default();
+    known.named(before.clone());
+    lines.line(&known.named(record.clone()))
+}
+
+fn shown(lines: &LineFormat, record: &Record) -> String {
+    lines.line(&SnapshotNames::default().named(record.clone()))
 }
 
 /// Returns the line of an event of server 7, from the event's name on.
 fn told(event: &str, fields: &str) -> String {
     let record = record(Some(7), event, &format!("{fields},"));
-    let line = shown(&lines(None, false), &record, &SnapshotNames::default());
+    let line = shown(&lines(None, false), &record);
     let rest = line.strip_prefix("2026-11-25 03:00:01  web     ");
     rest.unwrap_or_else(|| panic!("{line}")).to_owned()
 }
@@ -49,7 +56,6 @@ fn times_are_in_the_zone_that_the_opening_line_names() {
     let line = shown(
         &lines(None, false),
         &record(None, "daemon_stopped", r#""reason":"a signal","#),
-        &SnapshotNames::default(),
     );
     assert_eq!(
         line,
@@ -59,11 +65,7 @@ fn times_are_in_the_zone_that_the_opening_line_names() {
 
 #[test]
 fn a_server_without_a_policy_is_shown_by_its_id() {
-    let line = shown(
-        &lines(None, false),
-        &record(Some(8), "paused", ""),
-        &SnapshotNames::default(),
-    );
+    let line = shown(&lines(None, false), &record(Some(8), "paused", ""));
     assert_eq!(line, "2026-11-25 03:00:01  8       paused");
 }
 
@@ -105,11 +107,12 @@ fn an_intent_shows_reason_and_rotation() {
         "delete_intent",
         r#""snapshot":"d-1","id":801,"reason":"it is beyond keep","#,
     );
-    let mut known = SnapshotNames::default();
-    let due: RecordFields =
-        serde_json::from_str(r#"{"snapshot":"d-1","rotation":"daily"}"#).expect("JSON");
-    known.learn(Some(&ServerId::from(7)), &due);
-    let line = shown(&lines(None, false), &intent, &known);
+    let due = record(
+        Some(7),
+        "slot_due",
+        r#""snapshot":"d-1","rotation":"daily","#,
+    );
+    let line = shown_after(&lines(None, false), &due, &intent);
     assert!(
         line.ends_with("delete_intent       d-1 (id 801): it is beyond keep; rotation daily"),
         "{line}"
@@ -138,12 +141,9 @@ fn a_field_without_a_text_of_its_own_is_shown_under_its_name() {
 
 #[test]
 fn a_result_shows_the_name_that_an_earlier_record_gave_for_its_id() {
-    let mut known = SnapshotNames::default();
-    let made: RecordFields = serde_json::from_str(r#"{"snapshot":"d-1","id":801}"#).expect("JSON");
-    known.learn(Some(&ServerId::from(7)), &made);
-    assert_eq!(made.id, Some(SnapshotId::from(801)));
+    let made = record(Some(7), "create_result", r#""snapshot":"d-1","id":801,"#);
     let result = record(Some(7), "delete_result", r#""id":801,"outcome":"done","#);
-    let line = shown(&lines(None, false), &result, &known);
+    let line = shown_after(&lines(None, false), &made, &result);
     assert!(line.ends_with("d-1 (id 801): done"), "{line}");
 }
 
@@ -154,7 +154,7 @@ fn on_a_terminal_a_long_line_is_wrapped_below_the_server_column() {
         "blocked",
         r#""reason":"the server is full, and nothing on it may be deleted: foreign snapshots take up 5 of 5 places","#,
     );
-    let line = shown(&lines(Some(72), false), &blocked, &SnapshotNames::default());
+    let line = shown(&lines(Some(72), false), &blocked);
     let rows: Vec<_> = line.lines().collect();
     assert_eq!(
         rows,
@@ -166,22 +166,14 @@ fn on_a_terminal_a_long_line_is_wrapped_below_the_server_column() {
     );
     assert!(rows.iter().all(|row| row.len() <= 72), "{line}");
     // Without a terminal each record is one line.
-    assert_eq!(
-        shown(&lines(None, false), &blocked, &SnapshotNames::default())
-            .lines()
-            .count(),
-        1
-    );
+    assert_eq!(shown(&lines(None, false), &blocked).lines().count(), 1);
 }
 
 #[test]
 fn only_a_terminal_gets_colours_and_failures_are_red() {
     let failed = record(Some(7), "snapshot_failed", "");
-    assert!(!shown(&lines(None, false), &failed, &SnapshotNames::default()).contains('\u{1b}'));
-    assert!(
-        shown(&lines(Some(80), true), &failed, &SnapshotNames::default())
-            .contains("\u{1b}[31msnapshot_failed")
-    );
+    assert!(!shown(&lines(None, false), &failed).contains('\u{1b}'));
+    assert!(shown(&lines(Some(80), true), &failed).contains("\u{1b}[31msnapshot_failed"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! `audit show`: prints the records of the trail.
+//! `audit show`: prints what the trail tells, an action a line or a record a line.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::collections::BTreeSet;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
@@ -9,12 +9,14 @@ use jiff::tz::TimeZone;
 
 use super::filter::{EVENTS, Filter, GROUPS, SnapshotQuery};
 use super::record_line::LineFormat;
-use super::snapshot_names::SnapshotNames;
+use super::record_output::{RecordOutput, RecordRange};
+use super::record_texts::OutputForm;
 use super::time;
 use super::{lost, no_trail, not_found};
-use crate::audit::RecordFields;
-use crate::audit::{Record, TrailError, files_since, ids_of, records, was_begun};
+use crate::audit::{RecordFields, files_since, ids_of, records, was_begun};
 use crate::cli::output::SafeJson;
+use crate::cli::pager::PagedOutput;
+use crate::cli::screen::Screen;
 use crate::cli::server_argument::ServerArgument;
 use crate::cli::{Cli, Exit, note, server_argument, written};
 use crate::clock::Clock;
@@ -23,12 +25,14 @@ use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 
-/// Records shown on a terminal if neither `--since` nor `--last` is given.
-const SCREENFUL: usize = 200;
-/// Unreadable lines that are reported one by one; any further ones are only counted.
-const TOLD: u64 = 5;
+/// Lines that `--follow` begins with, unless all or those since a time are wanted.
+const BEFORE_NEW: usize = 10;
 
 /// Which records to show, and how.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each field is a command-line switch"
+)]
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Which server.
@@ -55,81 +59,118 @@ pub struct Args {
     /// Only this snapshot, by name or id
     #[arg(long, value_name = "SNAPSHOT")]
     snapshot: Option<String>,
-    /// Only the newest N records [default: all; on a terminal 200, unless --since is given]
+    /// Only the newest N lines [default: all; on a terminal as many as fit, unless --since,
+    /// --until or --snapshot is given]
     #[arg(long, value_name = "N")]
     last: Option<usize>,
+    /// Show all lines, also on a terminal
+    #[arg(long, conflicts_with = "last")]
+    all: bool,
+    /// Go on with what the service records from now on, until Ctrl-C is pressed
+    #[arg(long, conflicts_with_all = ["last", "until"])]
+    follow: bool,
+    /// Print a line for each record, instead of one for each action
+    #[arg(long, conflicts_with_all = ["csv", "json"])]
+    raw: bool,
+    /// Print a row of CSV for each action (RFC 4180), with times in UTC
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
     /// Print the records exactly as they are in the trail: one JSON object per line
     #[arg(long)]
     json: bool,
+    /// Never start a pager
+    #[arg(long)]
+    no_pager: bool,
 }
 
-/// Prints the records that match. Returns `Bad` if the trail has unreadable lines.
+impl Args {
+    /// Returns the records to read. `rows` are those of the terminal.
+    fn range(&self, rows: Option<u16>) -> RecordRange {
+        let whole =
+            self.all || self.since.is_some() || self.until.is_some() || self.snapshot.is_some();
+        match (self.last, rows) {
+            _ if self.follow && !whole => RecordRange::Last(BEFORE_NEW),
+            (Some(last), _) => RecordRange::Last(last),
+            (None, Some(rows)) if !whole => RecordRange::Screen(rows),
+            (None, _) => RecordRange::All,
+        }
+    }
+
+    fn form(&self, lines: impl FnOnce() -> LineFormat) -> OutputForm {
+        if self.json {
+            OutputForm::Json
+        } else if self.csv {
+            OutputForm::Csv
+        } else if self.raw {
+            OutputForm::Raw(lines())
+        } else {
+            OutputForm::Actions(lines())
+        }
+    }
+}
+
+/// Prints what matches. Returns `Bad` if the trail has unreadable lines.
 pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let env = Environment::from_process();
     let folders = config::folders(&cli.config, &env)?;
     let policies = config::policies(&cli.config, &env);
     let now = Clock::system().now().wall.to_zoned(TimeZone::system());
-    let filter = filter(args, &policies, &folders.audit_dir, &now)?;
+    let mut filter = filter(args, &policies, &folders.audit_dir, &now)?;
     let asked = not_found::NamedQuery {
         server: args.server.one().zip(filter.server.clone()),
         rotation: args.rotation.as_deref(),
     };
     let files = files_since(&folders.audit_dir, filter.since)?;
-    if files.is_empty() && files_since(&folders.audit_dir, None)?.is_empty() {
-        if was_begun(&folders.state_dir)? {
-            return Err(CommandError::System(lost(&folders)));
-        }
+    let is_empty = files.is_empty() && files_since(&folders.audit_dir, None)?.is_empty();
+    if is_empty && was_begun(&folders.state_dir)? {
+        return Err(CommandError::System(lost(&folders)));
+    }
+    if is_empty && !args.follow {
         not_found::told(&asked, &policies, Vec::new())?;
         note(&no_trail(&folders.audit_dir));
         return Ok(Exit::Good);
     }
-    let stdout = io::stdout();
-    let terminal = stdout.is_terminal();
-    let width = terminal.then(terminal_size::terminal_size).flatten();
-    let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
-    let usual = (terminal && args.since.is_none()).then_some(SCREENFUL);
-    let lines = (!args.json).then(|| {
+    let screen = Screen::of_stdout();
+    let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    let form = args.form(|| {
+        let width = screen.and_then(|screen| screen.width).map(usize::from);
         let zone = now.time_zone().clone();
-        LineFormat::new(
-            &policies,
-            filter.server.clone(),
-            zone,
-            width.map(|(w, _)| w.0.into()),
-            colour,
-        )
+        LineFormat::new(&policies, filter.server.clone(), zone, width, colour)
     });
-    let mut show = Show {
-        filter,
-        lines,
-        out: SafeJson::new(BufWriter::new(stdout.lock()), terminal && args.json),
-        shown: 0,
-        unread: 0,
-    };
-    if let Some(asked) = &mut show.filter.snapshot
+    if let Some(asked) = &mut filter.snapshot
         && asked.id.is_some()
     {
         names_of(asked, &files);
     }
-    let shown = match args.last.or(usual) {
-        None => show.all(files),
-        Some(last) => show.newest(files, last, args.last.is_none()),
+    let rows = screen.map(|screen| screen.rows);
+    let may_page = !args.no_pager && !args.follow && !args.json;
+    let paged = PagedOutput::new(rows.filter(|_| may_page));
+    let out = SafeJson::new(BufWriter::new(paged), screen.is_some() && args.json);
+    let mut output = RecordOutput::new(&filter, &form, out);
+    let shown = if args.follow {
+        output.follow(&folders.audit_dir, &files, args.range(rows))?
+    } else {
+        output.show(&files, args.range(rows))
     };
-    let shown = shown.and_then(|()| show.out.flush());
-    let left = shown.is_err();
-    written(shown)?;
+    let (shown_texts, exit, note_after) = (output.shown(), output.ended(), output.left_out());
+    let finished = shown.and_then(|()| output.finish(screen.is_some()));
+    let left = finished.is_err();
+    written(finished)?;
     if left {
         // The reader, such as `head`, closed the pipe.
         return Ok(Exit::Good);
     }
-    if show.shown == 0 {
+    if let Some(left_out) = note_after {
+        note(&left_out);
+    }
+    if shown_texts == 0 {
         let all = files_since(&folders.audit_dir, None)?;
         not_found::told(&asked, &policies, all.clone())?;
         let slip = args.snapshot.as_deref();
-        let slip =
-            slip.and_then(|typed| not_found::snapshot(typed, show.filter.server.as_ref(), all));
+        let slip = slip.and_then(|typed| not_found::snapshot(typed, filter.server.as_ref(), all));
         note(slip.as_deref().unwrap_or("no record matches"));
     }
-    Ok(show.ended())
+    Ok(exit)
 }
 
 fn filter(
@@ -177,141 +218,6 @@ fn names_of(asked: &mut SnapshotQuery, files: &[PathBuf]) {
             && let (Some(server), Some(name)) = (record.server, said.snapshot)
         {
             asked.named.insert((server, name));
-        }
-    }
-}
-
-/// The reason of each server's last selected record. An alert that only repeats it is left out.
-#[derive(Default)]
-struct RepeatedAlerts(BTreeMap<ServerId, Option<String>>);
-
-impl RepeatedAlerts {
-    fn is_new(&mut self, record: &Record, said: &RecordFields) -> bool {
-        let Some(server) = record.server.clone() else {
-            return true;
-        };
-        // An alert's reason also has what to do, and a block's has not.
-        let told = said.what.clone().or_else(|| said.reason.clone());
-        let before = self.0.insert(server, told.clone()).flatten();
-        record.event != "alert_raised" || before.is_none() || before != told
-    }
-}
-
-/// Selects records and prints them.
-struct Show<W: Write> {
-    filter: Filter,
-    /// `None`: prints the records as they are in the trail.
-    lines: Option<LineFormat>,
-    out: W,
-    shown: u64,
-    unread: u64,
-}
-
-impl<W: Write> Show<W> {
-    /// Prints each match as it is read.
-    fn all(&mut self, files: Vec<PathBuf>) -> io::Result<()> {
-        for file in files {
-            self.file(file, |show, text| show.print(&text))?;
-        }
-        Ok(())
-    }
-
-    /// Reads files from the newest back until `last` records have matched, then prints those.
-    fn newest(&mut self, mut files: Vec<PathBuf>, last: usize, unasked: bool) -> io::Result<()> {
-        let mut batches: Vec<VecDeque<String>> = Vec::new();
-        let (mut room, mut left_out) = (last, false);
-        while room > 0
-            && let Some(file) = files.pop()
-        {
-            let mut batch = VecDeque::new();
-            self.file(file, |_, text| {
-                if batch.len() == room {
-                    batch.pop_front();
-                    left_out = true;
-                }
-                batch.push_back(text);
-                Ok(())
-            })?;
-            room -= batch.len();
-            batches.push(batch);
-        }
-        for text in batches.iter().rev().flatten() {
-            self.print(text)?;
-        }
-        if unasked && (left_out || !files.is_empty()) {
-            self.out.flush()?;
-            note(&format!(
-                "only the newest {last} records; --last N or --since TIME shows more"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Passes the text of each match in a file to `take`. A file begins with a checkpoint, so no
-    /// earlier file is read.
-    fn file(
-        &mut self,
-        file: PathBuf,
-        mut take: impl FnMut(&mut Self, String) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut known = SnapshotNames::default();
-        let mut told = RepeatedAlerts::default();
-        for record in records(file) {
-            let record = match record {
-                Ok(record) => record,
-                Err(error) => {
-                    self.unread(&error);
-                    continue;
-                }
-            };
-            let said = RecordFields::of(&record);
-            known.learn(record.server.as_ref(), &said);
-            if self.filter.takes(&record, &said, &known)
-                && (self.lines.is_none() || told.is_new(&record, &said))
-                && let Some(text) = self.words(&record, &said, &known)
-            {
-                take(self, text)?;
-            }
-            if record.event == "delete_confirmed" {
-                known.forget(record.server.as_ref(), said.id.as_ref());
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns a record's text. `None` for a checkpoint, which repeats earlier records; it is shown
-    /// only with `--json` or if asked for.
-    fn words(&self, record: &Record, said: &RecordFields, known: &SnapshotNames) -> Option<String> {
-        let Some(lines) = &self.lines else {
-            return Some(record.json.clone());
-        };
-        let asked = !self.filter.events.is_empty();
-        (record.event != "checkpoint" || asked).then(|| lines.line(record, said, known))
-    }
-
-    fn print(&mut self, text: &str) -> io::Result<()> {
-        if let Some(lines) = self.lines.as_ref().filter(|_| self.shown == 0) {
-            writeln!(self.out, "{}", lines.opening())?;
-        }
-        self.shown += 1;
-        writeln!(self.out, "{text}")
-    }
-
-    fn unread(&mut self, error: &TrailError) {
-        self.unread += 1;
-        if self.unread <= TOLD {
-            note(&error.to_string());
-        }
-    }
-
-    fn ended(&self) -> Exit {
-        if self.unread > TOLD {
-            note(&format!("{} lines of the trail can't be read", self.unread));
-        }
-        if self.unread > 0 {
-            Exit::Bad
-        } else {
-            Exit::Good
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::RecordFields;
+use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// Maximum number of snapshots stored for each server, so that memory stays bounded whatever the
@@ -25,9 +25,40 @@ struct NamedSnapshot {
     id: Option<SnapshotId>,
 }
 
+/// A record, its fields, and the names that it or an earlier record gives.
+#[derive(Clone, Debug)]
+pub(super) struct NamedRecord {
+    pub(super) record: Record,
+    pub(super) said: RecordFields,
+    /// The name of its snapshot.
+    pub(super) name: Option<String>,
+    /// The rotation of its snapshot.
+    pub(super) rotation: Option<String>,
+    /// The name of the server's policy in the newest record that gave one.
+    pub(super) policy: Option<String>,
+}
+
 impl SnapshotNames {
+    /// Adds the names in a record to it, and those in the record to the known ones.
+    pub(super) fn named(&mut self, record: Record) -> NamedRecord {
+        let said = RecordFields::of(&record);
+        let server = record.server.as_ref();
+        self.learn(server, &said);
+        let named = NamedRecord {
+            name: self.name(server, &said).map(str::to_owned),
+            rotation: self.rotation(server, &said).map(str::to_owned),
+            policy: server.and_then(|id| self.policies.get(id)).cloned(),
+            said,
+            record,
+        };
+        if named.record.event == "delete_confirmed" {
+            self.forget(named.record.server.as_ref(), named.said.id.as_ref());
+        }
+        named
+    }
+
     /// Adds the names in a record.
-    pub(super) fn learn(&mut self, server: Option<&ServerId>, said: &RecordFields) {
+    fn learn(&mut self, server: Option<&ServerId>, said: &RecordFields) {
         let Some(server) = server else { return };
         if let Some(policy) = &said.policy {
             self.policies.insert(server.clone(), policy.clone());
@@ -76,23 +107,14 @@ impl SnapshotNames {
     }
 
     /// Removes a deleted snapshot.
-    pub(super) fn forget(&mut self, server: Option<&ServerId>, id: Option<&SnapshotId>) {
+    fn forget(&mut self, server: Option<&ServerId>, id: Option<&SnapshotId>) {
         if let Some(all) = server.and_then(|server| self.snapshots.get_mut(server)) {
             all.retain(|one| one.id.is_none() || one.id.as_ref() != id);
         }
     }
 
-    /// Returns the name of the server's policy in the newest record that gave one.
-    pub(super) fn policy(&self, server: &ServerId) -> Option<&str> {
-        self.policies.get(server).map(String::as_str)
-    }
-
     /// Returns the name of the record's snapshot.
-    pub(super) fn name<'a>(
-        &'a self,
-        server: Option<&ServerId>,
-        said: &'a RecordFields,
-    ) -> Option<&'a str> {
+    fn name<'a>(&'a self, server: Option<&ServerId>, said: &'a RecordFields) -> Option<&'a str> {
         if said.snapshot.is_some() {
             return said.snapshot.as_deref();
         }
@@ -103,7 +125,7 @@ impl SnapshotNames {
     }
 
     /// Returns the rotation that the record, or an earlier one, names for its snapshot.
-    pub(super) fn rotation<'a>(
+    fn rotation<'a>(
         &'a self,
         server: Option<&ServerId>,
         said: &'a RecordFields,
