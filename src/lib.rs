@@ -74,8 +74,8 @@
 //!     a `server_history`, with its `known_snapshots` and, for snapshots that another server shows,
 //!     its `ownership` and `ownership_history`; `inventory` is what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
-//!     `steady_state_forecast`, `steady_state_simulation`, `recovery_ages`. For `init`:
-//!     `name_pattern_detection`, `pattern_of_dated_name`.
+//!     `steady_state_forecast`, `steady_state_simulation`, `recovery_ages`, `better_keeps`. For
+//!     `init`: `name_pattern_detection`, `pattern_of_dated_name`.
 //!   - Reports: `report_period`: which period is due for a receiver; `report_tally`: what the trail
 //!     records of it; `alert_tally`: its alerts; `fresh_time`: how long there was a fresh copy;
 //!     `server_report`: the row of a server; `report`: the rows and sums.

@@ -10,6 +10,7 @@ mod announced_deletes;
 mod apply;
 mod apply_create_outcome;
 mod apply_power;
+pub mod better_keeps;
 #[cfg(feature = "proof")]
 mod broken_rule_input;
 pub mod copy_age_limit;

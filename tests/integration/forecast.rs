@@ -59,8 +59,13 @@ fn the_text_fits_80_columns_and_names_zone_days_and_worst_moments() {
     for words in [
         "web-01 (id 12345), ",
         ", Asia/Tokyo",
-        "At worst in these 28 days:\n  the work of 1 d is lost (",
-        "\n  a restore can go back 7 d (",
+        "If this policy had always been in force; what is there now:\nsnaprotate status web\n",
+        "lost at most  reaches back at least",
+        "At worst within 28 days:\n  lost at most 1 d of work (",
+        "\n  reaches back at least 7 d (",
+        "← most lost",
+        "Better with as many snapshots: weekly keep 3, daily keep 1\n",
+        "\n  reaches back at least 14 d instead of 7 d\n",
         "at the end of",
     ] {
         assert!(text.contains(words), "{words:?} in {text}");
@@ -266,8 +271,8 @@ fn more_than_twenty_servers_have_one_line_each() {
         home.daily(id, 1, "");
     }
     let text = good(&home, &["forecast"]);
-    assert!(text.starts_with("22 servers, 28 days from "), "{text}");
-    let rows = text.lines().skip(3);
+    assert!(text.starts_with("22 servers from "), "{text}");
+    let rows = text.lines().skip(4);
     assert_eq!(rows.count(), 22, "{text}");
     let row = text.lines().find(|line| line.starts_with("web-01 "));
     let row: Vec<_> = row.expect("a row").split_whitespace().collect();
@@ -277,10 +282,32 @@ fn more_than_twenty_servers_have_one_line_each() {
 }
 
 #[test]
+fn a_rotation_that_runs_less_than_weekly_is_forecast_for_a_year() {
+    let home = Home::new(NOBODY, "", "");
+    home.policy(
+        "m",
+        "[server]\nid = 7\n[[rotation]]\nname = \"monthly\"\nschedule = \"0 3 1 * *\"\nkeep = 3\n",
+    );
+    let text = good(&home, &["forecast"]);
+    assert!(
+        text.contains("At worst within 366 days:\n  lost at most 31 d "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("The first 28 of 366 days; --days 366 shows all.\n"),
+        "{text}"
+    );
+    assert!(text.lines().count() < 40, "{text}");
+    assert_eq!(list(&json(&home, &[])["servers"][0]["days"]).len(), 366);
+}
+
+#[test]
 fn a_rotation_that_never_gets_room_is_reported_as_blocked() {
     let home = Home::new(NOBODY, "", "");
     home.daily(7, 5, "when_full = \"skip\"");
     let text = good(&home, &["forecast", "--days", "4"]);
+    let words: Vec<_> = text.split_whitespace().collect();
+    let text = words.join(" ");
     assert!(text.contains("Blocked 3 times, first "), "{text}");
     assert!(
         text.contains("the server is full, and daily doesn't prune first"),

@@ -108,17 +108,25 @@ impl ServerComparison {
 }
 
 /// Returns the text for all servers: in full, or one line each if there are more than `most`.
-pub(super) fn text(changes: &[ServerComparison], other: &str, most: usize) -> String {
+pub(super) fn text(
+    changes: &[ServerComparison],
+    other: &str,
+    most: usize,
+    width: Option<u16>,
+) -> String {
     if changes.len() > most {
         return lines(changes, other);
     }
-    let texts: Vec<_> = changes.iter().map(|change| server(change, other)).collect();
+    let texts: Vec<_> = changes
+        .iter()
+        .map(|change| server(change, other, width))
+        .collect();
     texts.join("\n\n")
 }
 
 /// Returns a line for each server that differs.
 fn lines(changes: &[ServerComparison], other: &str) -> String {
-    let mut text = format!("Now, and with {other} (newest and oldest at worst)\n");
+    let mut text = format!("Now, and with {other}: lost at most, and reaches back at least\n");
     for change in changes.iter().filter(|change| !change.same()) {
         let [now, then] = change.points().map(worst);
         let days = change.days.len();
@@ -150,13 +158,16 @@ fn worst(recovery: Option<&RecoveryAges>) -> String {
     )
 }
 
-fn server(change: &ServerComparison, other: &str) -> String {
+fn server(change: &ServerComparison, other: &str, width: Option<u16>) -> String {
     let (now, then) = match (&change.now, &change.other) {
         (Some(now), Some(then)) => (now, then),
         (Some(now), None) => return format!("{}\nno policy with {other}", heading(now)),
         (None, Some(then)) => {
-            let full = super::text::server(then);
-            return format!("No policy now; with {other}:\n{full}");
+            return format!(
+                "No policy now; with {other}: {}\n\n{}",
+                heading(then),
+                super::text::recovery(then, width)
+            );
         }
         (None, None) => return String::new(),
     };
@@ -164,8 +175,8 @@ fn server(change: &ServerComparison, other: &str) -> String {
         return format!("{}\nthe same with {other}", heading(now));
     }
     let mut text = format!("{}\nnow, and with {other}\n\n", heading(now));
-    let _ = write!(text, "{}\n\n", points(now, then));
-    let mut days = table();
+    let _ = write!(text, "{}\n\n", points(now, then, width));
+    let mut days = table(width);
     days.set_header(["at the end of", "no longer there", "additional"]);
     let mut rest = change.days.as_slice();
     while let Some(first) = rest.first() {
@@ -221,13 +232,13 @@ fn in_words(found: &BTreeMap<&str, Vec<i32>>) -> String {
 }
 
 /// Returns a table of the worst recovery points of both forecasts.
-fn points(now: &Forecast, then: &Forecast) -> comfy_table::Table {
-    let mut table = table();
+fn points(now: &Forecast, then: &Forecast, width: Option<u16>) -> comfy_table::Table {
+    let mut table = table(width);
     table.set_header([
-        "age at worst",
-        "of the newest, now",
+        "rotation",
+        "lost at most, now",
         "with it",
-        "of the oldest, now",
+        "reaches back at least, now",
         "with it",
     ]);
     let of = |forecast: &Forecast, name: &str| {

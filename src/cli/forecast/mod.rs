@@ -3,8 +3,11 @@
 //! `text` prints a forecast, and `status::forecast_svg` draws it. `compare` compares two policies.
 
 mod compare;
+#[cfg(test)]
+mod forecast_screen_tests;
 mod text;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,12 +15,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::compare::ServerComparison;
+use super::screen::Screen;
 use super::server_argument::{ServerArgument, chosen};
 use super::{Cli, Exit, print_json, printable_path, say};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, SecretChecks};
+use crate::core::better_keeps::{BetterKeeps, better_keeps, whole_period};
 use crate::core::policy::Policy;
 use crate::core::sanitize::printable;
+use crate::core::snapshot::ServerId;
 use crate::core::steady_state_forecast::{Forecast, forecast};
 use crate::daemon::CommandError;
 use crate::status::picture;
@@ -25,16 +31,19 @@ use crate::status::picture;
 /// Maximum number of servers that are shown in full; if there are more, each gets a single line.
 const MOST_IN_FULL: usize = 20;
 
+/// Rows of the overview besides its servers.
+const OTHER_ROWS: usize = 6;
+
 /// Maximum number of servers in one picture.
 const MOST_IN_PICTURE: usize = 100;
 
 /// Arguments of `forecast`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// How many days to show, including today
-    #[arg(long, value_name = "N", default_value_t = 28,
-        value_parser = clap::value_parser!(u32).range(1..=3660))]
-    pub days: u32,
+    /// How many days to show, including today [default: a whole period of the schedule: 28 days,
+    /// or a year if a rotation runs less than weekly]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub days: Option<u32>,
     /// Which server.
     #[command(flatten)]
     pub server: ServerArgument,
@@ -47,6 +56,9 @@ pub struct Args {
     /// long as it exists
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+    /// Show every server, also if there are too many for the screen
+    #[arg(long, conflicts_with_all = ["bare", "named", "against", "json"])]
+    pub all: bool,
     /// Print the forecast as JSON: times in UTC, ages in seconds; null if no snapshot is
     /// completed
     #[arg(long)]
@@ -58,7 +70,21 @@ pub struct Args {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Forecasts {
     /// The forecast of each server.
-    servers: Vec<Forecast>,
+    servers: Vec<ServerForecast>,
+}
+
+/// A server's forecast, and what would do better.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ServerForecast {
+    #[serde(flatten)]
+    forecast: Forecast,
+    /// Other keeps that reach back further with as many snapshots; `null` if there are none, or for
+    /// more than 20 servers.
+    better: Option<BetterKeeps>,
+    /// The server as a command takes it.
+    #[serde(skip)]
+    argument: String,
 }
 
 /// Prints the future snapshots and the recovery points.
@@ -74,32 +100,77 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
 
 fn alone(args: &Args, config: &Config, from: Timestamp) -> Result<(), CommandError> {
     let policies = chosen(&config.policies, args.server.one())?;
-    let look = |policy: &Arc<Policy>| forecast(policy, &config.rules, from, args.days);
-    if !args.json && args.svg.is_none() && policies.len() > MOST_IN_FULL {
-        // One at a time: full forecasts of thousands of servers would fill the memory.
-        let lines = policies
-            .iter()
-            .map(|policy| text::ServerSummary::of(&look(policy)));
-        say(&text::summaries(lines, from, args.days))?;
-        return Ok(());
-    }
+    let many = policies.len() > MOST_IN_FULL;
     picturable(args, policies.len())?;
-    let servers: Vec<_> = policies.iter().map(look).collect();
+    let look = |policy: &Arc<Policy>| {
+        let days = args.days.unwrap_or_else(|| whole_period(policy));
+        forecast(policy, &config.rules, from, days)
+    };
+    if !args.json && args.svg.is_none() && many {
+        let most = if args.all { usize::MAX } else { fitting() };
+        let shown = policies.len().min(most);
+        let rows = summaries(&policies[..shown], look);
+        return say(&text::summaries(rows, from, policies.len()));
+    }
+    let servers = policies.iter().map(|policy| {
+        let forecast = look(policy);
+        let better = (!many).then(|| better_keeps(policy, &config.rules, &forecast));
+        ServerForecast {
+            better: better.flatten(),
+            argument: policy.argument(),
+            forecast,
+        }
+    });
+    let servers: Vec<_> = servers.collect();
     if let Some(file) = &args.svg {
-        let rows = servers.iter().map(|server| (None, server));
+        let rows = servers.iter().map(|server| (None, &server.forecast));
         write(file, &picture(rows.collect()))?;
     }
     if args.json {
         print_json(&Forecasts { servers })
-    } else if servers.len() > MOST_IN_FULL {
-        let lines = servers.iter().map(text::ServerSummary::of);
-        say(&text::summaries(lines, from, args.days))?;
-        Ok(())
+    } else if many {
+        let lines = servers.iter().map(|server| &server.forecast);
+        let lines = lines.map(text::ServerSummary::of).collect();
+        say(&text::summaries(lines, from, policies.len()))
     } else {
-        let texts: Vec<_> = servers.iter().map(text::server).collect();
-        say(&tidy(&texts.join("\n\n")))?;
-        Ok(())
+        let all = args.days.is_some();
+        let width = Screen::columns_of_stdout();
+        let texts: Vec<_> = servers
+            .iter()
+            .map(|one| text::server(one, all, width))
+            .collect();
+        say(&tidy(&texts.join("\n\n")))
     }
+}
+
+/// Returns a line for each server. One at a time: full forecasts of thousands of servers would fill
+/// the memory. Servers with the same rotations are forecast once.
+fn summaries(
+    policies: &[Arc<Policy>],
+    look: impl Fn(&Arc<Policy>) -> Forecast,
+) -> Vec<text::ServerSummary> {
+    let mut known: BTreeMap<String, text::ServerSummary> = BTreeMap::new();
+    let lines = policies.iter().map(|policy| {
+        let alike = Policy {
+            file: String::new(),
+            server: ServerId::from(0),
+            name: None,
+            ..Policy::clone(policy)
+        };
+        let summary = known
+            .entry(format!("{alike:?}"))
+            .or_insert_with(|| text::ServerSummary::of(&look(policy)));
+        summary.for_server(policy)
+    });
+    lines.collect()
+}
+
+/// Returns the number of servers that fit on the screen; all if the output is no terminal.
+fn fitting() -> usize {
+    Screen::of_stdout().map_or(usize::MAX, |screen| {
+        let rows = usize::from(screen.rows);
+        rows.saturating_sub(OTHER_ROWS).max(1)
+    })
 }
 
 fn against(
@@ -151,9 +222,16 @@ fn against(
     servers.sort_unstable();
     servers.dedup();
     picturable(args, servers.len())?;
+    // Both forecasts need the same days.
+    let days = |server: &ServerId| {
+        let both = now.iter().chain(&then);
+        let both = both.filter(|policy| policy.server == *server);
+        let period = both.map(|policy| whole_period(policy)).max();
+        args.days.or(period).unwrap_or_default()
+    };
     let look = |policies: &[Arc<Policy>], config: &Config, server| {
         let policy = policies.iter().find(|policy| policy.server == server)?;
-        Some(forecast(policy, &config.rules, from, args.days))
+        Some(forecast(policy, &config.rules, from, days(&server)))
     };
     let changes = servers.into_iter().map(|server| {
         let (now, other) = (
@@ -175,7 +253,8 @@ fn against(
             servers: changes,
         });
     }
-    say(&tidy(&compare::text(&changes, &name, MOST_IN_FULL)))?;
+    let width = Screen::columns_of_stdout();
+    say(&tidy(&compare::text(&changes, &name, MOST_IN_FULL, width)))?;
     Ok(())
 }
 
