@@ -53,7 +53,7 @@ pub use page_model::{PageModel, ViewSource};
 pub use report_inputs::{longest_copy_age_limit, present_state};
 pub use snapshot_sizes::snapshot_sizes;
 pub use terminal_text::server;
-pub(crate) use terminal_text::{lines, table};
+pub(crate) use terminal_text::{lines, table, wrapped};
 pub use view::{
     Activity, AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,
 };

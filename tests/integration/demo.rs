@@ -28,6 +28,25 @@ fn the_demo_rotates_real_snapshots_and_ends_with_a_verified_trail() {
     assert!(seen("foreign-01", "ALERT"), "{text}");
     assert!(seen("failing-01", " failed "), "{text}");
     assert!(text.contains("trail verified"), "{text}");
+    let legend: Vec<_> = text
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    assert_eq!(legend.len(), 6, "{text}");
+    assert!(
+        legend[0].contains("fresh-01    holds nothing; keep = 3: "),
+        "{text}"
+    );
+    assert!(text.contains("\nTry next:\n"), "{text}");
+    let hours = |event: &str| -> std::collections::BTreeSet<&str> {
+        let lines = text.lines().filter(|line| line.contains(event));
+        lines.filter_map(|line| line.get(11..13)).collect()
+    };
+    assert!(
+        hours(" create ").len() >= 4,
+        "the creates are spread over the day: {text}"
+    );
     assert!(!text.contains('\u{1b}'), "no colours without a terminal");
     let kept = text.lines();
     let kept = kept.filter(|line| line.contains("by-hand-") && !line.contains("ALERT"));

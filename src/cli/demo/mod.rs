@@ -17,9 +17,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use super::Exit;
+use super::screen::Screen;
 use crate::api::{ApiSettings, HttpApi, Proxy, RateSettings, TokenSource};
 use crate::audit::{self, Trail};
 use crate::clock::Clock;
@@ -91,7 +93,9 @@ impl Demo {
 
     async fn show(&self) -> anyhow::Result<Exit> {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let base = Clock::system().now().wall;
+        let now = Clock::system().now().wall;
+        // With a whole day first, each server's slot comes at its own hour.
+        let base = now.to_zoned(TimeZone::UTC).start_of_day()?.timestamp();
         let clock = Clock::fast(base, HOURS_A_SECOND * 3600);
         let sandbox = Sandbox::start(SandboxConfig {
             latency: Duration::from_millis(2),
@@ -101,12 +105,13 @@ impl Demo {
         .await
         .context("the stand-in can't be started on loopback")?;
         let policies = demo_servers::enter(&sandbox, self.servers, base);
+        let width = Screen::columns_of_stdout();
         let names = policies
             .iter()
             .map(|p| (p.server.clone(), p.name.clone().unwrap_or_default()))
             .collect();
-        progress::begin(clock.clone(), names, colour)?;
-        progress::opening(&policies, HOURS_A_SECOND, colour)?;
+        progress::begin(clock.clone(), names, colour, width)?;
+        progress::opening(self.servers, HOURS_A_SECOND, colour, width)?;
 
         let folder = TemporaryFolder::new()?;
         let api = HttpApi::new(&settings(&sandbox), clock.clone()).map_err(|why| anyhow!(why))?;
@@ -149,6 +154,7 @@ impl Demo {
         progress::closing(&sandbox, &policies, colour)?;
         let verified = audit::verify(&folder.0.join("log"), &folder.0.join("state"))?;
         progress::trail(&verified, colour)?;
+        progress::next()?;
         Ok(if verified.problems.is_empty() {
             Exit::Good
         } else {

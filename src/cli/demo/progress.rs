@@ -13,6 +13,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::demo_servers::legend;
 use crate::audit::Verified;
 use crate::cli::say;
 use crate::clock::Clock;
@@ -21,17 +22,26 @@ use crate::core::sanitize::counted;
 use crate::core::snapshot::ServerId;
 use crate::daemon::CommandError;
 use crate::sandbox::Sandbox;
+use crate::status::{wrap, wrapped};
+
+/// Width of the column with the words for an event.
+const WORDS: usize = 11;
+
+/// Indent of continuation lines: the columns of the time.
+const INDENT: usize = 18;
 
 /// Prints the engine's events from now on.
 pub(super) fn begin(
     clock: Clock,
     names: BTreeMap<ServerId, String>,
     colour: bool,
+    width: Option<u16>,
 ) -> anyhow::Result<()> {
     let lines = EventLines {
         clock,
         names,
         colour,
+        width,
     };
     tracing_subscriber::registry().with(lines).try_init()?;
     Ok(())
@@ -41,6 +51,8 @@ struct EventLines {
     clock: Clock,
     names: BTreeMap<ServerId, String>,
     colour: bool,
+    /// Columns of the terminal; `None` if the output is no terminal.
+    width: Option<u16>,
 }
 
 /// The fields of one event.
@@ -86,17 +98,26 @@ impl EventLines {
         };
         let mut line = format!("{}  {server:<11} ", at.strftime("%a %b %d %H:%M"));
         // Padded before colouring, since escape sequences count as characters.
-        let words = format!("{words:<12}");
+        let words = format!("{words:<WORDS$}");
+        let column = line.chars().count() + words.chars().count() + 1;
         if self.colour {
             write!(line, "{}", words.style(style)).ok()?;
         } else {
             line.push_str(&words);
         }
-        write!(line, " {what:<26}").ok()?;
-        let why = [of("reason"), of("error")].map(str::to_owned).into_iter();
-        let why: Vec<_> = why.filter(|why| !why.is_empty()).collect();
-        if !why.is_empty() {
-            write!(line, " {}", why.join(": ")).ok()?;
+        line.push(' ');
+        let why = [of("reason"), of("error")];
+        let why: Vec<_> = why.into_iter().filter(|why| !why.is_empty()).collect();
+        let why = why.join(": ");
+        // An alert says itself what it is about.
+        let rest = match (what, why.as_str()) {
+            (what, "") => what.to_owned(),
+            (_, why) if of("message") == "alert_raised" => why.to_owned(),
+            (what, why) => format!("{what:<26} {why}"),
+        };
+        match self.width {
+            Some(width) => wrap(&mut line, &rest, column, width.into(), INDENT),
+            None => line.push_str(&rest),
         }
         Some(line.trim_end().to_owned())
     }
@@ -122,17 +143,21 @@ fn words(event: &str, outcome: &str) -> Option<(&'static str, Style)> {
     })
 }
 
-/// Prints what the demo is about to show.
+/// Prints what the demo is about to show, and which server is in which state.
 pub(super) fn opening(
-    policies: &[Arc<Policy>],
+    servers: u16,
     hours: u32,
     colour: bool,
+    width: Option<u16>,
 ) -> Result<(), CommandError> {
     let text = format!(
-        "{} on a stand-in for the API on loopback; one second is {hours} hours. Times are UTC.",
-        counted(policies.len(), "server")
+        "{} on a stand-in for the API on loopback. One second is {hours} hours; times are in UTC.",
+        counted(servers.into(), "server")
     );
-    say(&format!("{}\n", bold(&text, colour)))
+    let text = wrapped(&text, width);
+    say(&bold(text.trim_end(), colour))?;
+    let lines = legend(servers).map(|line| wrapped(&format!("  {line}"), width));
+    say(&lines.collect::<String>())
 }
 
 /// Prints the address of the status page.
@@ -186,6 +211,18 @@ pub(super) fn trail(verified: &Verified, colour: bool) -> Result<(), CommandErro
         say(&format!("trail broken: {problem}"))?;
     }
     Ok(())
+}
+
+/// Prints what to try next.
+pub(super) fn next() -> Result<(), CommandError> {
+    say("
+Try next:
+  snaprotate demo --for 2m --servers 50
+      longer, and with more servers
+  snaprotate demo --serve 127.0.0.1:9181
+      the stand-in alone, to try policies of your own
+  snaprotate init --dry-run --token-file FILE
+      policies from the snapshots of your account; changes nothing")
 }
 
 fn bold(text: &str, colour: bool) -> String {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::{Exit, say};
@@ -67,7 +68,8 @@ pub(super) async fn serve(address: SocketAddr, demo: &Demo) -> anyhow::Result<Ex
     sandbox.set_restores_after(RESTORES_AFTER);
     // The server may run for days, and nobody reads its request log.
     sandbox.keep_log(false);
-    demo_servers::enter(&sandbox, servers, Timestamp::now());
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).start_of_day()?;
+    demo_servers::enter(&sandbox, servers, today.timestamp());
     for (id, name) in own {
         sandbox.add_server(*id, name);
     }
