@@ -30,6 +30,10 @@ Environment:
   STATE_DIRECTORY, LOGS_DIRECTORY
       the folders of state and trail, unless the configuration names them;
       systemd sets both
+  RUNTIME_DIRECTORY
+      the folder of the running service's control socket, instead of
+      /run/snaprotate; systemd sets it for the service, and a command needs it
+      only for a service with another folder
   CREDENTIALS_DIRECTORY
       where systemd puts credentials: api-token takes precedence over
       token_file, and witness-key over key_file
@@ -109,7 +113,7 @@ changes it. list goes by the current names alone, so it may show as own a
 snapshot that had a foreign name before. The rotation treats such a snapshot as
 foreign, as snaprotate plan shows.
 
-Times are local (TZ); on a terminal with fewer than 110 columns, only ages are
+Times are local (TZ); on a terminal that is too narrow for them, only ages are
 shown. If a listing can't be relied on, it is shown with the reason.
 
 Exit codes:
@@ -158,6 +162,10 @@ Examples:
       why each snapshot of this server is kept or deleted";
 
 pub(super) const FORECAST: &str = "\
+Lost at most is the greatest age that the newest completed snapshot reaches;
+reaches back at least is the smallest age of the oldest one. A suggestion keeps
+as many snapshots in all, loses no more, and reaches back further.
+
 Times are in the time zone shown next to the server: that of its first rotation.
 
 Exit codes:
@@ -208,7 +216,7 @@ Exit codes:
 Files:
   /run/snaprotate/control.sock
       the service's control socket, for root and the service's own user;
-      $RUNTIME_DIRECTORY takes precedence over /run/snaprotate
+      in another folder if the environment variable RUNTIME_DIRECTORY names one
 
 Examples:
   snaprotate status
@@ -262,20 +270,31 @@ Examples:
       is the trail intact?";
 
 pub(super) const AUDIT_SHOW: &str = "\
-The oldest records come first. The text shows times in the local time zone (TZ)
-and servers by their names in the configuration in force, and leaves out
-checkpoints unless --event asks for them; --json prints every record exactly as
-it is in the trail. If the record of an intent doesn't name its policy or
-rotation, the text shows those of the configuration in force. A server that no
-longer has a policy is found by its id, or by its former name.
-An alert is left out if it only repeats the record before it; --event alert
-shows it. A policy file with a mistake is used as far as it can be read.
+Each line is an action, with its result and the reason: a create with its answer
+and its completion, a delete with its answer and the listing that no longer has
+the snapshot. The oldest come first; the time is that of the last record. Those
+without a recorded end come last, as still open. An action is shown if any of
+its records matches. --raw prints each record by itself, and --json exactly as
+it is in the trail.
+
+Times are local (TZ), and servers have their names in the configuration in
+force. Checkpoints are left out unless --event asks for them. If the record of
+an intent doesn't name its policy or rotation, those of the configuration in
+force are shown. A server that no longer has a policy is found by its id, or by
+its former name. An alert is left out if it only repeats the line before it;
+--event alert shows it. A policy file with a mistake is used as far as it can be
+read.
+
+On a terminal, output that is longer than the screen goes to a pager.
 
 Exit codes:
   0  shown; also if no record matches, or there is no trail yet
   1  the trail, or a line of it, can't be read; audit verify says more
   2  configuration or usage error, such as a server or rotation that neither a
      policy nor the trail has
+
+Environment:
+  PAGER  the pager; without it, or through sudo, it is less
 
 Examples:
   snaprotate audit show --snapshot daily-snapshot-2026-11-20
@@ -284,6 +303,10 @@ Examples:
       what failed last night
   snaprotate audit show web-server-01 --since 2d
       what happened to one server
+  snaprotate audit show web-server-01 --follow
+      what is done on one server, as it happens
+  snaprotate audit show --csv --since 2026-11-01 > actions.csv
+      for a spreadsheet
   snaprotate audit show --json --event delete_intent | jq -r .reason
       the reasons of all deletes, for another program";
 
@@ -326,6 +349,9 @@ Examples:
       with a name of your choice";
 
 pub(super) const COMPLETIONS: &str = "\
+In bash, zsh and fish, the script also completes servers and rotations, from the
+policy files, and snapshots, from the running service.
+
 Exit codes:
   0  printed
   2  usage error, such as an unknown shell

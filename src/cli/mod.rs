@@ -6,6 +6,7 @@
 mod api_error_hint;
 pub mod audit;
 pub mod check;
+pub mod complete;
 pub mod completions;
 mod config_drift;
 pub mod demo;
@@ -173,6 +174,9 @@ pub enum Command {
     /// Print the JSON Schema of a configuration file, or of a command's JSON output
     #[command(after_long_help = help_text::SCHEMA)]
     Schema(schema::Args),
+    /// Print the values that a shell offers for the last word of a command line
+    #[command(hide = true)]
+    Complete(complete::Args),
     /// Run the hooks of one hold, for the service
     #[command(hide = true)]
     HookRunner,
@@ -220,6 +224,7 @@ impl Cli {
         match &self.command {
             Command::Run => run::run(self),
             Command::Once => once::run(self),
+            Command::Complete(args) => complete::run(args),
             Command::HookRunner => hook_runner::run(self),
             Command::Check(args) => check::run(self, args),
             Command::Plan(args) => plan::run(self, args),

@@ -8,6 +8,7 @@ mod audit_actions;
 mod audit_files;
 mod canary;
 mod clock;
+mod completions;
 mod crash;
 mod demo;
 mod disk;

@@ -8,7 +8,7 @@ use crate::core::listing_discrepancies::stored_otherwise;
 use crate::core::name_pattern;
 use crate::core::operator_order::Order;
 use crate::core::server_event::Outcome;
-use crate::core::snapshot::{Snapshot, Status};
+use crate::core::snapshot::{CREATE_TAKES, Snapshot, Status};
 use crate::daemon::CommandError;
 
 /// Longest name. The provider documents no limit; this is a common one, and rotations' names are
@@ -28,7 +28,7 @@ pub struct Create {
     /// A description, which the provider stores with the snapshot
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// Wait until the snapshot is completed, which takes several minutes
+    /// Wait until the snapshot is completed, usually 3 to 10 minutes
     #[arg(long)]
     pub wait: bool,
 }
@@ -70,7 +70,7 @@ pub(super) fn make(
         return Ok(Exit::Bad);
     };
     say(&format!(
-        "{name} (id {id}) of {} is being made, which takes several minutes{}",
+        "{name} (id {id}) of {} is being made, which usually takes {CREATE_TAKES}{}",
         target.called(),
         wait.map_or(String::new(), |wait| format!("; {wait}"))
     ))?;

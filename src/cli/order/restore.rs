@@ -8,7 +8,7 @@ use super::wait::RestoreEnding;
 use crate::cli::{Cli, Exit, printable_name, say};
 use crate::core::operator_order::Order;
 use crate::core::server_event::Outcome;
-use crate::core::snapshot::SnapshotId;
+use crate::core::snapshot::{RESTORE_TAKES, SnapshotId};
 use crate::daemon::CommandError;
 
 /// Arguments of `restore`.
@@ -34,7 +34,7 @@ pub struct Restore {
     /// Don't take a snapshot of the server first, and don't ask
     #[arg(long)]
     pub no_safety: bool,
-    /// Wait until the provider reports the end of the restore, which takes several minutes
+    /// Wait until the provider reports the end of the restore, usually 5 to 15 minutes
     #[arg(long)]
     pub wait: bool,
 }
@@ -58,7 +58,7 @@ pub fn restore(cli: &Cli, args: &Restore) -> Result<Exit, CommandError> {
         .created_at
         .map_or("the snapshot was made".to_owned(), local);
     say(&format!(
-        "This overwrites everything on the server, and can't be undone:\n{}\n  lost       everything written to the server since {made}\n  meanwhile  the provider stops the server; the restore takes 5 to 15 minutes",
+        "This overwrites everything on the server, and can't be undone:\n{}\n  lost       everything written to the server since {made}\n  meanwhile  the provider stops the server; the restore usually takes {RESTORE_TAKES}",
         target.described(&row)
     ))?;
     if !confirm::by_name(&target.called(), "restore it", args.yes)? {
@@ -144,9 +144,9 @@ fn send(
     if !args.wait {
         return Ok(Exit::Good);
     }
-    say(
-        "waiting until the provider reports the end of the restore, 5 to 15 minutes; the restore goes on even if you end this command",
-    )?;
+    say(&format!(
+        "waiting until the provider reports the end of the restore, usually after {RESTORE_TAKES}; the restore goes on even if you end this command"
+    ))?;
     let (text, exit) = match target.restored()? {
         RestoreEnding::Over(word) => (
             format!(

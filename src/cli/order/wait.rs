@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::resolve::Target;
 use crate::api::{ApiError, ErrorKind};
 use crate::cli::block_on;
-use crate::core::snapshot::{Snapshot, SnapshotId, Status};
+use crate::core::snapshot::{CREATE_TAKES, RESTORE_TAKES, Snapshot, SnapshotId, Status};
 use crate::daemon::CommandError;
 
 /// Consecutive failed polls that are tolerated.
@@ -46,14 +46,17 @@ fn bear<T, E>(look: Result<T, E>, failed: &mut u32) -> Result<Option<T>, E> {
 /// A progress line that is rewritten on a terminal. Prints nothing elsewhere.
 struct ProgressLine {
     what: String,
+    /// How long it usually takes.
+    usual: &'static str,
     began: Instant,
     shown: bool,
 }
 
 impl ProgressLine {
-    fn new(what: String) -> Self {
+    fn new(what: String, usual: &'static str) -> Self {
         Self {
             what,
+            usual,
             began: Instant::now(),
             shown: io::stderr().is_terminal(),
         }
@@ -64,8 +67,9 @@ impl ProgressLine {
             let passed = self.began.elapsed().as_secs();
             let _closed = write!(
                 anstream::stderr(),
-                "\r{} … {}:{:02} ",
+                "\r{}, usually {} … {}:{:02} ",
                 self.what,
+                self.usual,
                 passed / 60,
                 passed % 60
             );
@@ -106,7 +110,7 @@ impl Target {
         id: &SnapshotId,
         name: &str,
     ) -> Result<Option<&Snapshot>, CommandError> {
-        let progress = ProgressLine::new(format!("{name} is being made"));
+        let progress = ProgressLine::new(format!("{name} is being made"), CREATE_TAKES);
         let (mut unseen, mut failed) = (0, 0);
         while progress.began.elapsed() < self.longest() {
             progress.tell();
@@ -145,7 +149,8 @@ impl Target {
     /// list of servers shows that. Since rotation doesn't need this list, the provider may not
     /// offer it.
     pub(super) fn restored(&self) -> Result<RestoreEnding, CommandError> {
-        let progress = ProgressLine::new(format!("{} is being restored", self.called()));
+        let what = format!("{} is being restored", self.called());
+        let progress = ProgressLine::new(what, RESTORE_TAKES);
         let (mut looked, mut seen, mut failed) = (false, false, 0);
         while progress.began.elapsed() < self.longest() {
             progress.tell();
