@@ -241,6 +241,11 @@ mod tests {
         assert_eq!(one, None);
         let two = better(vec![rotation("monthly", "0 2 1 * *", 4)]);
         assert_eq!(two, None, "no longer unit is tried");
+        let worse = better(vec![
+            rotation("daily", "0 2 * * *", 1),
+            rotation("weekly", "0 3 * * Sun", 2),
+        ]);
+        assert_eq!(worse, None, "a second daily one would reach back less");
         let often = Rotation {
             pattern: Pattern::new("{name}-%Y-%m-%d-%H", "often").expect("a pattern"),
             ..rotation("often", "0 */6 * * *", 4)

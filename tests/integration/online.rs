@@ -146,7 +146,7 @@ fn a_policy_without_a_server_name_causes_a_warning_unless_its_file_is_named_afte
     assert_eq!(found(&home), (Some(0), vec!["warning unnamed".to_owned()]));
     let said = stderr(&home.run(&["plan"]));
     assert!(
-        said.contains("blog.toml has no server name, and the provider's name for 12345 is \"web\""),
+        said.contains("blog.toml has no server.name, and the provider's name for 12345 is \"web\""),
         "{said}"
     );
     let text = stdout(&home.run(&["check", "--online"]));
