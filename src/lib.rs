@@ -22,8 +22,8 @@
 //! - [`status`]: the view of the running service, and the requests that it accepts.
 //! - [`engine`]: performs steps. `loop_scheduler` runs each server's `server_loop`;
 //!   `listing_batcher` and `listing_acceptance` list; `mutation`, `hooked_create` and `power_cycle`
-//!   act; `account_health` and `trail_health` stop mutations; `order_execution`, `pauses` and
-//!   `slot_retries` serve the operator.
+//!   act; `account_health` and `trail_health` stop mutations; `order_execution`, `pauses`,
+//!   `slot_retries`, `acknowledgements` and `protections` serve the operator.
 //! - [`hooks`]: runs programs around a snapshot, in a process that outlives the service.
 //! - [`notify`]: delivers alerts to receivers without delaying the engine; `pending`: which of them
 //!   a receiver wants.
@@ -38,10 +38,11 @@
 //! - [`core`]: every rule of the rotation; pure: no clock, no I/O, no random numbers. What a rule
 //!   needs from outside `core` is listed with its folder.
 //!   - The decision: `decide`, with rule 1 (doubt) and which rows are own;
-//!     `pause_and_restore_rule`: rule 0; `in_flight_rules`: rules 2 and 3 (open calls, snapshots in
-//!     progress); `due_slot_rules`: rules 4 to 6 (due slots, and those that are given up, or
-//!     skipped once it is too late; surplus; rest); `create_or_prune`: whether a due slot has
-//!     room, and what is deleted if not; `retry_backoff`: when a slot is retried.
+//!     `pause_and_restore_rule`: rule 0, with `pause` and `pause_in_history`; `in_flight_rules`:
+//!     rules 2 and 3 (open calls, snapshots in progress); `due_slot_rules`: rules 4 to 6 (due
+//!     slots, and those that are given up, or skipped once it is too late; surplus; rest);
+//!     `create_or_prune`: whether a due slot has room, and what is deleted if not;
+//!     `retry_backoff`: when a slot is retried.
 //!   - Slots: `schedule`, `cron_parse` and `slot_intervals`: their times; `name_pattern`: their
 //!     names; `policy`: which names are own; `slots_after_edit`: which slots continue after an
 //!     edit; `taken_late_text`: how late a snapshot was taken. The records of slots:
@@ -66,13 +67,17 @@
 //!     `engine::call_outcome`, `apply_create_outcome` (whether it counts), `retry_backoff` (when
 //!     the call is repeated).
 //!   - People: `operator_order`: objections to an order; `operator_resume`: what a resume ends and
-//!     agrees to; `health`, `newest_copy` and `copy_age_limit`: whether a server has a fresh copy;
-//!     `alert_rules` and `alert_kind`: which alerts of a server are active; `alert_text`: their parts;
-//!     `alert_rows`: their form in the trail.
+//!     agrees to; `order_terms`: when an order ends, and its note; `ordered_protection` and
+//!     `ordered_protection_rules`: snapshots that orders protect; `expiring_snapshot` and
+//!     `expiry_rules`: manual snapshots that expire; `health`, `newest_copy` and
+//!     `copy_age_limit`: whether a server has a fresh copy; `alert_rules` and `alert_kind`: which
+//!     alerts of a server are active; `alert_text`: their parts; `alert_rows`: their form in the
+//!     trail.
 //!   - State: `server_event` is what the trail records, with its `outcomes` and its time
-//!     (`wall_and_monotonic_time`); `apply`, `apply_create_outcome` and `apply_power` turn it into
-//!     a `server_history`, with its `known_snapshots` and, for snapshots that another server shows,
-//!     its `ownership` and `ownership_history`; `inventory` is what a listing shows.
+//!     (`wall_and_monotonic_time`); `events_by_policy`: the records that name the policy; `apply`,
+//!     `apply_create_outcome`, `apply_power` and `apply_orders` turn it into a `server_history`,
+//!     with its `known_snapshots` and, for snapshots that another server shows, its `ownership` and
+//!     `ownership_history`; `inventory` is what a listing shows.
 //!   - Previews: `plan`, `plan_text`, `dry_run`, `dry_run_effects`, `retention_verdict`;
 //!     `steady_state_forecast`, `steady_state_simulation`, `recovery_ages`, `better_keeps`. For
 //!     `init`: `name_pattern_detection`, `pattern_of_dated_name`.

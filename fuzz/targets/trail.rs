@@ -220,6 +220,7 @@ fn night(time: &str) -> Vec<Entry> {
             reason: word("due"),
             by: None,
             spare: None,
+            expires: None,
         },
         ServerEvent::CreateResult {
             snapshot: "daily-snapshot".into(),

@@ -17,6 +17,7 @@ fn alert(id: u64, kind: &str) -> Alert {
         text: AlertText::new("the server is full").run("snaprotate delete web 7"),
         copy: NewestCopy::At("2026-11-24T00:00:02Z".parse().expect("a time")),
         since: "2026-11-25T03:00:00Z".parse().expect("a time"),
+        acknowledged: None,
     }
 }
 

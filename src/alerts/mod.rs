@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 use crate::core::alert_text::AlertText;
 use crate::core::health::NewestCopy;
+use crate::core::order_terms::OrderTerms;
 use crate::core::rotation_and_snapshot_name::{RotationName, SnapshotName};
 use crate::core::snapshot::ServerId;
 use jiff::Timestamp;
@@ -80,6 +81,8 @@ pub struct Alert {
     pub copy: NewestCopy,
     /// When it became active.
     pub since: Timestamp,
+    /// The operator who has acknowledged it, if one has.
+    pub acknowledged: Option<Box<OrderTerms>>,
 }
 
 impl Alert {
@@ -139,6 +142,8 @@ pub enum News {
     Cleared(AlertKey),
     /// An alert ended because its server's policy was removed; its cause may persist.
     Unwatched(AlertKey),
+    /// An operator acknowledged an alert.
+    Acknowledged(AlertKey, Box<OrderTerms>),
     /// The newest copy of a server with an active alert changed.
     Copy(ServerId, NewestCopy),
     /// A slot began or ended.

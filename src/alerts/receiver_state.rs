@@ -23,6 +23,7 @@ use super::message::AlertChange;
 use super::{Alert, AlertKey};
 use crate::core::alert_text::AlertText;
 use crate::core::health::NewestCopy;
+use crate::core::order_terms::OrderTerms;
 use crate::core::server_event::AlertKind;
 use crate::core::snapshot::ServerId;
 
@@ -115,7 +116,9 @@ impl ReceiverState {
                 .saturating_add(repeat.saturating_mul(times))
                 .unwrap_or(told);
         }
-        let fresh = last.duration_since(alert.since) < FRESH;
+        let acknowledged = alert.acknowledged.as_ref();
+        let acknowledged = acknowledged.and_then(|terms| terms.in_force(last));
+        let fresh = last.duration_since(alert.since) < FRESH && acknowledged.is_none();
         let (known, told) = if fresh {
             (DeliveredState::Perhaps, VecDeque::new())
         } else {
@@ -162,6 +165,14 @@ impl ReceiverState {
             told: VecDeque::new(),
         };
         self.entries.insert(key, entry);
+    }
+
+    /// Records that an operator acknowledged an alert. It is not repeated, but a receiver that was
+    /// never notified of it, or was notified of another text, still gets one message.
+    pub fn acknowledged(&mut self, key: &AlertKey, terms: &OrderTerms) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.alert.acknowledged = Some(Box::new(terms.clone()));
+        }
     }
 
     /// Records that an alert was cleared; its last reason is marked as past.
@@ -258,7 +269,12 @@ impl ReceiverState {
                 let calm = if urgent { SignedDuration::ZERO } else { CALM };
                 (AlertChange::Repeated, entry.changed.max(after(last, calm)))
             }
-            (DeliveredState::Stands(_), true) => (AlertChange::Repeated, after(last, self.repeat?)),
+            (DeliveredState::Stands(_), true) => {
+                let at = after(last, self.repeat?);
+                let quiet = entry.alert.acknowledged.as_deref();
+                let at = quiet.map_or(Some(at), |terms| Some(at.max(terms.until?)))?;
+                (AlertChange::Repeated, at)
+            }
             (DeliveredState::Perhaps | DeliveredState::Stands(_), false) => {
                 (AlertChange::Recovered, entry.changed)
             }

@@ -22,6 +22,7 @@ fn blocked(reason: &str, since: Timestamp) -> Alert {
         text: reason.to_owned().into(),
         copy: NewestCopy::Unknown,
         since,
+        acknowledged: None,
     }
 }
 
@@ -95,6 +96,55 @@ fn a_shrink_alert_that_flaps_is_sent_each_time_it_is_raised() {
             told += hears(&mut desk, at(minute + 1)).len();
         }
         assert_eq!(told, heard, "{kind}");
+    }
+}
+
+#[test]
+fn an_acknowledged_alert_is_repeated_only_after_the_acknowledgement_has_ended() {
+    for (until, repeated) in [(None, None), (Some(at(72 * 60)), Some(at(72 * 60)))] {
+        let mut desk = desk();
+        let alert = blocked("full", at(0));
+        desk.raised(alert.clone(), at(0));
+        hears(&mut desk, at(0));
+        let terms = OrderTerms {
+            until,
+            ..OrderTerms::by("root")
+        };
+        desk.acknowledged(&alert.key(), &terms);
+        assert_eq!(desk.next(), repeated);
+        assert_eq!(hears(&mut desk, at(71 * 60)), []);
+    }
+}
+
+#[test]
+fn an_acknowledged_alert_is_sent_if_its_reason_changes_if_it_ends_and_if_it_is_raised_again() {
+    let mut desk = desk();
+    let worse = Alert {
+        acknowledged: Some(Box::new(OrderTerms::by("root"))),
+        ..blocked("worse", at(0))
+    };
+    desk.raised(blocked("full", at(0)), at(0));
+    hears(&mut desk, at(0));
+    desk.acknowledged(&worse.key(), &OrderTerms::by("root"));
+    desk.raised(worse.clone(), at(5));
+    assert_eq!(hears(&mut desk, at(65)), one("repeated", "worse"));
+    desk.cleared(&worse.key(), at(66));
+    assert_eq!(hears(&mut desk, at(66)).len(), 1);
+    desk.raised(blocked("full", at(300)), at(300));
+    assert_eq!(hears(&mut desk, at(300)), one("raised", "full"));
+    assert_eq!(desk.next(), Some(at(300 + 24 * 60)));
+}
+
+#[test]
+fn an_acknowledged_alert_of_a_previous_process_is_not_sent_again_however_new_it_is() {
+    for (acknowledged, heard) in [(None, 1), (Some(Box::new(OrderTerms::by("root"))), 0)] {
+        let mut desk = desk();
+        let alert = Alert {
+            acknowledged,
+            ..blocked("full", at(0))
+        };
+        desk.stood(alert, at(1));
+        assert_eq!(hears(&mut desk, at(2)).len(), heard);
     }
 }
 

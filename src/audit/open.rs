@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,6 +14,7 @@ use super::head::HeadState;
 use super::reader::{BadLine, FileScan, FoldedState, files, is_torn, scan};
 use super::record::{GlobalEvent, WitnessedPoint};
 use super::writer::{FileTail, HeadFile, Writer};
+use crate::core::pause::Pause;
 use crate::core::report_period::ReportHistory;
 use crate::core::server_event::RaisedAlert;
 use crate::core::server_history::ServerHistory;
@@ -23,8 +25,8 @@ use crate::core::snapshot::ServerId;
 pub struct OpenedTrail {
     /// The history of each server.
     pub histories: BTreeMap<ServerId, ServerHistory>,
-    /// When the pause of every server began; `None` if there is none.
-    pub paused: Option<Timestamp>,
+    /// The pause of every server; `None` if there is none.
+    pub paused: Option<Arc<Pause>>,
     /// Active alerts of the account or the host, by alert and subject, with reason and start.
     pub global_alerts: BTreeMap<(String, String), RaisedAlert>,
     /// Damage that was found. The first append records it, before its own entries.
@@ -101,12 +103,13 @@ pub(super) fn open(
         },
     }
     let hold_creates = writer.notices.iter().any(GlobalEvent::is_loss);
+    let paused = said.paused.map(Arc::new);
     for history in said.histories.values_mut() {
-        history.all_paused = said.paused;
+        history.all_paused.clone_from(&paused);
     }
     let opened = OpenedTrail {
         histories: said.histories,
-        paused: said.paused,
+        paused,
         global_alerts: said.alerts,
         notices: writer.notices.clone(),
         hold_creates,

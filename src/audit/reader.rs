@@ -11,6 +11,7 @@ use super::disk::Disk;
 use super::record::{
     GlobalEvent, RecordHeader, ServerCheckpoint, StandingAlert, WitnessedPoint, decode,
 };
+use crate::core::pause::Pause;
 use crate::core::report_period::ReportHistory;
 use crate::core::sanitize::printable;
 use crate::core::server_event::{RaisedAlert, RecordedAt, ServerEvent};
@@ -139,8 +140,8 @@ pub(super) struct FoldedState {
     pub alerts: BTreeMap<(String, String), RaisedAlert>,
     /// When a loss of records was last noticed.
     pub lost: Option<Timestamp>,
-    /// When the pause of every server began.
-    pub paused: Option<Timestamp>,
+    /// The pause of every server.
+    pub paused: Option<Pause>,
     /// Hash of the head that was last recorded as ahead of the records.
     pub noted_head: Option<Hash>,
     /// When the last signed checkpoint was recorded, and the last record that it covers.
@@ -221,11 +222,21 @@ impl FoldedState {
                 self.alerts.remove(&(alert, about));
             }
             GlobalEvent::TailCut { head_hash, .. } => self.noted_head = Hash::parse(&head_hash),
-            GlobalEvent::Paused { .. } => self.paused = Some(time),
+            GlobalEvent::Paused(order) => {
+                self.paused = Some(Pause::ordered(&order, time, self.paused.as_ref()));
+            }
+            GlobalEvent::PauseEnded { until } => {
+                let ended = self.paused.take_if(|pause| pause.until == Some(until));
+                if let Some(pause) = ended {
+                    for history in self.histories.values_mut() {
+                        history.end_pause(pause.since, until.min(time));
+                    }
+                }
+            }
             GlobalEvent::Resumed { .. } => {
-                let from = self.paused.take();
+                let paused = self.paused.take();
                 for history in self.histories.values_mut() {
-                    history.resume(from, time);
+                    history.resume(paused.as_ref().map(|pause| pause.since), time);
                 }
             }
             GlobalEvent::ReportPlanned { receiver, .. } => {
@@ -268,7 +279,7 @@ impl FoldedState {
         GlobalEvent::Checkpoint {
             alerts: self.alerts.iter().map(standing).collect(),
             lost: self.lost,
-            paused: self.paused,
+            paused: self.paused.clone(),
             reports: self.reports.clone(),
         }
     }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::TrailError;
 use super::chain::{ChainLink, Hash, TOO_MANY};
+use crate::core::order_terms::OrderTerms;
+use crate::core::pause::Pause;
 use crate::core::report_period::{ReportHistory, ReportInterval};
 use crate::core::server_event::{AlertText, RaisedAlert, ServerEvent, ServiceAlertKind};
 use crate::core::server_history::ServerHistory;
@@ -90,11 +92,11 @@ pub enum GlobalEvent {
     },
     /// The alert was cleared.
     AlertCleared { alert: String, about: String },
-    /// Every server was paused, including those whose policies are added later.
-    Paused {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<String>,
-    },
+    /// Every server was paused, including those whose policies are added later, or the end or the
+    /// note of that pause was changed.
+    Paused(OrderTerms),
+    /// The global pause ended by itself, at the time that its operator had given.
+    PauseEnded { until: Timestamp },
     /// The global pause ended; servers that were paused individually stay paused.
     Resumed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,9 +150,9 @@ pub enum GlobalEvent {
         /// When a loss of records was last noticed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lost: Option<Timestamp>,
-        /// When the pause of every server began; `None` if there is none.
+        /// The pause of every server; `None` if there is none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        paused: Option<Timestamp>,
+        paused: Option<Pause>,
         /// The last reports of each receiver, by its name.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         reports: BTreeMap<String, ReportHistory>,

@@ -33,6 +33,8 @@ pub struct RecordFields {
     pub looked_for: bool,
     pub what: Option<String>,
     pub by: Option<String>,
+    pub until: Option<String>,
+    pub note: Option<String>,
     pub paused: bool,
     pub foreign: bool,
     pub assumed: bool,

@@ -295,9 +295,12 @@ mod tests {
             "pause",
             "resume",
             "retry",
+            "ack",
             "create",
             "delete",
             "restore",
+            "protect",
+            "unprotect",
         ];
         let mut wanted: Vec<_> = commands.map(|name| format!("snaprotate-{name}.1")).into();
         let others = ["snaprotate.1", "snaprotate.toml.5", "snaprotate-policy.5"];

@@ -3,6 +3,7 @@
 //! Commands get the parsed arguments, print their output, and return an exit code (docs/design.md
 //! "Commands").
 
+pub mod ack;
 mod api_error_hint;
 pub mod audit;
 pub mod check;
@@ -21,6 +22,7 @@ pub mod notify;
 pub mod once;
 pub mod order;
 mod order_help;
+mod order_terms;
 mod output;
 #[cfg(test)]
 mod output_schema;
@@ -142,13 +144,16 @@ pub enum Command {
     Init(init::Args),
     /// Pause the rotation of one server or of all: no creates, no deletes until resumed
     #[command(after_long_help = order_help::PAUSE)]
-    Pause(pause::Args),
+    Pause(pause::PauseArgs),
     /// Resume one server or all, or agree to what an alert asks for
     #[command(after_long_help = order_help::RESUME)]
-    Resume(pause::Args),
+    Resume(pause::ResumeArgs),
     /// Retry the newest slot of each rotation if it has no snapshot
     #[command(after_long_help = order_help::RETRY)]
     Retry(retry::Args),
+    /// Acknowledge active alerts of a server: receivers get no repeats of them
+    #[command(after_long_help = order_help::ACK)]
+    Ack(ack::Args),
     /// Take a snapshot of a server outside its rotation
     #[command(after_long_help = order_help::CREATE)]
     Create(order::Create),
@@ -159,6 +164,12 @@ pub enum Command {
     /// name
     #[command(after_long_help = order_help::RESTORE)]
     Restore(order::Restore),
+    /// Keep the rotation from deleting a snapshot, as the policy's protect does
+    #[command(after_long_help = order_help::PROTECT)]
+    Protect(order::Protect),
+    /// End the protection of a snapshot by protect
+    #[command(after_long_help = order_help::UNPROTECT)]
+    Unprotect(order::Protect),
     /// Test whether alerts reach their receivers
     #[command(subcommand, after_long_help = help_text::NOTIFY)]
     Notify(notify::Command),
@@ -236,9 +247,12 @@ impl Cli {
             Command::Pause(args) => pause::pause(self, args),
             Command::Resume(args) => pause::resume(self, args),
             Command::Retry(args) => retry::run(self, args),
+            Command::Ack(args) => ack::run(self, args),
             Command::Create(args) => order::create(self, args),
             Command::Delete(args) => order::delete(self, args),
             Command::Restore(args) => order::restore(self, args),
+            Command::Protect(args) => order::protect(self, args),
+            Command::Unprotect(args) => order::unprotect(self, args),
             Command::Notify(command) => notify::run(self, command),
             Command::Demo(demo) => demo.run(),
             Command::Audit(command) => audit::run(self, command),
@@ -256,6 +270,9 @@ impl Cli {
             Command::Pause(_)
             | Command::Resume(_)
             | Command::Retry(_)
+            | Command::Ack(_)
+            | Command::Protect(_)
+            | Command::Unprotect(_)
             | Command::Create(_)
             | Command::Delete(_)
             | Command::Restore(_) => Level::Error,

@@ -1,10 +1,15 @@
-//! Texts below the options of `pause`, `resume`, `retry`, `create`, `delete` and `restore`; see
-//! `help_text`.
+//! Texts below the options of the commands that give an order; see `help_text`.
 
 pub(super) const PAUSE: &str = "\
-A pause survives restarts. Operators' orders (create, delete, restore) are still
-carried out, and slots that pass during the pause raise no alert. Operations
-that began before the pause are listed, and followed until they end.
+A pause lasts until resume, or until the time given with --until or --for; the
+host's clock decides, also across restarts. To change the end or the note, pause
+again: the start stays, and without --until and --for only resume ends the
+pause. A server's pause and a pause of all end each at its own time; no work
+begins until both have ended.
+
+Operators' orders (create, delete, restore) are still carried out, and slots
+that pass during the pause raise no alert. Operations that began before the
+pause are listed, and followed until they end.
 
 Exit codes:
   0  paused
@@ -15,7 +20,9 @@ Examples:
   snaprotate pause
       before work at the provider: nothing is created or deleted
   snaprotate pause web-server-01
-      only one server";
+      only one server
+  snaprotate pause web-server-01 --for 3d --note \"migration, ask Ann\"
+      ends by itself after three days";
 
 pub(super) const RESUME: &str = "\
 The newest slot that passed runs at once if its catch_up allows it; older slots
@@ -63,11 +70,38 @@ Examples:
   snaprotate retry web-server-01 daily
       only this rotation";
 
+pub(super) const ACK: &str = "\
+Receivers get no repeats of an acknowledged alert as long as it is active, or
+until the time given with --for. Status and the page show who has acknowledged
+it, and the note. The acknowledgement ends with the alert. Receivers are still
+notified if the alert's text changes, if another alert is raised on the server,
+and when the alert is over. An acknowledgement changes nothing else: the alert
+stays active, and status still exits with 1. It is recorded in the trail, and
+survives restarts. Acknowledge again to change its end or its note.
+
+Exit codes:
+  0  acknowledged
+  1  no such alert is active; the acknowledgement can't be recorded; or the
+     service can't be reached
+  2  configuration or usage error, unknown server or alert
+
+Examples:
+  snaprotate ack web-server-01
+      every active alert of the server
+  snaprotate ack web-server-01 slot_failed --for 3d --note \"ticket 4711\"
+      reminds of it again after three days";
+
 pub(super) const CREATE: &str = "\
 The snapshot is foreign to every rotation: it takes up room, and isn't pruned as
 long as no rotation's pattern gives its name. The order is refused if another
 operation is in progress on the server, if there is no room, or if the name is
 taken or could be a slot's.
+
+With --expire, the running service deletes the snapshot when its time is over,
+or the next once after that. It deletes only the snapshot with the recorded id,
+and only if its name and date are still as recorded, nothing protects it, and
+the server holds another completed snapshot. Delete a snapshot that fails by
+hand: it doesn't expire.
 
 Exit codes:
   0  accepted by the provider; with --wait: completed
@@ -76,7 +110,9 @@ Exit codes:
 
 Examples:
   snaprotate create web-server-01 before-upgrade --wait
-      then go on with the upgrade";
+      then go on with the upgrade
+  snaprotate create web-server-01 before-upgrade --expire 7d
+      needs no delete after the upgrade";
 
 pub(super) const DELETE: &str = "\
 Deletes exactly the snapshot that is shown, own or foreign, but none that the
@@ -112,3 +148,35 @@ Exit codes:
 Examples:
   snaprotate restore web-server-01 weekly-snapshot-2026-11-22 --wait
       shows what will be lost, and asks for the server's name";
+
+pub(super) const PROTECT: &str = "\
+The snapshot, own or foreign, stays protected as if protect in the policy listed
+its id: the rotation doesn't delete it, keep doesn't count it, and delete refuses
+it. It takes up its place. The order is recorded in the trail, and holds until
+unprotect, also across restarts and while no listing shows the snapshot.
+
+Exit codes:
+  0  protected, or protected by order already
+  1  its delete was sent before; the order can't be recorded; the listing or
+     the service can't be reached
+  2  configuration or usage error, unknown server or snapshot
+
+Examples:
+  snaprotate protect web-server-01 weekly-snapshot-2026-11-22
+      keeps the last snapshot before an incident";
+
+pub(super) const UNPROTECT: &str = "\
+Ends what protect began, even if the snapshot is no longer listed. A snapshot
+that protect in the policy's file lists is unprotected there. If the snapshot is
+then beyond keep, the alert shrink names it. It is deleted when a newer snapshot
+replaces it, or after snaprotate resume agrees.
+
+Exit codes:
+  0  no longer protected by order
+  1  only the policy protects it; the order can't be recorded, or the service
+     can't be reached
+  2  configuration or usage error, unknown server, a snapshot that no order
+     protects
+
+Examples:
+  snaprotate unprotect web-server-01 weekly-snapshot-2026-11-22";

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Screen, changes, shown};
 use crate::core::decide::Inventory;
 use crate::core::dry_run::plan;
+use crate::core::order_terms::OrderTerms;
 use crate::core::plan::{Plan, Plans};
 use crate::core::policy::Policy;
 use crate::core::server_event::{ClockReading, ServerEvent};
@@ -48,7 +49,7 @@ fn planned(keep: usize, snapshots: Vec<Snapshot>, paused: bool) -> Plan {
     };
     let mut history = ServerHistory::default();
     if paused {
-        let pause = ServerEvent::Paused { by: None };
+        let pause = ServerEvent::Paused(OrderTerms::default());
         history.apply(&pause, now().into(), SignedDuration::ZERO);
     }
     let inventory = Inventory {

@@ -4,7 +4,7 @@ use super::pause::state_dir;
 use super::{Cli, Exit, block_on, caller, control_socket, printable_name, say, server_argument};
 use crate::daemon::{CommandError, run_exclusive};
 use crate::engine::{RetryError, RetryResult};
-use crate::status::pause_and_order_routes::RetryRequest;
+use crate::status::control_requests::RetryRequest;
 use crate::status::{self, NoAnswer};
 
 /// Arguments of `retry`.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert_text::AlertText;
 use super::newest_copy::NewestCopy;
+use super::order_terms::OrderTerms;
 use super::sanitize::span;
 
 /// Defines kinds of alerts, each with the word that the trail, logs and other programs use.
@@ -288,15 +289,19 @@ pub struct RaisedAlert {
     /// When it became active; `None` if an older trail lacks the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// The operator who has acknowledged it, if one has. Receivers then get no repeats of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Box<OrderTerms>>,
 }
 
 impl RaisedAlert {
     /// Returns the alert after it was raised with this text. An alert that was active already keeps
-    /// its first time.
+    /// its first time and its acknowledgement.
     pub fn raised(text: &AlertText, at: Timestamp, before: Option<&Self>) -> Self {
         Self {
             text: text.clone(),
             since: before.map_or(Some(at), |standing| standing.since),
+            acknowledged: before.and_then(|standing| standing.acknowledged.clone()),
         }
     }
 }

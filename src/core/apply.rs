@@ -121,6 +121,7 @@ impl ServerHistory {
                 known,
                 spare,
                 by,
+                expires,
                 ..
             } => {
                 self.last_intent = Some(at.wall);
@@ -148,6 +149,7 @@ impl ServerHistory {
                     sent: Some(at.wall),
                     since: after_call,
                     ordered: by.is_some(),
+                    expires: *expires,
                 });
             }
             ServerEvent::CreateResult {
@@ -369,28 +371,16 @@ impl ServerHistory {
             | ServerEvent::StartResult { .. }
             | ServerEvent::ServerRan { .. }
             | ServerEvent::StartConfirmed { .. } => self.apply_power_event(event, at, after_call),
-            ServerEvent::Paused { .. } => self.paused = Some(at.wall),
-            ServerEvent::SlotReopened { .. } => self.apply_reopened(event),
-            ServerEvent::Resumed { .. } => self.apply_resume(event, at),
-            ServerEvent::RestoreIntent { id, .. } => {
-                self.last_intent = Some(at.wall);
-                (self.restore, self.spared, self.unknown_restore) = (Some(at), None, None);
-                self.withdraw_announcement(id);
-                self.open = Some(PendingOp::Restore {
-                    id: id.clone(),
-                    since: after_call,
-                });
-            }
-            ServerEvent::RestoreResult { id, outcome } => {
-                self.answer(at);
-                self.open = None;
-                self.unknown_restore = (*outcome == Outcome::Unknown).then_some(id.clone());
-                self.restore = match outcome {
-                    Outcome::Done | Outcome::Unknown => Some(at),
-                    // The restore never began.
-                    Outcome::Failed | Outcome::NoServer | Outcome::Later => None,
-                };
-            }
+            ServerEvent::Paused(_)
+            | ServerEvent::PauseEnded { .. }
+            | ServerEvent::AlertAcknowledged { .. }
+            | ServerEvent::SnapshotExpires(_)
+            | ServerEvent::SnapshotProtected(_)
+            | ServerEvent::SnapshotUnprotected(_)
+            | ServerEvent::SlotReopened { .. }
+            | ServerEvent::Resumed { .. }
+            | ServerEvent::RestoreIntent { .. }
+            | ServerEvent::RestoreResult { .. } => self.apply_order(event, at, after_call),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::core::inventory::Inventory;
+use crate::core::order_terms::OrderTerms;
 use crate::core::server_event::{AlertKind, ClockReading};
 use crate::core::snapshot::{Snapshot, SnapshotId, Status};
 use crate::core::test_provider::*;
@@ -40,6 +41,7 @@ fn create() -> ServerEvent {
         reason: String::new(),
         by: None,
         spare: None,
+        expires: None,
     }
 }
 
@@ -62,6 +64,7 @@ fn delete(id: u64, prune_first: Option<&[u64]>) -> ServerEvent {
         id: SnapshotId::from(id),
         prune_first: prune_first.map(|ids| ids.iter().copied().map(SnapshotId::from).collect()),
         paid_by: None,
+        expired: false,
         reason: String::new(),
         by: None,
     }
@@ -171,6 +174,7 @@ fn i19_a_payment_stays_bound_to_the_snapshot_that_it_paid_for_whatever_the_outco
         id: SnapshotId::from(1),
         prune_first: None,
         paid_by: Some(SnapshotId::from(9)),
+        expired: false,
         reason: String::new(),
         by: None,
     };
@@ -327,7 +331,7 @@ fn a_history_reads_back_as_it_was_written() {
     let history = folded(&[
         (create(), before(0)),
         (raised, before(1)),
-        (ServerEvent::Paused { by: None }, before(2)),
+        (ServerEvent::Paused(OrderTerms::default()), before(2)),
     ]);
     assert_eq!(history.alerts.len(), 1);
     let json = serde_json::to_string(&history).expect("JSON");

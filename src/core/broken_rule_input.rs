@@ -27,7 +27,10 @@ pub(super) fn broken_input<'a>(
         return (Cow::Borrowed(inventory), Cow::Borrowed(history));
     };
     let history = altered_history(broken, history, now.wall);
-    let inventory = altered_inventory(broken, policy, inventory, now);
+    let mut inventory = altered_inventory(broken, policy, inventory, now);
+    if broken == Break::ExpiryByIdAlone {
+        show_as_recorded(&mut inventory, &history);
+    }
     if broken.needs_lies() {
         let rows = own_rows(policy, &inventory);
         let history = altered_trust(broken, policy, &rows, history);
@@ -53,6 +56,7 @@ fn altered_history(broken: Break, history: &ServerHistory, until: Timestamp) -> 
     match broken {
         Break::ClockTrusted => history.last_intent = None,
         Break::NoErosionGuard => history.prune_first = None,
+        Break::ProtectionIgnored => history.ordered_protections.clear(),
         Break::OpenDeleteForgotten => {
             let open = &mut history.open;
             open.take_if(|open| matches!(open, PendingOp::Delete { .. }));
@@ -152,6 +156,17 @@ fn altered_inventory(
         _ => {}
     }
     inventory
+}
+
+/// Gives the rows of expiring snapshots the names and dates that the trail records.
+fn show_as_recorded(inventory: &mut Inventory, history: &ServerHistory) {
+    for (expiring, _) in &history.expiring {
+        let rows = inventory.snapshots.iter_mut();
+        for row in rows.filter(|row| row.id == expiring.id) {
+            row.name = expiring.snapshot.to_string();
+            row.created_at = Some(expiring.created_at);
+        }
+    }
 }
 
 /// Alters what the history says about listed snapshots.

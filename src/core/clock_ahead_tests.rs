@@ -16,7 +16,7 @@ fn i15_a_pause_recorded_while_the_clock_was_ahead_excuses_no_slot_after_the_cloc
         world.settle(&DONE);
         let right = world.now;
         world.pass(WEEK / 2);
-        world.record(&ServerEvent::Paused { by: None });
+        world.pause();
         world.pass(WEEK * 3);
         world.resume();
         world.now.wall = right.wall;
@@ -45,7 +45,7 @@ fn i15_a_pause_counts_if_its_end_is_ahead_by_no_more_than_the_clock_tolerance() 
             let mut world = TestProvider::weekly(3);
             world.policy.rotations[0].catch_up = Some(MINUTE);
             world.settle(&DONE);
-            world.record(&ServerEvent::Paused { by: None });
+            world.pause();
             world.pass(WEEK);
             world.resume();
             world.now.wall -= back;

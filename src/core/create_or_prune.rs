@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::alert_text::AlertText;
 use super::decide::{CLOCK_TOLERANCE, DecisionContext, Step};
@@ -59,6 +59,9 @@ impl DecisionContext<'_> {
                 "the server is full, and nothing on it may be deleted while {} that were completed are no longer listed as completed",
                 counted(self.regressed().count(), "snapshot")
             ));
+        }
+        if let Some(step) = self.expired() {
+            return step.into();
         }
         if let Some(own) = owned.iter().find(failed) {
             let reason = format!("it failed, and a slot of {} needs its place", rotation.name);
@@ -234,42 +237,39 @@ impl DecisionContext<'_> {
         reason: String,
     ) -> Step {
         let rotation = &self.policy.rotations[own.place.rotation];
-        if let Some(last) = self.history.last_refusal {
-            let due = self
-                .policy
-                .rotations
-                .iter()
-                .filter_map(|r| r.newest_due(self.now.wall));
-            let new_slot = due
-                .map(|slot| slot.at)
-                .max()
-                .is_some_and(|at| at > last.wall);
-            if self.history.refused_deletes >= rotation.attempts && !new_slot {
-                return Step::Blocked {
-                    reason: format!(
-                        "{} can't be deleted: delete requests on this server keep failing",
-                        own.snapshot.name
-                    ),
-                };
-            }
-            let pause = self.backoff(&own.snapshot.name, self.history.refused_deletes);
-            let left = pause - last.elapsed(self.now);
-            if left > SignedDuration::ZERO {
-                return Step::Wait {
-                    pause: left,
-                    reason: "the last delete request failed".to_owned(),
-                };
-            }
-        }
         let (id, name) = (own.snapshot.id.clone(), own.snapshot.name.clone());
-        Step::Delete {
+        let refused = self.after_refused_deletes(&name, rotation.attempts);
+        refused.unwrap_or_else(|| Step::Delete {
             id,
             name: name.into(),
             rotation: rotation.name.clone(),
             prune_first,
             paid_by,
+            expired: false,
             reason,
+        })
+    }
+
+    /// Returns the step in place of a delete if the last deletes were refused, until the next may
+    /// be sent.
+    pub(super) fn after_refused_deletes(&self, name: &str, attempts: u32) -> Option<Step> {
+        let last = self.history.last_refusal?;
+        let rotations = self.policy.rotations.iter();
+        let due = rotations.filter_map(|r| r.newest_due(self.now.wall));
+        let newest = due.map(|slot| slot.at).max();
+        let new_slot = newest.is_some_and(|at| at > last.wall);
+        if self.history.refused_deletes >= attempts && !new_slot {
+            return Some(Step::Blocked {
+                reason: format!(
+                    "{name} can't be deleted: delete requests on this server keep failing"
+                ),
+            });
         }
+        let left = self.backoff(name, self.history.refused_deletes) - last.elapsed(self.now);
+        left.is_positive().then(|| Step::Wait {
+            pause: left,
+            reason: "the last delete request failed".to_owned(),
+        })
     }
 
     /// Returns true if the snapshot's date is reliable: readable, not in the future, not before the
@@ -307,13 +307,6 @@ impl DecisionContext<'_> {
             .collect()
     }
 
-    /// Returns true if the policy protects the snapshot, including by an id under which it was
-    /// listed before. A provider that assigns new ids must not remove the protection (I1).
-    pub(super) fn protects(&self, snapshot: &Snapshot) -> bool {
-        let mut other = self.history.other_ids_of(snapshot);
-        self.policy.protects(snapshot) || other.any(|id| self.policy.protects_id(id))
-    }
-
     /// Returns the time until which a failed or regressed snapshot is left alone. `None` if it has
     /// neither failed nor regressed, or if the trail lacks the time at which it did.
     pub(super) fn left_alone_until(&self, snapshot: &Snapshot) -> Option<Timestamp> {
@@ -342,7 +335,7 @@ impl DecisionContext<'_> {
 
     /// Returns true if an operator is about to restore the snapshot. The snapshot of the current
     /// state, which is made first, must not displace it.
-    fn is_spared_for_restore(&self, id: &SnapshotId) -> bool {
+    pub(super) fn is_spared_for_restore(&self, id: &SnapshotId) -> bool {
         let Some((spared, since)) = self.history.spared.as_deref() else {
             return false;
         };

@@ -51,6 +51,8 @@ pub enum Step {
         prune_first: bool,
         /// The newer snapshot that pays for it (I19).
         paid_by: Option<SnapshotId>,
+        /// True for a manual snapshot whose expiry has passed; it has no rotation.
+        expired: bool,
         reason: String,
     },
     /// Run the rotation's `after`, which releases the server that was held for this snapshot.
@@ -197,6 +199,9 @@ impl<'a> DecisionContext<'a> {
 impl DecisionContext<'_> {
     /// Applies the rules in order, and puts records and alerts before the step.
     fn by_rules(&self) -> Step {
+        if let Some(ended) = self.history.pause_over(self.now.wall) {
+            return Step::Record(ended);
+        }
         if let Some(step) = self.held() {
             return self.conclude().unwrap_or(step);
         }

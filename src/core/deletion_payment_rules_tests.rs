@@ -57,6 +57,7 @@ fn i19_a_deleted_snapshot_that_is_listed_again_is_not_adopted_by_a_later_create(
         id: there.clone(),
         prune_first: None,
         paid_by: None,
+        expired: false,
         reason: String::new(),
         by: None,
     });

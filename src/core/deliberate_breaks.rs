@@ -62,6 +62,8 @@ pub enum Break {
     StopLeftOut,
     /// A server that its policy names by the other id is taken for another server (I9).
     IdEditForgotten,
+    /// An expired snapshot is deleted by its id, whatever name and date its row shows (I1).
+    ExpiryByIdAlone,
     /// Surplus that nothing pays for is deleted (I19).
     UnpaidDeleted,
     /// A snapshot that the rotation made pays for any number of deletes (I19).
@@ -87,7 +89,7 @@ pub enum Break {
 
 impl Break {
     /// All breaks.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::InProgressCounts,
         Self::NoFloor,
         Self::PruneBeforeCompletion,
@@ -114,6 +116,7 @@ impl Break {
         Self::StartForgotten,
         Self::StopLeftOut,
         Self::IdEditForgotten,
+        Self::ExpiryByIdAlone,
         Self::UnpaidDeleted,
         Self::PaysForAll,
         Self::OneListingPays,

@@ -141,9 +141,10 @@ impl DryRun<'_> {
                 name,
                 prune_first,
                 paid_by,
+                expired,
                 reason,
                 ..
-            } => self.delete((id, name), prune_first, paid_by, reason),
+            } => self.delete((id, name), (prune_first, expired), paid_by, reason),
             Step::After { rotation, name, .. } => self.after(rotation, name),
             // A plan assumes that the server is running, unless its state was requested.
             Step::AskState => self.inventory.state = Some(PowerState::Active),
@@ -251,10 +252,10 @@ impl DryRun<'_> {
             return;
         }
         let reason = match self.history.paused() {
-            Some(since) => {
+            Some(pause) => {
                 // A server that is paused is looked at again for its alerts only.
                 self.plan.until = None;
-                let since = utc(since);
+                let since = utc(pause.since);
                 format!("paused since {since}: nothing is changed until the pause ends")
             }
             None => "a restore started recently: nothing is changed for now".to_owned(),
@@ -289,6 +290,11 @@ impl DryRun<'_> {
     }
 
     fn observe(&mut self) {
+        // The service records this end, before it decides.
+        let over = self.history.all_paused.as_deref();
+        if let Some(until) = over.and_then(|pause| pause.over(self.now.wall)) {
+            self.history.end_pause_of_all(until, self.now.wall);
+        }
         if self.inventory.doubt.is_none() {
             self.history.observe(self.policy, &self.inventory, self.now);
         }

@@ -22,6 +22,7 @@ impl DryRun<'_> {
             reason: reason.clone(),
             by: None,
             spare: None,
+            expires: None,
         });
         let id = self.new_id();
         self.created.insert(id.clone());
@@ -41,7 +42,7 @@ impl DryRun<'_> {
     pub(super) fn delete(
         &mut self,
         (id, name): (SnapshotId, SnapshotName),
-        prune_first: bool,
+        (prune_first, expired): (bool, bool),
         paid_by: Option<SnapshotId>,
         reason: String,
     ) {
@@ -62,6 +63,7 @@ impl DryRun<'_> {
             id: id.clone(),
             prune_first: prune_first.then(ids),
             paid_by,
+            expired,
             reason: reason.clone(),
             by: None,
         });

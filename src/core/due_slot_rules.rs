@@ -78,7 +78,7 @@ impl DecisionContext<'_> {
                 RotationDemand::Step(step) => return step,
             }
         }
-        if let Some(step) = self.surplus(&self.owned()) {
+        if let Some(step) = self.surplus(&self.owned()).or_else(|| self.expired()) {
             return step;
         }
         if let Some(reason) = blocked {
@@ -119,7 +119,7 @@ impl DecisionContext<'_> {
         let left_alone = self.own().filter_map(|(s, _)| self.left_alone_until(s));
         let later = ahead.chain(left_alone).chain(self.graces());
         // The alert about a copy that becomes too old must not wait for the next slot.
-        let later = later.chain(self.fresh_until());
+        let later = later.chain(self.expiries()).chain(self.fresh_until());
         let later = later.filter(|at| *at > self.now.wall);
         Step::Idle {
             until: next.chain(again).chain(later).min(),

@@ -50,7 +50,7 @@ fn i15_a_slot_that_passed_during_a_pause_raises_no_alert_and_clears_none() {
         world.settle(&status);
         let before = standing(&mut world);
         assert_eq!(before.len(), usize::from(failed));
-        world.record(&ServerEvent::Paused { by: None });
+        world.pause();
         world.pass(WEEK * 2);
         world.resume();
         world.pass(WEEK / 2);
@@ -101,7 +101,7 @@ fn i15_slots_that_passed_without_their_own_record_count_but_slots_during_a_pause
     }
     let mut world = TestProvider::weekly(3);
     world.settle(&Status::Failed);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     world.pass(WEEK * 2);
     world.resume();
     world.pass(WEEK / 2);

@@ -123,7 +123,7 @@ fn the_age_that_the_policy_promises_takes_precedence() {
 #[test]
 fn in_a_pause_the_server_is_looked_at_when_its_copy_becomes_stale_and_the_alert_is_raised() {
     let mut world = TestProvider::grown(2, 2);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     let Step::Idle { until: Some(until) } = world.recorded() else {
         panic!("paused");
     };

@@ -188,7 +188,7 @@ fn an_after_hook_that_failed_in_an_earlier_process_is_retried_after_at_most_one_
 fn a_paused_server_that_cannot_be_released_raises_an_alert() {
     let mut world = world();
     hold(&mut world);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     fails(&mut world);
     let Step::Idle { until } = world.recorded() else {
         panic!("{:?}", world.step());
@@ -202,7 +202,7 @@ fn once_waits_for_a_release_until_it_has_failed_three_times() {
     let mut world = world();
     world.rules.count_all = true;
     hold(&mut world);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     for failures in 1..=3 {
         fails(&mut world);
         let waits = matches!(world.recorded(), Step::Wait { .. });

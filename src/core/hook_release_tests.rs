@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::core::decide::{Inventory, Step, decide_in_hold, release};
 use crate::core::hook_release::command;
 use crate::core::operator_order::{Order, objection};
+use crate::core::pause::Pause;
 use crate::core::policy::{Hooks, ReleaseWhen};
 use crate::core::server_event::{
     AlertKind, HookKind, HookOutcome, Outcome, RecordedAt, ServerEvent,
@@ -246,9 +247,9 @@ fn neither_a_doubtful_listing_nor_a_wrong_clock_nor_a_pause_delays_the_after_hoo
         hold(&mut world);
         match trouble {
             0 => world.doubt = Some("it is short".to_owned()),
-            1 => world.record(&ServerEvent::Paused { by: None }),
+            1 => world.pause(),
             2 => world.now.wall -= 600 * MINUTE,
-            _ => world.history.all_paused = Some(world.now.wall),
+            _ => world.history.all_paused = Some(Pause::since(world.now.wall).into()),
         }
         assert_eq!(released(&world.step()), Some(false), "{trouble}");
     }
@@ -304,6 +305,7 @@ fn an_operators_create_does_not_count_as_the_create_of_a_hold_and_must_wait() {
         reason: String::new(),
         by: Some("root".to_owned()),
         spare: None,
+        expires: None,
     });
     let held = world.history.hold.as_ref().expect("held");
     assert!(!held.created);
@@ -312,6 +314,7 @@ fn an_operators_create_does_not_count_as_the_create_of_a_hold_and_must_wait() {
     let order = Order::Create {
         snapshot: "by-hand".into(),
         spare: None,
+        expires: None,
         description: None,
     };
     let why = objection(

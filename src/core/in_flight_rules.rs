@@ -107,6 +107,7 @@ impl DecisionContext<'_> {
                 snapshot: name.into(),
                 id,
             }),
+            Status::Completed if let Some(step) = self.expiry_to_record(snapshot) => step,
             // The rotation may have another pattern by now.
             Status::Completed => Step::Record(ServerEvent::SnapshotCompleted {
                 snapshot: name.into(),

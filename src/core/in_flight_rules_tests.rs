@@ -114,6 +114,7 @@ fn unanswered_delete(by: Option<String>) -> TestProvider {
         snapshot: old[0].1.into(),
         prune_first: None,
         paid_by: None,
+        expired: false,
         reason: String::new(),
         by,
     });
@@ -175,6 +176,7 @@ fn i9_after_a_restart_the_wait_for_an_unanswered_create_includes_the_request_tim
             reason: String::new(),
             by: None,
             spare: None,
+            expires: None,
         },
         before,
         grace,

@@ -163,7 +163,8 @@ impl ServerHistory {
         let mut listed = listed.map(|(known, _)| known);
         let mut regressed = self.regressed.iter().map(|(known, _)| known);
         let mut foreign = self.foreign.iter().map(|(known, _)| known);
-        let mut made = self.made.iter().map(|made| &made.id);
+        let expiring = self.expiring.iter().map(|(expiring, _)| &expiring.id);
+        let mut made = self.made.iter().map(|made| &made.id).chain(expiring);
         let lapsed = self.lapsed.iter().any(|lapsed| lapsed.known.contains(id));
         let pruned = self.prune_first.as_deref();
         let pruned = pruned.is_some_and(|prune| prune.known.contains(id));
@@ -258,6 +259,7 @@ impl ServerHistory {
     pub(super) fn forget(&mut self, id: &SnapshotId) {
         self.completed.retain(|(known, _)| *known != *id);
         self.regressed.retain(|(known, _)| *known != *id);
+        self.expiring.retain(|(expiring, _)| expiring.id != *id);
         // While there are few foreign ones, all stay known: a provider may list one again.
         if self.foreign.len() > MOST_VANISHED {
             self.foreign.retain(|(known, _)| *known != *id);

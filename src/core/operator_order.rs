@@ -5,6 +5,7 @@
 //! alone, such as keeping foreign snapshots, do not bind an operator. A delete or a restore applies
 //! to exactly the row that was shown (I17).
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::decide::{DecisionContext, Inventory, put_right};
@@ -25,14 +26,16 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Order {
-    /// Create a snapshot with this name. For a limited time, the rotation does not delete `spare`,
-    /// the snapshot to be restored.
+    /// Create a snapshot with this name, which is deleted once it `expires`. For a limited time, the
+    /// rotation does not delete `spare`, the snapshot to be restored.
     Create {
         snapshot: SnapshotName,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spare: Option<SnapshotId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
     },
     /// Delete exactly the row that was shown.
     Delete {
@@ -210,11 +213,18 @@ impl DecisionContext<'_> {
             Ok(row) => row,
             Err(why) => return Some(why),
         };
-        self.protects(row).then(|| {
-            format!(
+        if self.policy_protects(row) {
+            return Some(format!(
                 "{} (id {id}) is protected: remove it from protect in {}.toml first",
                 shown(name),
                 self.policy.file
+            ));
+        }
+        self.history.ordered_protection(row).map(|_| {
+            format!(
+                "{} (id {id}) is protected: run snaprotate unprotect {} {id} first",
+                shown(name),
+                self.policy.argument()
             )
         })
     }

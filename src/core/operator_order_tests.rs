@@ -8,6 +8,7 @@ fn create(name: &str) -> Order {
         snapshot: name.into(),
         spare: None,
         description: None,
+        expires: None,
     }
 }
 
@@ -70,7 +71,7 @@ fn an_order_is_allowed_on_a_valid_listing_even_while_the_server_is_paused() {
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);
     }
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     for order in orders() {
         assert_eq!(objection_of(&world, &order), None);
     }

@@ -38,8 +38,8 @@ impl ServerHistory {
         let ends_restore = *ended_restore || self.unknown_restore.is_some();
         let effects = self.resume_effects(ends_restore, !gave_up.is_empty());
         let agrees_to_deletes = effects.agrees && self.mismatch.is_none();
-        let from = self.paused.take();
-        self.resume(from, at.wall);
+        let paused = self.paused.take();
+        self.resume(paused.map(|pause| pause.since), at.wall);
         self.restore = None;
         if !agrees_to_deletes {
             self.restart_grace(at);
@@ -235,8 +235,8 @@ impl ServerHistory {
         })
     }
 
-    /// Applies the end of a pause of this server or of all servers. The pause began at `from`;
-    /// `None` if there was none. From now on the clock is considered correct.
+    /// Applies a `resume` of this server or of all servers. The pause began at `from`; `None` if
+    /// there was none. From now on the clock is considered correct.
     pub fn resume(&mut self, from: Option<Timestamp>, at: Timestamp) {
         self.last_intent = None;
         if self.restore.is_some_and(|sent| sent.wall > at) {
@@ -254,21 +254,27 @@ impl ServerHistory {
             });
         }
         if let Some(from) = from {
-            for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
-                // A grace is extended by the pause, since no operator could react during it.
-                let later = |since: RecordedAt| {
-                    let paused = at.duration_since(from.max(since.wall));
-                    let paused = paused.max(SignedDuration::ZERO);
-                    let wall = since.wall.saturating_add(paused).unwrap_or(at);
-                    RecordedAt { wall, mono: None }
-                };
-                shrink.since = shrink.since.map(later);
-                for (_, since) in &mut shrink.instead {
-                    *since = later(*since);
-                }
-            }
-            self.last_pause = Some(Box::new(PastPause { from, until: at }));
+            self.end_pause(from, at);
         }
+    }
+
+    /// Records that the server was paused between these times, which gives announced deletes as
+    /// much more time.
+    pub fn end_pause(&mut self, from: Timestamp, until: Timestamp) {
+        for shrink in self.rotations.iter_mut().filter_map(|r| r.shrink.as_mut()) {
+            // A grace is extended by the pause, since no operator could react during it.
+            let later = |since: RecordedAt| {
+                let paused = until.duration_since(from.max(since.wall));
+                let paused = paused.max(SignedDuration::ZERO);
+                let wall = since.wall.saturating_add(paused).unwrap_or(until);
+                RecordedAt { wall, mono: None }
+            };
+            shrink.since = shrink.since.map(later);
+            for (_, since) in &mut shrink.instead {
+                *since = later(*since);
+            }
+        }
+        self.last_pause = Some(Box::new(PastPause { from, until }));
     }
 }
 

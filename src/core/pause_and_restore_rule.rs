@@ -10,7 +10,9 @@ impl DecisionContext<'_> {
     pub(super) fn held(&self) -> Option<Step> {
         if self.history.paused().is_some() {
             // The newest copy may become too old during the pause.
-            let until = self.fresh_until().filter(|at| *at > self.now.wall);
+            let times = self.fresh_until().into_iter();
+            let times = times.chain(self.history.next_pause_end());
+            let until = times.filter(|at| *at > self.now.wall).min();
             return Some(Step::Idle { until });
         }
         let left = self.history.restoring(self.rules, self.now)?;

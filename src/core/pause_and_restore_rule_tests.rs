@@ -12,7 +12,7 @@ use crate::core::test_provider::*;
 #[test]
 fn a_paused_server_is_left_alone() {
     let mut world = TestProvider::weekly(1).holding(&old_weeklies());
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     assert!(matches!(world.settle(&DONE), Step::Idle { .. }));
     assert!(world.log.is_empty());
     world.resume();
@@ -83,7 +83,7 @@ fn paused_in_a_create(status: Status) -> (TestProvider, SnapshotId) {
         hindrance: None,
         said: None,
     });
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     (world, id)
 }
 
@@ -109,7 +109,7 @@ fn a_delete_that_was_begun_before_a_pause_is_not_sent_again_during_the_pause() {
     let (id, outcome) = (SnapshotId::from(1), Outcome::Unknown);
     world.intend_delete(id.clone(), "weekly-2026-11-01", None);
     world.record(&ServerEvent::DeleteResult { id, outcome });
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     assert!(matches!(world.recorded(), Step::Wait { .. }));
     world.pass(world.rules.settle_window);
     assert!(matches!(world.recorded(), Step::Idle { .. }));
@@ -125,7 +125,7 @@ fn a_doubtful_listing_neither_blocks_a_paused_server_nor_ends_a_watch() {
     assert!(world.history.open.is_some());
     assert_eq!(world.history.blocked, None);
     let mut idle = TestProvider::weekly(3);
-    idle.record(&ServerEvent::Paused { by: None });
+    idle.pause();
     idle.doubt = Some("its count differs".to_owned());
     assert_eq!(idle.recorded(), Step::Idle { until: None });
 }
@@ -136,7 +136,7 @@ fn during_a_pause_a_snapshot_in_progress_without_an_intent_is_not_watched() {
     let row = (4, "weekly-2026-11-22", Status::InProgress, now);
     let mut world = TestProvider::weekly(3).holding(&[row]);
     assert!(matches!(world.recorded(), Step::Wait { .. }));
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     assert!(matches!(world.recorded(), Step::Idle { .. }));
 }
 
@@ -157,7 +157,7 @@ fn a_slot_missed_because_of_a_pause_raises_no_alert_but_a_slot_missed_outside_it
         let mut world = TestProvider::new(vec![policy.clone()]);
         world.settle(&DONE);
         world.pass(before);
-        world.record(&ServerEvent::Paused { by: None });
+        world.pause();
         world.pass(paused);
         world.resume();
         if alert {
@@ -195,7 +195,7 @@ fn a_slot_that_was_due_before_a_pause_and_passed_during_it_raises_no_alert() {
     world.settle(&DONE);
     world.pass(SignedDuration::from_hours(23) + 30 * MINUTE);
     assert!(matches!(world.recorded(), Step::Create { .. }));
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     world.pass(SignedDuration::from_hours(3));
     world.resume();
     world.recorded();
@@ -312,6 +312,7 @@ fn a_snapshot_that_is_about_to_be_restored_is_spared_from_pruning_for_a_limited_
         reason: String::new(),
         by: Some("root".to_owned()),
         spare: Some(SnapshotId::from(3)),
+        expires: None,
     });
     let id = Some(world.make(&name, DONE));
     let (outcome, server_name) = (Outcome::Done, None);

@@ -80,7 +80,7 @@ fn the_plan_as_json_has_the_fields_of_its_contract() {
                     "reason": "beyond keep = 1 of weekly"},
             ],
             "snapshots": [{"id": 3, "name": "weekly-2026-11-15", "verdict": "delete",
-                "reason": "beyond keep = 1 of weekly"}],
+                "reason": "beyond keep = 1 of weekly", "protected": false, "expires": null}],
             "until": "2026-11-29T03:00:00Z",
             "next": [
                 {"do": "create", "name": "weekly-2026-11-29", "id": null,

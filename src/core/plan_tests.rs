@@ -216,7 +216,7 @@ fn the_plan_of_a_paused_or_recently_restored_server_is_a_wait() {
     let plan = planned(&world);
     assert_eq!(words(&plan), ["wait"]);
     assert_eq!(plan.until, Some(time("2026-11-22T04:30:00Z")));
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     let plan = planned(&world);
     assert_eq!((words(&plan), plan.until), (vec!["wait"], None));
     assert!(plan.steps[0].reason.starts_with("paused since 2026-11-22"));

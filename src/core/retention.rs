@@ -14,7 +14,7 @@ pub struct OwnSnapshot<'a> {
     pub snapshot: &'a Snapshot,
     /// Its rotation and slot.
     pub place: OwnSlot,
-    /// True if the policy protects it (I1).
+    /// True if the policy or an order protects it (I1).
     pub protected: bool,
     /// Its date, if it is reliable: readable, not in the future, and not before its create (I11).
     pub dated: Option<Timestamp>,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::decide::{DecisionContext, Inventory};
@@ -23,7 +23,7 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 pub enum RetentionVerdict {
     /// Its name is not own: it takes up room and is never touched (I1).
     Foreign,
-    /// The policy protects it (I1).
+    /// The policy or an order protects it (I1).
     Protected,
     /// Its status word is not documented (I11).
     UnknownStatus,
@@ -84,6 +84,10 @@ pub struct SnapshotVerdict {
     pub fate: RetentionVerdict,
     /// The reason, in one line.
     pub reason: String,
+    /// True if the policy or an order protects it, own or foreign.
+    pub protected: bool,
+    /// When it expires and is deleted; only of a manual snapshot that was ordered with an expiry.
+    pub expires: Option<Timestamp>,
 }
 
 /// Returns a verdict for every snapshot of the inventory, in its order. `history` must have
@@ -106,14 +110,7 @@ pub fn verdicts(
     rows.map(|snapshot| {
         let own = owned.iter().find(|own| own.snapshot == snapshot);
         let (fate, reason) = match own {
-            None => (
-                RetentionVerdict::Foreign,
-                if history.stays_foreign(snapshot) {
-                    "it had a foreign name before: it is never touched".to_owned()
-                } else {
-                    "its name matches no rotation of the policy: it is never touched".to_owned()
-                },
-            ),
+            None => (RetentionVerdict::Foreign, foreign(history, snapshot)),
             Some(own) if own.protected => (
                 RetentionVerdict::Protected,
                 protection(policy, history, snapshot),
@@ -134,9 +131,27 @@ pub fn verdicts(
             name: snapshot.name.clone(),
             fate,
             reason,
+            protected: server.protects(snapshot),
+            expires: history.expires(snapshot).filter(|_| own.is_none()),
         }
     })
     .collect()
+}
+
+fn foreign(history: &ServerHistory, snapshot: &Snapshot) -> String {
+    let reason = if history.stays_foreign(snapshot) {
+        "it had a foreign name before: it is never touched"
+    } else {
+        "its name matches no rotation of the policy: it is never touched"
+    };
+    match (
+        history.ordered_protection(snapshot),
+        history.expires(snapshot),
+    ) {
+        (Some(ordered), _) => format!("{reason}; {}", ordered.reason()),
+        (None, Some(at)) => format!("a manual snapshot: it expires at {}", utc(at)),
+        (None, None) => reason.to_owned(),
+    }
 }
 
 fn protection(policy: &Policy, history: &ServerHistory, snapshot: &Snapshot) -> String {
@@ -149,6 +164,8 @@ fn protection(policy: &Policy, history: &ServerHistory, snapshot: &Snapshot) -> 
         .any(|id| policy.protects_id(id))
     {
         return "protect lists an id that a snapshot of this name had before: it is never pruned, and not counted in keep".to_owned();
+    } else if let Some(ordered) = history.ordered_protection(snapshot) {
+        return ordered.reason();
     } else {
         return "an operator is about to restore it: it is not pruned meanwhile".to_owned();
     };

@@ -163,7 +163,8 @@ fn a_verdict_is_one_json_object_with_the_same_words_as_the_table() {
     assert_eq!(
         json,
         serde_json::json!({"id": 1, "name": "by-hand", "verdict": "foreign",
-            "reason": "its name matches no rotation of the policy: it is never touched"})
+            "reason": "its name matches no rotation of the policy: it is never touched",
+            "protected": false, "expires": null})
     );
     for fate in [
         Foreign,
@@ -193,6 +194,7 @@ fn a_snapshot_that_is_about_to_be_restored_is_protected_and_the_reason_says_so()
         reason: String::new(),
         by: Some("root".to_owned()),
         spare: Some(SnapshotId::from(1)),
+        expires: None,
     });
     let found = judged(&mut world);
     assert_eq!(found[0].fate, Protected);

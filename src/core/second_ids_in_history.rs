@@ -13,10 +13,15 @@ impl ServerHistory {
         self.identity.as_ref()?.other_id.as_ref()
     }
 
-    /// Returns true if the policy protects the snapshot by the other id that the trail has for it.
+    /// Returns true if the policy or an order protects the snapshot by the other id that the trail
+    /// has for it.
     pub(super) fn is_protected_as(&self, id: &SnapshotId, policy: &Policy) -> bool {
         let mut known = self.protected.iter();
-        known.any(|(known, other)| known == id && policy.protects_id(other))
+        known.any(|(known, other)| known == id && self.protects_id(other, policy))
+    }
+
+    fn protects_id(&self, id: &SnapshotId, policy: &Policy) -> bool {
+        policy.protects_id(id) || self.is_protected_by_order(id)
     }
 
     /// Returns true if no policy was ever in force for the server, and no call is open on it.
@@ -26,9 +31,9 @@ impl ServerHistory {
 
     /// Takes over the history of the server under its other id.
     pub(crate) fn adopt(&mut self, past: Self) {
-        let paused = self.paused;
+        let paused = self.paused.take();
         *self = past;
-        self.paused = self.paused.or(paused);
+        self.paused = self.paused.take().or(paused);
     }
 }
 
@@ -47,15 +52,24 @@ impl DecisionContext<'_> {
             return Some(Step::Record(ServerEvent::ServerIdentified(seen)));
         }
         let policy = self.policy;
+        let protects = |id| self.history.protects_id(id, policy);
+        let ordered = |id| self.history.is_protected_by_order(id);
+        let known = |id| self.history.is_protected_as(id, policy);
         self.inventory.snapshots.iter().find_map(|row| {
             let other = row.uuid.as_ref()?;
-            let protects = policy.protects_id(other) && !policy.protects_id(&row.id);
-            let known = self.history.is_protected_as(&row.id, policy);
-            (protects && !known).then(|| {
+            // A later listing may show only the id that is not protected by itself.
+            let (id, other_id) = if protects(other) && !protects(&row.id) {
+                (&row.id, other)
+            } else if ordered(&row.id) && !protects(other) {
+                (other, &row.id)
+            } else {
+                return None;
+            };
+            (!known(id)).then(|| {
                 Step::Record(ServerEvent::SnapshotIdentified {
                     snapshot: row.name.clone().into(),
-                    id: row.id.clone(),
-                    other_id: other.clone(),
+                    id: id.clone(),
+                    other_id: other_id.clone(),
                 })
             })
         })
@@ -78,6 +92,7 @@ impl DecisionContext<'_> {
 mod tests {
     use super::*;
     use crate::core::decide::Inventory;
+    use crate::core::pause::Pause;
     use crate::core::test_provider::TestProvider;
 
     #[test]
@@ -123,9 +138,9 @@ mod tests {
     #[test]
     fn the_history_of_the_other_id_is_taken_over_and_a_pause_under_either_id_stays() {
         let world = TestProvider::grown(2, 2);
-        let paused = Some(world.now.wall);
+        let paused = Some(Box::new(Pause::since(world.now.wall)));
         let mut history = ServerHistory {
-            paused,
+            paused: paused.clone(),
             ..ServerHistory::default()
         };
         assert!(history.is_new() && !world.history.is_new());

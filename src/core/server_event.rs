@@ -1,13 +1,13 @@
-//! The events that can happen on a server, as the trail records them, and their times.
-//!
-//! A time includes the monotonic clock if this process recorded it, so that a step of the wall
-//! clock can't end a wait early. Events of an earlier process have only the wall clock.
+//! The events that can happen on a server, as the trail records them.
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::expiring_snapshot::ExpiringSnapshot;
+use super::order_terms::OrderTerms;
+use super::ordered_protection::OrderedProtection;
 use super::ownership::ContestedSnapshot;
 use super::recorded_settings::RotationTerms;
 use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
@@ -119,6 +119,9 @@ pub enum ServerEvent {
         /// The snapshot to restore after this create; it is not pruned before that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         spare: Option<SnapshotId>,
+        /// When the snapshot of an operator's create expires.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
     },
     /// The outcome of a create. After `Unknown`, another result may follow; `id` is then an id from
     /// the answer that can't be relied on.
@@ -154,6 +157,9 @@ pub enum ServerEvent {
         /// The rotation's newer snapshot that pays for it (I19).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paid_by: Option<SnapshotId>,
+        /// True for a manual snapshot whose expiry has passed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        expired: bool,
         reason: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -189,6 +195,12 @@ pub enum ServerEvent {
         id: SnapshotId,
         other_id: SnapshotId,
     },
+    /// A manual snapshot that was ordered with an expiry is completed.
+    SnapshotExpires(ExpiringSnapshot),
+    /// An operator protected a snapshot (I1).
+    SnapshotProtected(OrderedProtection),
+    /// An operator ended the protection of a snapshot by order.
+    SnapshotUnprotected(OrderedProtection),
     /// An own snapshot that was completed is listed as failed, or has had another status for too
     /// long (I19).
     SnapshotRegressed {
@@ -257,6 +269,14 @@ pub enum ServerEvent {
     },
     /// An alert is no longer active.
     AlertCleared { alert: AlertKind, about: String },
+    /// An operator acknowledged an active alert. Receivers get no repeats of it as long as it is
+    /// active, or until the given time.
+    AlertAcknowledged {
+        alert: AlertKind,
+        about: String,
+        #[serde(flatten)]
+        terms: OrderTerms,
+    },
     /// A hook is about to be run. From the start of `before`, the server is held and `after` is
     /// owed. `command` is empty if the rotation has no `before`.
     HookStarted {
@@ -345,11 +365,10 @@ pub enum ServerEvent {
         rotation: RotationName,
         snapshot: String,
     },
-    /// The server was paused. `by` names the operator.
-    Paused {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        by: Option<String>,
-    },
+    /// An operator paused the server, or changed the end or the note of its pause.
+    Paused(OrderTerms),
+    /// The pause ended by itself, at the time that its operator had given.
+    PauseEnded { until: Timestamp },
     /// An operator resumed the server; from now on the clock is considered correct. `ended`
     /// describes what the resume ended besides a pause. `ended_restore` is set if it ended the wait
     /// after a restore. `gave_up` lists the snapshots that only another server's listing shows, and
@@ -374,25 +393,6 @@ pub enum ServerEvent {
     },
     /// The outcome of a restore.
     RestoreResult { id: SnapshotId, outcome: Outcome },
-}
-
-impl ServerEvent {
-    /// Returns true for events whose record names the policy: added and changed rotations, renamed
-    /// policy files, pauses and intents.
-    pub fn is_by_policy(&self) -> bool {
-        matches!(
-            self,
-            Self::RotationAdded { .. }
-                | Self::PolicyRenamed { .. }
-                | Self::RotationChanged { .. }
-                | Self::CreateIntent { .. }
-                | Self::DeleteIntent { .. }
-                | Self::RestoreIntent { .. }
-                | Self::StopIntent { .. }
-                | Self::StartIntent { .. }
-                | Self::Paused { .. }
-        )
-    }
 }
 
 #[cfg(test)]

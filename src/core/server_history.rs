@@ -1,14 +1,18 @@
 //! The history of one server, built from the trail. `apply.rs` applies it event by event.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::downtime_record::Downtime;
+use super::expiring_snapshot::ExpiringSnapshot;
 use super::inventory::Inventory;
 use super::newest_copy::NewestCopy;
+use super::ordered_protection::OrderedProtection;
 use super::ownership::Ownership;
+use super::pause::Pause;
 use super::payment_and_promise::PruneFirstPromise;
 use super::policy::{Policy, Rules};
 use super::rotation_and_snapshot_name::{RotationName, SnapshotName};
@@ -32,7 +36,8 @@ pub enum PendingOp {
     ///
     /// `claimed` is an id from the answer that can't be relied on. `sent` is the wall time of the
     /// intent. `said` has the provider's words from an answer that left the outcome unknown.
-    /// `ordered` is true for an operator's create, which belongs to no slot.
+    /// `ordered` is true for an operator's create, which belongs to no slot; `expires` is when its
+    /// snapshot expires.
     Create {
         name: SnapshotName,
         known: BTreeSet<SnapshotId>,
@@ -46,6 +51,8 @@ pub enum PendingOp {
         since: RecordedAt,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         ordered: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
     },
     /// A delete. One that an operator ordered is never resent automatically.
     Delete {
@@ -154,11 +161,11 @@ impl HookLease {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerHistory {
-    /// Start of the server's own pause.
-    pub paused: Option<Timestamp>,
-    /// Start of a pause of all servers, which the trail records only once.
+    /// The server's own pause.
+    pub paused: Option<Box<Pause>>,
+    /// The pause of all servers, which the trail records only once.
     #[serde(skip)]
-    pub all_paused: Option<Timestamp>,
+    pub all_paused: Option<Arc<Pause>>,
     /// The last pause that ended.
     pub last_pause: Option<Box<PastPause>>,
     /// Its other id, and which of its names the policy uses, if there are two.
@@ -211,6 +218,12 @@ pub struct ServerHistory {
     /// Snapshots that the policy protects by the other of their ids, with that id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<(SnapshotId, SnapshotId)>,
+    /// Snapshots that operators protect by order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ordered_protections: Vec<OrderedProtection>,
+    /// Manual snapshots that expire, and the times of their records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expiring: Vec<(ExpiringSnapshot, RecordedAt)>,
     /// The last few completed snapshots that vanished while no delete of them was open, with a hash
     /// of their names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -303,12 +316,6 @@ impl ServerHistory {
         {
             *since = now.into();
         }
-    }
-
-    /// Returns when the pause began: the start of the server's own pause, or of the pause of all
-    /// servers.
-    pub fn paused(&self) -> Option<Timestamp> {
-        self.paused.or(self.all_paused)
     }
 
     /// Returns the number of creates that were sent with this name, for any rotation (I9).

@@ -43,7 +43,7 @@ fn the_server_is_started_at_once_if_its_create_cannot_be_sent() {
 
     let mut world = self::world();
     stop(&mut world);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     let step = world.recorded();
     assert!(
         matches!(&step, Step::Start { early: false, reason, .. } if reason.contains("paused")),
@@ -109,6 +109,7 @@ fn a_start_is_repeated_until_the_server_is_seen_active_and_an_alert_gives_the_er
     let order = Order::Create {
         snapshot: "mine".into(),
         spare: None,
+        expires: None,
         description: None,
     };
     let inventory = hooked::nothing(&world);
@@ -255,7 +256,7 @@ fn a_resume_that_ends_a_pause_gives_up_no_start() {
         start(&mut world, Outcome::Failed);
         world.pass(10 * MINUTE);
     }
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     let ended = |world: &TestProvider| {
         let ended = world.history.ended_by_resume(&world.rules, world.now, &[]);
         ended.join("; ")

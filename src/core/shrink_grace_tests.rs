@@ -65,7 +65,7 @@ fn i19_a_resume_that_ends_a_pause_agrees_to_no_deletion_but_a_second_resume_does
     let mut world = TestProvider::grown(3, 3);
     world.policy.rotations[0].keep = 1;
     world.settle(&Status::Completed);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     world.pass(world.rules.shrink_grace);
     let ends = |world: &TestProvider| {
         let ended = world.history.ended_by_resume(&world.rules, world.now, &[]);
@@ -137,7 +137,7 @@ fn i19_after_a_pause_of_the_server_the_grace_of_a_shrink_begins_anew() {
     world.settle(&Status::Completed);
     let grace = world.rules.shrink_grace;
     world.pass(grace / 2);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     world.pass(5 * MINUTE);
     world.resume();
     let Step::Idle { until: Some(until) } = world.settle(&Status::Completed) else {

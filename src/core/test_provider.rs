@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Inventory, Step, decide};
 use super::name_pattern::Pattern;
+use super::order_terms::OrderTerms;
 use super::ownership::ContestedSnapshot;
 use super::policy::{FormerPattern, Policy, Rotation, Rules, WhenFull};
 use super::recorded_settings::Fnv;
@@ -235,6 +236,11 @@ impl TestProvider {
             .apply(event, self.now.into(), self.rules.request_timeout);
     }
 
+    /// Records a pause of the server that only a `resume` ends.
+    pub(super) fn pause(&mut self) {
+        self.record(&ServerEvent::Paused(OrderTerms::default()));
+    }
+
     /// Records a `resume` of the server, as the engine does.
     pub(super) fn resume(&mut self) {
         self.resume_giving_up(&[]);
@@ -276,6 +282,7 @@ impl TestProvider {
             reason: String::new(),
             by: None,
             spare: None,
+            expires: None,
         });
         self.log.push(format!("create {name}"));
     }
@@ -292,6 +299,7 @@ impl TestProvider {
             snapshot: name.into(),
             prune_first,
             paid_by: None,
+            expired: false,
             reason: String::new(),
             by: None,
         });
@@ -342,6 +350,7 @@ impl TestProvider {
                     name,
                     prune_first,
                     paid_by,
+                    expired,
                     ..
                 } => {
                     let ids = self.snapshots.iter().map(|s| s.id.clone()).collect();
@@ -352,14 +361,13 @@ impl TestProvider {
                         snapshot: name,
                         prune_first: prune_first.then_some(ids),
                         paid_by,
+                        expired,
                         reason: String::new(),
                         by: None,
                     });
-                    self.record(&ServerEvent::DeleteResult {
-                        id: id.clone(),
-                        outcome: Outcome::Done,
-                    });
+                    let outcome = Outcome::Done;
                     self.snapshots.retain(|s| s.id != id);
+                    self.record(&ServerEvent::DeleteResult { id, outcome });
                 }
                 Step::Wait { pause, .. }
                     if pause > self.rules.poll_interval

@@ -52,7 +52,7 @@ fn upcoming_also_shows_a_future_block_and_what_follows_a_restore() {
     assert_eq!(next.at, world.now.wall + world.rules.restore_window);
     let due = "create weekly-2026-11-22, then delete weekly-2026-11-01 (id 1)";
     assert_eq!(one_after_the_other(&next.steps), due);
-    world.record(&ServerEvent::Paused { by: None });
+    world.pause();
     assert_eq!(planned(&world).upcoming(), None);
 }
 

@@ -190,6 +190,7 @@ impl Daemon {
                 standing: RaisedAlert {
                     text,
                     since: Some(since),
+                    acknowledged: None,
                 },
             });
             let more = alert.into_iter().collect();

@@ -372,7 +372,7 @@ impl<A: SnapshotApi> Engine<A> {
         // write.
         let pause = matches!(
             event,
-            GlobalEvent::Paused { .. } | GlobalEvent::Resumed { .. }
+            GlobalEvent::Paused(_) | GlobalEvent::PauseEnded { .. } | GlobalEvent::Resumed { .. }
         )
         .then(|| event.clone());
         if pause.is_none() {

@@ -102,7 +102,10 @@ impl<A: SnapshotApi> Engine<A> {
                 return Err(Requeue::After(rules.poll_interval));
             }
         }
-        let idle = lock(runtime).idle_in_pause();
+        if Box::pin(self.end_pause_of_all()).await.is_err() {
+            return Err(Requeue::After(rules.poll_interval));
+        }
+        let idle = lock(runtime).idle_in_pause(self.clock.now().wall);
         // A paused server is still listed once, so that status can show its snapshots.
         if idle {
             let now = self.clock.now();
@@ -110,6 +113,8 @@ impl<A: SnapshotApi> Engine<A> {
             // The newest copy may become too old during the pause.
             let check = runtime.next_health_check(&policy, &rules, now);
             let rests = check.is_none_or(|at| at > now.wall);
+            let check = check.into_iter().chain(runtime.history.next_pause_end());
+            let check = check.min();
             if rules.count_all || (runtime.seen.is_some() && rests) {
                 // No newer listing is requested, so an old failure must not be shown.
                 runtime.unlisted = None;

@@ -39,14 +39,26 @@ impl<A: SnapshotApi> Engine<A> {
             })
         };
         match event {
-            ServerEvent::AlertRaised { alert, about, text } => tap.put(News::Raised(Alert {
-                kind: alert.word().to_owned(),
-                server: Some(self.place(server)),
-                about: about.clone(),
-                text: text.clone(),
-                copy: history.newest_copy,
-                since: at,
-            })),
+            ServerEvent::AlertRaised { alert, about, text } => {
+                let before = history.alerts.get(&(*alert, about.clone()));
+                tap.put(News::Raised(Alert {
+                    kind: alert.word().to_owned(),
+                    server: Some(self.place(server)),
+                    about: about.clone(),
+                    text: text.clone(),
+                    copy: history.newest_copy,
+                    since: at,
+                    acknowledged: before.and_then(|standing| standing.acknowledged.clone()),
+                }));
+            }
+            ServerEvent::AlertAcknowledged {
+                alert,
+                about,
+                terms,
+            } => {
+                let terms = Box::new(terms.clone());
+                tap.put(News::Acknowledged(key(*alert, about), terms));
+            }
             ServerEvent::AlertCleared { alert, about } => {
                 tap.put(News::Cleared(key(*alert, about)));
             }
@@ -148,6 +160,7 @@ impl<A: SnapshotApi> Engine<A> {
             text: standing.text.clone(),
             copy: history.newest_copy,
             since: standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
+            acknowledged: standing.acknowledged.clone(),
         })
     }
 
@@ -186,6 +199,7 @@ pub fn queue_global_alert(tap: &NewsQueue, event: &GlobalEvent, at: Timestamp) {
             text: text.clone(),
             copy: NewestCopy::Unknown,
             since: at,
+            acknowledged: None,
         })),
         GlobalEvent::AlertCleared { alert, about } => tap.put(News::Cleared(AlertKey {
             kind: alert.clone(),
@@ -205,5 +219,6 @@ pub fn global_alert(standing: StandingAlert) -> Alert {
         text: standing.standing.text,
         copy: NewestCopy::Unknown,
         since: standing.standing.since.unwrap_or(Timestamp::UNIX_EPOCH),
+        acknowledged: None,
     }
 }

@@ -68,6 +68,8 @@ pub(super) fn log_server_event(
                 hook = fields.hook,
                 reason = fields.reason,
                 by = fields.by,
+                until = fields.until,
+                note = fields.note,
                 status = extra.status,
                 error = extra.error,
                 duration_ms = extra.duration_ms,
@@ -93,9 +95,17 @@ pub(super) fn log_global_event(event: &GlobalEvent) {
             warn!(alert, about, reason = text.reason(), "{word}");
         }
         GlobalEvent::AlertCleared { alert, about } => info!(alert, about, "{word}"),
-        GlobalEvent::Paused { by } | GlobalEvent::Resumed { by } => {
-            info!(by, "{word}: every server");
+        GlobalEvent::Paused(order) => {
+            let until = order.until.map(|until| until.to_string());
+            info!(
+                by = order.by,
+                until,
+                note = order.note,
+                "{word}: every server"
+            );
         }
+        GlobalEvent::Resumed { by } => info!(by, "{word}: every server"),
+        GlobalEvent::PauseEnded { .. } => info!("{word}: every server"),
         _ => warn!(detail = %value, "{word}"),
     }
 }

@@ -19,7 +19,9 @@
 //!   owed when the service ends.
 //! - `other_id_handover`: the handover when a policy names its server by another id.
 //! - `order_execution`: an operator's create, delete or restore; `pending_order`: an order that
-//!   waits; `pauses`: pause and resume; `slot_retries`: retries that an operator orders.
+//!   waits; `pauses`: pause and resume; `slot_retries`: retries that an operator orders;
+//!   `acknowledgements`: alerts that an operator acknowledges; `protections`: snapshots that an
+//!   operator protects.
 //! - `policy_set_swap`: the swap to a new policy set.
 //! - `once_failures`: the reasons why `once` did not succeed.
 //! - `runtime_view`: the read-only view for status.
@@ -29,6 +31,7 @@
 //! Nothing here decides what to do; `core::decide` does.
 
 mod account_health;
+mod acknowledgements;
 mod before_listing;
 mod call_outcome;
 mod confirmed_inventory;
@@ -49,6 +52,7 @@ mod pauses;
 mod pending_order;
 mod policy_set_swap;
 mod power_cycle;
+mod protections;
 mod runtime_view;
 mod server_loop;
 mod server_runtime;
@@ -62,12 +66,14 @@ mod tests;
 mod trail_health;
 mod turn_outcome;
 
+pub use acknowledgements::{AckError, AckResult};
 pub use enqueue_news::{global_alert, queue_global_alert};
 pub use listing_batcher::observe_once;
 pub use once_failures::UnsettledSlot;
-pub use pauses::{OpenMutation, PauseError, PauseResult};
+pub use pauses::{NOTE_SHOWN, OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;
-pub use runtime_view::{EngineCounters, ServerStateView};
+pub use protections::{ProtectionError, ProtectionResult};
+pub use runtime_view::{EngineCounters, EngineSummary, ServerStateView};
 pub use server_runtime::{AcceptedListing, ListingFailure};
 pub use slot_retries::{RetryError, RetryResult};
 pub use snapshot_owners::doubt_contested;
@@ -95,7 +101,7 @@ use account_health::AccountHealth;
 use listing_batcher::SharedListing;
 use order_execution::WakeRequests;
 use pauses::GlobalPause;
-use runtime_view::{DecisionCounters, runtimes_by_policy};
+use runtime_view::DecisionCounters;
 use server_runtime::{ServerRuntime, SharedRuntime};
 use trail_health::TrailHealth;
 
@@ -109,21 +115,6 @@ pub const LAST_WORK: Duration =
 struct PolicySet {
     rules: Arc<Rules>,
     policies: Arc<BTreeMap<ServerId, Arc<Policy>>>,
-}
-
-/// Summary of the engine for `systemctl status`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EngineSummary {
-    /// Policies in force.
-    pub servers: usize,
-    /// Servers whose loop is running.
-    pub working: usize,
-    /// Servers on which nothing may be changed.
-    pub blocked: usize,
-    /// Active alerts, including those of the account.
-    pub alerts: usize,
-    /// True if the provider rejects the token.
-    pub account_refused: bool,
 }
 
 /// The engine, shared by the daemon, `once` and the demo.
@@ -239,7 +230,7 @@ impl<A: SnapshotApi> Engine<A> {
             renaming: tokio::sync::Mutex::default(),
             owners,
             all_paused: Mutex::new(GlobalPause {
-                since: opened.paused,
+                pause: opened.paused,
                 asked: false,
             }),
             called: Mutex::default(),
@@ -289,26 +280,6 @@ impl<A: SnapshotApi> Engine<A> {
         self.progress.load(Ordering::Relaxed)
     }
 
-    /// Returns a summary of the current state.
-    pub fn summary(&self) -> EngineSummary {
-        let wanted = self.wanted();
-        let (event, account_refused) = self.global_alerts();
-        let mut summary = EngineSummary {
-            servers: wanted.policies.len(),
-            working: self.working.load(Ordering::Relaxed),
-            alerts: event.len(),
-            account_refused,
-            ..EngineSummary::default()
-        };
-        let runtimes = lock(&self.runtimes);
-        for (_, runtime) in runtimes_by_policy(&runtimes, &wanted.policies, true) {
-            let runtime = lock(runtime);
-            summary.blocked += usize::from(runtime.history.blocked.is_some());
-            summary.alerts += runtime.history.alerts.len();
-        }
-        summary
-    }
-
     fn wanted(&self) -> PolicySet {
         let wanted = self.wanted.read();
         wanted.unwrap_or_else(PoisonError::into_inner).clone()
@@ -318,7 +289,8 @@ impl<A: SnapshotApi> Engine<A> {
         let mut runtimes = lock(&self.runtimes);
         let new = || {
             let mut runtime = ServerRuntime::default();
-            runtime.history.all_paused = lock(&self.all_paused).since;
+            let all = &lock(&self.all_paused).pause;
+            runtime.history.all_paused.clone_from(all);
             Arc::new(Mutex::new(runtime))
         };
         Arc::clone(runtimes.entry(server.clone()).or_insert_with(new))

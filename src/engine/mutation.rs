@@ -132,6 +132,7 @@ impl<A: SnapshotApi> Engine<A> {
                     reason,
                     by: None,
                     spare: None,
+                    expires: None,
                 };
                 self.create(policy, runtime, way, &new, intent).await?
             }
@@ -156,6 +157,7 @@ impl<A: SnapshotApi> Engine<A> {
                 rotation,
                 prune_first,
                 paid_by,
+                expired,
                 reason,
             } => {
                 let ids = || inventory.snapshots.iter().map(|s| s.id.clone()).collect();
@@ -165,6 +167,7 @@ impl<A: SnapshotApi> Engine<A> {
                     id: id.clone(),
                     prune_first: prune_first.then(ids),
                     paid_by,
+                    expired,
                     reason,
                     by: None,
                 };

@@ -241,6 +241,7 @@ impl<A: SnapshotApi> Engine<A> {
                 snapshot,
                 spare,
                 description,
+                expires,
             } => {
                 let intent = ServerEvent::CreateIntent {
                     rotation: "".into(),
@@ -249,6 +250,7 @@ impl<A: SnapshotApi> Engine<A> {
                     reason,
                     by,
                     spare,
+                    expires,
                 };
                 let new = NewSnapshot {
                     server: policy.server.clone(),
@@ -268,6 +270,7 @@ impl<A: SnapshotApi> Engine<A> {
                     id: id.clone(),
                     prune_first: None,
                     paid_by: None,
+                    expired: false,
                     reason,
                     by,
                 };
@@ -303,7 +306,11 @@ impl<A: SnapshotApi> Engine<A> {
                 "records of the trail were lost, so an unrecorded create request may still take effect: try again in {left} s"
             ));
         }
-        let history = &lock(runtime).history;
+        let runtime = lock(runtime);
+        if runtime.protecting {
+            return Some("the protection of a snapshot is being recorded: try again".to_owned());
+        }
+        let history = &runtime.history;
         objection(policy, inventory, history, &wanted.rules, now, order)
     }
 }

@@ -213,14 +213,14 @@ impl<A: SnapshotApi> Engine<A> {
     }
 
     async fn copy_pause(&self, from: &ServerId, to: &ServerId) -> Result<(), TrailError> {
-        let is_paused = |server: &ServerId| {
-            let runtime = lock(&self.runtimes).get(server).cloned();
-            runtime.is_some_and(|runtime| lock(&runtime).history.paused.is_some())
+        let pause_of = |server: &ServerId| {
+            let runtime = lock(&self.runtimes).get(server).cloned()?;
+            lock(&runtime).history.paused.clone()
         };
-        if !is_paused(from) || is_paused(to) {
+        let (Some(pause), None) = (pause_of(from), pause_of(to)) else {
             return Ok(());
-        }
-        let paused = ServerEvent::Paused { by: None };
+        };
+        let paused = ServerEvent::Paused(pause.order());
         let runtime = self.runtime(to);
         self.record(to, &runtime, paused, Details::default()).await
     }

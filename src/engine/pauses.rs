@@ -1,5 +1,9 @@
 //! Pauses and resumes. Once a pause is requested, no mutation begins except an operator's order
-//! and the owed start of a stopped server. The answer names the mutations that began before.
+//! and the owed start of a stopped server. The answer names the mutations that began before. A
+//! server's decision ends its own pause at the given time; the first loop that runs after it ends
+//! the pause of all servers.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,15 +12,24 @@ use super::{Engine, ServerRuntime, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, GlobalEvent, TrailError};
 use crate::core::operator_order;
+use crate::core::order_terms::OrderTerms;
+use crate::core::pause::Pause;
 use crate::core::policy::Rules;
+use crate::core::sanitize::printable;
 use crate::core::server_event::{ClockReading, ServerEvent};
 use crate::core::snapshot::{ServerId, SnapshotId};
+
+/// Maximum number of characters that are recorded of an operator's note.
+pub const NOTE_SHOWN: usize = 200;
 
 /// State after a pause or a resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseResult {
     /// When the pause began; `None` if there is none.
     pub since: Option<Timestamp>,
+    /// When it ends by itself; `None` if only a resume ends it.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
     /// Mutations that began before the pause and are followed until they end.
     pub begun: Vec<OpenMutation>,
     /// Names of the servers that keep a pause of their own.
@@ -63,46 +76,84 @@ pub enum PauseError {
 /// The pause of all servers.
 #[derive(Default)]
 pub(super) struct GlobalPause {
-    pub(super) since: Option<Timestamp>,
+    pub(super) pause: Option<Arc<Pause>>,
     /// Set while the pause is being recorded. The pause already applies.
     pub(super) asked: bool,
 }
 
 impl<A: SnapshotApi> Engine<A> {
-    /// Pauses one server, or all. From then on, even after a restart, no mutation begins except an
-    /// operator's order and the owed start of a stopped server.
+    /// Pauses one server, or all, or changes the end or the note of such a pause. From then on, even
+    /// after a restart, no mutation begins except an operator's order and the owed start of a
+    /// stopped server.
     pub async fn pause(
         &self,
         server: Option<ServerId>,
-        by: &str,
+        order: OrderTerms,
     ) -> Result<PauseResult, PauseError> {
-        let by = Some(by.to_owned());
+        let note = order.note.as_deref();
+        let note = note.map(|note| printable(note, NOTE_SHOWN));
+        let order = OrderTerms { note, ..order };
         let Some(server) = server else {
-            if lock(&self.all_paused).since.is_none() {
-                lock(&self.all_paused).asked = true;
-                let written = self
-                    .record_global_event_at(GlobalEvent::Paused { by })
-                    .await;
-                lock(&self.all_paused).asked = false;
-                let since = Some(written?);
-                lock(&self.all_paused).since = since;
-                self.each_seat(|_, runtime| runtime.history.all_paused = since);
-            }
+            self.pause_all(order).await?;
             return Ok(self.held(None));
         };
         let _renaming = self.renaming.lock().await;
         let server = self.id_of_state(&server, &self.wanted());
         let runtime = self.runtime(&server);
-        if lock(&runtime).history.paused.is_none() {
+        let is_met = |pause: &Pause| pause.meets(&order);
+        if !lock(&runtime).history.paused.as_deref().is_some_and(is_met) {
             lock(&runtime).pausing = true;
-            let event = ServerEvent::Paused { by };
+            let event = ServerEvent::Paused(order);
             let written = self
                 .record(&server, &runtime, event, Details::default())
                 .await;
             lock(&runtime).pausing = false;
             written?;
+            // It must rest until the end of the pause, and not until its next slot.
+            self.call(server.clone());
         }
         Ok(self.held(Some(&server)))
+    }
+
+    async fn pause_all(&self, order: OrderTerms) -> Result<(), TrailError> {
+        let in_force = self.all_paused();
+        if in_force.is_some_and(|pause| pause.meets(&order)) {
+            return Ok(());
+        }
+        lock(&self.all_paused).asked = true;
+        let _renaming = self.renaming.lock().await;
+        let event = GlobalEvent::Paused(order.clone());
+        let written = self.record_global_event_at(event).await;
+        lock(&self.all_paused).asked = false;
+        let pause = Pause::ordered(&order, written?, self.all_paused().as_deref());
+        let pause = Some(Arc::new(pause));
+        lock(&self.all_paused).pause.clone_from(&pause);
+        self.each_seat(|_, runtime| runtime.history.all_paused.clone_from(&pause));
+        // They must rest until the end of the pause, and not until their next slots.
+        lock(&self.called).all = true;
+        self.wake();
+        Ok(())
+    }
+
+    /// Ends the pause of all servers if its time has come.
+    pub(super) async fn end_pause_of_all(&self) -> Result<(), TrailError> {
+        let now = self.clock.now().wall;
+        let over = || self.all_paused().and_then(|pause| pause.over(now));
+        if over().is_none() {
+            return Ok(());
+        }
+        let _renaming = self.renaming.lock().await;
+        // Another server's loop may have ended it meanwhile, or an operator changed its end.
+        let Some(until) = over() else {
+            return Ok(());
+        };
+        let event = GlobalEvent::PauseEnded { until };
+        let at = self.record_global_event_at(event).await?;
+        lock(&self.all_paused).pause = None;
+        self.each_seat(|_, runtime| runtime.history.end_pause_of_all(until, at));
+        lock(&self.called).all = true;
+        self.wake();
+        Ok(())
     }
 
     /// Ends the pause of one server, or of all, and the conditions that [`PauseResult::ended`]
@@ -164,9 +215,10 @@ impl<A: SnapshotApi> Engine<A> {
             let now = self
                 .record_global_event_at(GlobalEvent::Resumed { by })
                 .await?;
-            lock(&self.all_paused).since = None;
+            lock(&self.all_paused).pause = None;
             self.each_seat(|_, runtime| {
-                let from = runtime.history.all_paused.take();
+                let paused = runtime.history.all_paused.take();
+                let from = paused.map(|pause| pause.since);
                 runtime.history.resume(from, now);
             });
             lock(&self.called).all = true;
@@ -209,7 +261,7 @@ impl<A: SnapshotApi> Engine<A> {
         gave_up: &[SnapshotId],
     ) -> (bool, Vec<String>) {
         let all = lock(&self.all_paused);
-        let mut paused = server.is_none() && (all.since.is_some() || all.asked);
+        let mut paused = server.is_none() && (all.pause.is_some() || all.asked);
         drop(all);
         let mut ended = Vec::new();
         self.each_seat(|id, runtime| {
@@ -228,14 +280,16 @@ impl<A: SnapshotApi> Engine<A> {
         (paused, ended)
     }
 
-    /// Returns when all servers were paused, if they are.
-    pub fn all_paused(&self) -> Option<Timestamp> {
-        lock(&self.all_paused).since
+    /// Returns the pause of all servers, if they are paused.
+    pub fn all_paused(&self) -> Option<Arc<Pause>> {
+        lock(&self.all_paused).pause.clone()
     }
 
     fn held(&self, server: Option<&ServerId>) -> PauseResult {
+        let all = self.all_paused();
         let mut held = PauseResult {
-            since: self.all_paused(),
+            since: all.as_ref().map(|pause| pause.since),
+            until: all.and_then(|pause| pause.until),
             begun: Vec::new(),
             paused: Vec::new(),
             nothing: false,
@@ -250,7 +304,8 @@ impl<A: SnapshotApi> Engine<A> {
             let runtime = lock(&runtime);
             let called = || policy.called().to_owned();
             if server.is_some() {
-                held.since = runtime.history.paused();
+                held.since = runtime.history.paused().map(|pause| pause.since);
+                held.until = runtime.history.paused_until();
             } else if runtime.history.paused.is_some() {
                 held.paused.push(called());
             }

@@ -39,6 +39,21 @@ pub struct ServerStateView<'a> {
     pub now: ClockReading,
 }
 
+/// Summary of the engine for `systemctl status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineSummary {
+    /// Policies in force.
+    pub servers: usize,
+    /// Servers whose loop is running.
+    pub working: usize,
+    /// Servers on which nothing may be changed.
+    pub blocked: usize,
+    /// Active alerts, including those of the account.
+    pub alerts: usize,
+    /// True if the provider rejects the token.
+    pub account_refused: bool,
+}
+
 /// Counters since the engine started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineCounters {
@@ -130,6 +145,26 @@ impl<A: SnapshotApi> Engine<A> {
             creates_held: self.creates_held_until(&runtime, now),
             now,
         }))
+    }
+
+    /// Returns a summary of the current state.
+    pub fn summary(&self) -> EngineSummary {
+        let wanted = self.wanted();
+        let (event, account_refused) = self.global_alerts();
+        let mut summary = EngineSummary {
+            servers: wanted.policies.len(),
+            working: self.working.load(Ordering::Relaxed),
+            alerts: event.len(),
+            account_refused,
+            ..EngineSummary::default()
+        };
+        let runtimes = lock(&self.runtimes);
+        for (_, runtime) in runtimes_by_policy(&runtimes, &wanted.policies, true) {
+            let runtime = lock(runtime);
+            summary.blocked += usize::from(runtime.history.blocked.is_some());
+            summary.alerts += runtime.history.alerts.len();
+        }
+        summary
     }
 
     fn creates_held_until(&self, runtime: &ServerRuntime, now: ClockReading) -> Option<Timestamp> {

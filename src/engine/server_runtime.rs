@@ -94,6 +94,8 @@ pub(super) struct ServerRuntime {
     pub(super) place: Option<OwnedSemaphorePermit>,
     /// Set while a pause is being recorded. The pause already applies.
     pub(super) pausing: bool,
+    /// Set while the protection of a snapshot is being recorded. Nothing is deleted meanwhile.
+    pub(super) protecting: bool,
     /// Set while an intent is being recorded.
     pub(super) intending: bool,
     /// True if the last decision judged the slots that were due.
@@ -158,10 +160,13 @@ impl ServerRuntime {
         None
     }
 
-    /// Returns true if the server is paused, and nothing is open, owed or ordered.
-    pub(super) fn idle_in_pause(&self) -> bool {
+    /// Returns true if the server is paused, no end of a pause is due, and nothing is open, owed or
+    /// ordered.
+    pub(super) fn idle_in_pause(&self, now: Timestamp) -> bool {
         let history = &self.history;
+        let own = history.paused.as_deref();
         history.paused().is_some()
+            && own.is_none_or(|pause| pause.over(now).is_none())
             && history.open.is_none()
             && history.hold.is_none()
             && history.downtime.is_none()

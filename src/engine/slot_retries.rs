@@ -89,8 +89,7 @@ impl<A: SnapshotApi> Engine<A> {
             result.after = hold.or_else(|| Some(describe_open_call(open?, &[])));
         }
         if !result.opened.is_empty() {
-            lock(&self.called).servers.insert(server);
-            self.wake();
+            self.call(server);
         }
         Ok(result)
     }

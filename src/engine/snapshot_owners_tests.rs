@@ -40,6 +40,7 @@ fn i1_a_snapshot_listed_for_one_server_and_named_in_an_answer_to_another_belongs
             reason: "it is due".to_owned(),
             by: None,
             spare: None,
+            expires: None,
         },
         ServerEvent::CreateResult {
             snapshot: "weekly-2026-11-22".into(),
@@ -113,6 +114,7 @@ fn i9_a_new_snapshot_under_the_name_of_another_servers_open_create_blocks_both_u
             reason: "it is due".to_owned(),
             by: None,
             spare: None,
+            expires: None,
         },
     );
     assert_eq!(doubt(&owners, 1, None), "");

@@ -9,7 +9,7 @@ use crate::core::policy::Policy;
 
 impl<A: SnapshotApi> Engine<A> {
     /// Returns the step as decided now, if the decision under the policy in force is still the same
-    /// and no pause was requested.
+    /// and neither a pause nor a protection is being recorded.
     pub(super) fn still_wanted(
         &self,
         policy: &Policy,
@@ -21,7 +21,8 @@ impl<A: SnapshotApi> Engine<A> {
         let wanted = self.wanted();
         let in_force = wanted.policies.get(&policy.server)?;
         let runtime = lock(runtime);
-        if runtime.pausing || lock(&self.all_paused).asked || !same_hooks(policy, in_force, &step) {
+        let ordered = runtime.pausing || runtime.protecting || lock(&self.all_paused).asked;
+        if ordered || !same_hooks(policy, in_force, &step) {
             return None;
         }
         if held && runtime.held.as_ref().is_some_and(|held| held.is_over()) {

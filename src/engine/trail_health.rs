@@ -72,6 +72,7 @@ impl TrailHealth {
             standing: RaisedAlert {
                 text: unwritable(why.map(String::as_str)),
                 since: Some(since),
+                acknowledged: None,
             },
         })
     }

@@ -117,6 +117,9 @@ impl PendingMessages {
                 }
                 (Self::Alerts(desk, _), News::Cleared(key)) => desk.cleared(key, now),
                 (Self::Alerts(desk, _), News::Unwatched(key)) => desk.unwatched(key, now),
+                (Self::Alerts(desk, _), News::Acknowledged(key, terms)) => {
+                    desk.acknowledged(key, terms);
+                }
                 (Self::Alerts(desk, _), News::Copy(server, copy)) => desk.copy(server, *copy),
                 (Self::Alerts(_, queued), News::Witness(signed)) if settings.witness => {
                     dropped += queued.add_checkpoint(signed);

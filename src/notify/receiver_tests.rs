@@ -103,6 +103,7 @@ fn blocked(id: u64) -> Alert {
         text: "full".to_owned().into(),
         copy: NewestCopy::Unknown,
         since: "2026-11-25T03:00:00Z".parse().expect("a time"),
+        acknowledged: None,
     }
 }
 

@@ -190,6 +190,9 @@ impl World {
             }
             if !rows.is_empty() || doubt.is_some() {
                 let snapshots = self.shows(id, &rows);
+                if doubt.is_none() && listing.doubt.is_none() {
+                    self.shown.listed(id, &snapshots);
+                }
                 let (server, uuid) = ids::listed(id);
                 if let Some(uuid) = uuid.clone() {
                     listing.uuids.insert(uuid, server.clone());

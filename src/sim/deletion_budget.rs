@@ -219,7 +219,7 @@ impl World {
         })
     }
 
-    fn records_of(&self, server: u64, with: &str) -> Vec<Value> {
+    pub(super) fn records_of(&self, server: u64, with: &str) -> Vec<Value> {
         let trail = super::final_checks::trail_text(&self.disk);
         let of_server = ids::about(server);
         let lines = trail

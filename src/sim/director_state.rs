@@ -59,6 +59,9 @@ pub(super) enum Disturbance {
     TrailLost,
     PersonAdds(u64),
     PersonTakes(u64),
+    /// The provider gives the server's manual snapshots other dates, for example after a move to
+    /// another region.
+    Redated(u64),
     /// A person makes a snapshot with the next slot's name.
     PersonForestalls(u64),
     /// A server has another name for a while.

@@ -9,6 +9,7 @@ use super::director_state::{Director, Disturbance, ProcessEnd};
 use super::faulty_api::FaultyApi;
 use super::ids;
 use super::rng::Rng;
+use super::true_state::TrueSnapshot;
 use super::world_setup::ONLY_ID;
 use crate::audit::memory_disk::Crash;
 use crate::clock::Stepper;
@@ -158,6 +159,7 @@ impl Director {
             Disturbance::Step(by) => {
                 self.world().fire("clock: set");
                 self.world().ahead += by;
+                self.world().wishes.clock_set();
                 stepper.step(by);
                 engine.wake();
             }
@@ -197,6 +199,7 @@ impl Director {
                     world.fire("person: deletes");
                 }
             }
+            Disturbance::Redated(server) => self.redate(server),
             Disturbance::PersonForestalls(server) => self.forestall(server),
             Disturbance::Renamed(server) => self.rename(server, "another-server".to_owned()),
             Disturbance::NamedBack(server) => self.rename(server, format!("server-{server}")),
@@ -206,6 +209,21 @@ impl Director {
             Disturbance::End => return Some(ProcessEnd::Over),
         }
         None
+    }
+
+    fn redate(&self, server: u64) {
+        let mut world = self.world();
+        let manual = |row: &TrueSnapshot| row.name.starts_with("order-");
+        if !world.servers[&server].rows.iter().any(manual) {
+            return;
+        }
+        world.fire("manual snapshots: other dates");
+        let now = world.now();
+        world.change(now, server, |rows| {
+            for row in rows.iter_mut().filter(|row| manual(row)) {
+                row.shown = row.shown.map(|at| at - SignedDuration::from_mins(7));
+            }
+        });
     }
 
     fn forestall(&self, server: u64) {

@@ -170,6 +170,7 @@ fn settled(
                 row.status == Status::Completed
                     && view.rotation(&row.name) == Some(index)
                     && !view.protects(row.id, &row.name)
+                    && !history.is_protected_by_order(&ids::snapshot(row.id))
                     && row.shown.is_some_and(|at| at <= now)
                     // Under a clock that was ahead, a later slot's snapshot may have been made too
                     // early. It doesn't count, so the newest settled slot's snapshot stays beside

@@ -10,7 +10,8 @@
 //! - `director`, `director_state`, `disturbances`: processes that start, die and start again;
 //!   clocks, disks, reloads, people;
 //! - `judge`, `mutation_judge`: the invariants, checked against the provider's truth at every
-//!   mutation; `deletable`: the snapshots that may be deleted;
+//!   mutation; `deletable`: the snapshots that may be deleted; `expiry_judge`: those that have
+//!   expired, by the listings in `shown_rows`;
 //! - `hook_ledger`: the servers that are truly held; `hook_faults`: a runner that fails;
 //! - `machines`: the servers' true power states; `power_faults`: power calls that fail;
 //!   `power_judge`: I20;
@@ -35,6 +36,7 @@ mod director;
 mod director_state;
 mod disturbances;
 mod effects;
+mod expiry_judge;
 mod faulty_api;
 mod final_checks;
 mod hook_faults;
@@ -55,6 +57,7 @@ mod provider;
 mod rng;
 mod rule_breaks;
 mod scenario;
+mod shown_rows;
 mod slot_outcome;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Judges each mutation by what the provider truly holds.
 
+use std::collections::BTreeSet;
+
 use super::deletable::{DeleteReason, may_delete};
 use super::ids;
 use super::judge::{AnsweredListing, OpenPromise, SEARCHED, TOLERANCE};
@@ -131,7 +133,7 @@ impl World {
         if owned.is_none() && ordered.is_none() {
             self.violated(server, "I1: a create that no policy asks for");
         }
-        if ordered.is_none() && self.wishes.paused(server) {
+        if ordered.is_none() && self.wishes.paused(server, self.wall()) {
             self.violated(server, "paused: a create that nobody ordered");
         }
         let hooked = owned.is_some_and(|owned| {
@@ -218,7 +220,15 @@ impl World {
             }
             return Some(server);
         }
-        self.judge_erosion(server, id);
+        let tail = self.trail_tail(4096);
+        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
+        let expired = last.contains("\"expired\":true");
+        if expired {
+            let intent = serde_json::from_str(last).unwrap_or_default();
+            self.judge_expiry(server, (shown, id), &intent);
+        } else {
+            self.judge_erosion(server, id);
+        }
         if shown == id && self.is_contested(server, id, &bases) {
             self.violated(
                 server,
@@ -227,16 +237,20 @@ impl World {
                 ),
             );
         }
-        if self.wishes.paused(server) {
+        if self.wishes.paused(server, self.wall()) {
             self.violated(server, "paused: a delete that nobody ordered");
+        }
+        if expired {
+            return Some(server);
         }
         for invariant in ["I1", "I2", "I3", "I7", "I8"] {
             self.judge.ask(invariant);
         }
-        let Some(view) = self.in_force.get(&server).cloned() else {
+        let Some(mut view) = self.in_force.get(&server).cloned() else {
             self.violated(server, "I1: a delete without a policy");
             return Some(server);
         };
+        view.protected_ids.extend(self.protected_by_order(server));
         let (now, wall) = (self.now(), self.wall());
         // A date more than a day before the create is rejected only while the trail records that
         // create, so the delete may be right under either reading.
@@ -258,6 +272,22 @@ impl World {
             Err(why) => self.violated(server, &format!("{why} (id {id})")),
         }
         Some(server)
+    }
+
+    /// Returns the snapshots of the server that are protected by order, according to the trail.
+    pub(super) fn protected_by_order(&self, server: u64) -> BTreeSet<u64> {
+        if !self.fired.contains_key("operator: protects") {
+            return BTreeSet::new();
+        }
+        let mut protected = BTreeSet::new();
+        for record in self.records_of(server, "protected\",\"run\"") {
+            let id = ids::of(&record["id"]);
+            match record["event"].as_str() {
+                Some("snapshot_protected") => protected.insert(id),
+                _ => protected.remove(&id),
+            };
+        }
+        protected
     }
 
     /// Returns true if the listing of another server that has a policy showed this snapshot too,

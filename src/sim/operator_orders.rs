@@ -13,6 +13,8 @@ use super::operator_wishes::OperatorAction;
 use super::provider::World;
 use super::rng::Rng;
 use crate::core::operator_order::Order;
+use crate::core::order_terms::OrderTerms;
+use crate::core::ordered_protection::OrderedProtection;
 use crate::core::snapshot::Status;
 use crate::engine::Engine;
 
@@ -30,28 +32,58 @@ impl Director {
                 0 | 1 => {
                     let one = (!rng.chance(200)).then_some(server);
                     let until = at + rng.time(minute, 20 * 60 * minute);
-                    self.plan(until, Disturbance::Operator(OperatorAction::Resume(one)));
-                    OperatorAction::Pause(one)
+                    // Some pauses end by themselves, unless the clock is set.
+                    let ends = until.as_second() % 3 == 0;
+                    if !ends {
+                        self.plan(until, Disturbance::Operator(OperatorAction::Resume(one)));
+                    }
+                    OperatorAction::Pause(one, ends.then_some(until))
                 }
-                2 | 3 => OperatorAction::Create(server),
+                2 | 3 => {
+                    // Half of them expire, after up to three days. Most of these get another date
+                    // before, and must stay.
+                    let seconds = at.as_second();
+                    let kept = 60 * minute * i32::try_from(1 + seconds % 72).unwrap_or(1);
+                    if seconds % 3 != 0 {
+                        self.plan(at + kept / 2, Disturbance::Redated(server));
+                    }
+                    OperatorAction::Create(server, (seconds % 2 == 0).then_some(kept))
+                }
                 4..7 => OperatorAction::Delete(server),
                 _ => OperatorAction::Restore(server),
             };
             self.plan(at, Disturbance::Operator(deed));
         }
         self.world().wishes.rng = Some(rng);
+        // A stream of its own, so that the other orders of a seed stay as they are.
+        let mut rng = Rng::new(seed ^ 0x7072_6f74_6563);
+        for _ in 0..rng.below(2) * rng.below(servers * 3) {
+            let at = start + rng.time(SignedDuration::ZERO, span);
+            let server = 1 + rng.below(servers);
+            let until = at + rng.time(minute, 96 * 60 * minute);
+            let deed = if rng.chance(250) {
+                OperatorAction::Acknowledge(server)
+            } else {
+                OperatorAction::Protect(server, until)
+            };
+            self.plan(at, Disturbance::Operator(deed));
+        }
     }
 
-    pub(super) fn operate(&self, deed: OperatorAction, engine: &Arc<Engine<FaultyApi>>) {
+    pub(super) fn operate(&mut self, deed: OperatorAction, engine: &Arc<Engine<FaultyApi>>) {
         match deed {
-            OperatorAction::Pause(server) => self.pause(server, engine),
+            OperatorAction::Pause(server, until) => self.pause(server, until, engine),
             OperatorAction::Resume(server) => self.resume([server].into(), engine),
-            OperatorAction::Create(server) => {
+            OperatorAction::Create(server, kept) => {
+                let wall = self.world().wall();
+                let expires = kept.map(|kept| wall + kept);
                 let name = {
                     let wishes = &mut self.world().wishes;
                     wishes.orders += 1;
                     let name = format!("order-{}", wishes.orders);
                     wishes.creates.insert(name.clone());
+                    let expiring = expires.map(|at| (name.clone(), at));
+                    wishes.expiring.extend(expiring);
                     name
                 };
                 self.world().fire("operator: creates");
@@ -59,6 +91,7 @@ impl Director {
                     snapshot: name.into(),
                     spare: None,
                     description: None,
+                    expires,
                 };
                 give(server, order, engine);
             }
@@ -78,6 +111,13 @@ impl Director {
                     engine,
                 );
             }
+            OperatorAction::Protect(server, until) => {
+                self.protect(server, engine);
+                let ends = Disturbance::Operator(OperatorAction::Unprotect(server));
+                self.plan(until, ends);
+            }
+            OperatorAction::Unprotect(server) => self.unprotect(server, engine),
+            OperatorAction::Acknowledge(server) => self.acknowledge(server, engine),
             OperatorAction::Restore(server) => {
                 let done = |status: &Status| *status == Status::Completed;
                 let Some((id, snapshot)) = self.pick(server, done) else {
@@ -98,6 +138,43 @@ impl Director {
         }
     }
 
+    /// Protects one of the server's snapshots.
+    fn protect(&self, server: u64, engine: &Arc<Engine<FaultyApi>>) {
+        let Some((id, snapshot)) = self.pick(server, |_| true) else {
+            return;
+        };
+        self.world().fire("operator: protects");
+        let protection = OrderedProtection {
+            snapshot: snapshot.into(),
+            id: ids::snapshot(id),
+            other_id: None,
+            by: Some("root".to_owned()),
+        };
+        let engine = Arc::clone(engine);
+        tokio::spawn(async move { engine.protect(&ids::server(server), protection).await });
+    }
+
+    /// Ends the protections of all snapshots that the server holds.
+    fn unprotect(&self, server: u64, engine: &Arc<Engine<FaultyApi>>) {
+        let rows = self.world().servers[&server].rows.clone();
+        let engine = Arc::clone(engine);
+        tokio::spawn(async move {
+            for row in rows {
+                let id = ids::snapshot(row.id).to_string();
+                let _none = engine.unprotect(&ids::server(server), &id, "root").await;
+            }
+        });
+    }
+
+    fn acknowledge(&self, server: u64, engine: &Arc<Engine<FaultyApi>>) {
+        self.world().fire("operator: acknowledges");
+        let engine = Arc::clone(engine);
+        tokio::spawn(async move {
+            let terms = OrderTerms::by("root");
+            engine.acknowledge(&ids::server(server), None, terms).await
+        });
+    }
+
     /// Ends all pauses.
     pub(super) fn resume_all(&self, engine: &Arc<Engine<FaultyApi>>) {
         if self.world().wishes.rng.is_none() {
@@ -106,8 +183,16 @@ impl Director {
         self.resume(BTreeSet::new(), engine);
     }
 
-    fn pause(&self, server: Option<u64>, engine: &Arc<Engine<FaultyApi>>) {
+    fn pause(
+        &self,
+        server: Option<u64>,
+        until: Option<Timestamp>,
+        engine: &Arc<Engine<FaultyApi>>,
+    ) {
         self.world().fire("operator: pauses");
+        let by = Some("root".to_owned());
+        let note = until.map(|_| "for a while".to_owned());
+        let order = OrderTerms { by, until, note };
         let (engine, world) = (Arc::clone(engine), Arc::clone(&self.world));
         let turn = Arc::clone(&self.world().wishes.turn);
         tokio::spawn(async move {
@@ -115,13 +200,13 @@ impl Director {
             if let Ok(mut world) = world.lock() {
                 world.wishes.asked.insert(server);
             }
-            let paused = engine.pause(server.map(ids::server), "root").await;
+            let paused = engine.pause(server.map(ids::server), order).await;
             // A mutation that began before the pause may still be on its way.
             if paused.is_ok_and(|held| held.begun.is_empty())
                 && let Ok(mut world) = world.lock()
                 && !world.disk.set().dead
             {
-                world.wishes.paused.insert(server);
+                world.wishes.paused.insert(server, until);
             }
         });
     }

@@ -63,7 +63,7 @@ impl World {
             }
             return;
         }
-        if self.wishes.paused(server) {
+        if self.wishes.paused(server, self.wall()) {
             self.violated(server, "paused: a stop");
         }
         let name = last.split("\"snapshot\":\"").nth(1);

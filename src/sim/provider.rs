@@ -16,6 +16,7 @@ use super::lies::Lies;
 use super::machines::Machines;
 use super::operator_wishes::OperatorWishes;
 use super::rng::Rng;
+use super::shown_rows::ShownRows;
 use super::true_state::{TimedChange, TrueServer, TrueSnapshot};
 use super::world_setup::{JudgedPolicy, WorldSetup};
 use crate::api::{ApiError, CreatedSnapshot};
@@ -56,6 +57,7 @@ pub(super) struct World {
     pub(super) holds: HookLedger,
     pub(super) machines: Machines,
     pub(super) wishes: OperatorWishes,
+    pub(super) shown: ShownRows,
     pub(super) lies: Option<Lies>,
     pub(super) in_force: BTreeMap<u64, JudgedPolicy>,
     pub(super) disk: MemoryDisk,
@@ -93,6 +95,7 @@ impl World {
             holds: HookLedger::new(Rng::new(0)),
             machines: Machines::new(Rng::new(0)),
             wishes: OperatorWishes::default(),
+            shown: ShownRows::default(),
             lies: None,
             in_force: BTreeMap::new(),
             disk,

@@ -54,8 +54,11 @@ pub(super) fn activity(
 ) -> CurrentActivity {
     let (history, rules, now) = (known.history, known.rules, known.now);
     let of = CurrentActivity::new;
-    if let Some(since) = history.paused() {
-        return of(Activity::Paused).since(Some(since));
+    if let Some(pause) = history.paused() {
+        return of(Activity::Paused)
+            .since(Some(pause.since))
+            .until(pause.until)
+            .reason(words(pause.by.as_deref(), pause.note.as_deref()));
     }
     if let Some(reason) = &history.blocked {
         let alert = history.blocked_alert(&known.policy.server);
@@ -115,6 +118,14 @@ pub(super) fn activity(
     }
     let next = rotations.iter().filter_map(|r| Some(r.next.as_ref()?.at));
     of(Activity::Idle).until(next.min()).reason(refused)
+}
+
+/// Returns who gave an order and that person's note, each in words.
+pub(super) fn words(by: Option<&str>, note: Option<&str>) -> Option<String> {
+    let by = by.map(|by| format!("by {by}"));
+    let note = note.map(|note| format!("\"{note}\""));
+    let words: Vec<_> = by.into_iter().chain(note).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// Returns the activity of a server that hooks hold, or that is stopped for a snapshot.

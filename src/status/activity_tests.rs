@@ -91,6 +91,7 @@ fn a_created_snapshot_is_shown_as_being_made_until_a_later_listing_lacks_it() {
         said: None,
         sent: None,
         ordered: false,
+        expires: None,
     };
     assert_eq!(said(create(Some(7)), 90, &[1]), "by-hand is being made");
     assert_eq!(said(create(Some(7)), 150, &[1, 7]), "by-hand is being made");

@@ -109,7 +109,15 @@ pub(super) fn concerns(view: &FleetView) -> Vec<Concern<'_>> {
     for server in servers {
         let own = alerts.remove(&server.id).unwrap_or_default();
         let worst = own.iter().copied().min_by_key(|alert| rank(&alert.alert));
-        let alike = worst.map(|alert| (&alert.alert, alert.cause.as_ref(), &alert.what));
+        let alike = worst.map(|alert| {
+            let acknowledged = alert.acknowledged.as_ref();
+            (
+                &alert.alert,
+                alert.cause.as_ref(),
+                &alert.what,
+                acknowledged,
+            )
+        });
         let alike = (
             server.health,
             alike,

@@ -8,12 +8,15 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::pause_and_order_routes::{OrderRequest, RetryRequest, ServerQuery};
+use super::control_requests::{
+    AckRequest, OrderRequest, PauseRequest, ProtectRequest, RetryRequest, ServerQuery,
+    UnprotectRequest,
+};
 use super::view::FleetView;
 use crate::api::over_socket;
 use crate::core::plan::NextChanges;
 use crate::core::snapshot::{ServerId, SnapshotId};
-use crate::engine::{OrderOutcome, PauseResult, RetryResult};
+use crate::engine::{AckResult, OrderOutcome, PauseResult, ProtectionResult, RetryResult};
 
 /// Longer than the service takes for any answer, except to an order.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -79,9 +82,9 @@ pub async fn ask_sizes(socket: &Path) -> Result<Vec<(SnapshotId, u64)>, NoAnswer
 }
 
 /// Pauses a server, or all.
-pub async fn pause(socket: &Path, which: &ServerQuery) -> Result<PauseResult, NoAnswer> {
+pub async fn pause(socket: &Path, request: &PauseRequest) -> Result<PauseResult, NoAnswer> {
     asked(socket, PATIENCE, |client| {
-        client.post("http://localhost/api/v1/pause").json(which)
+        client.post("http://localhost/api/v1/pause").json(request)
     })
     .await
 }
@@ -98,6 +101,38 @@ pub async fn resume(socket: &Path, which: &ServerQuery) -> Result<PauseResult, N
 pub async fn retry(socket: &Path, request: &RetryRequest) -> Result<RetryResult, NoAnswer> {
     asked(socket, PATIENCE, |client| {
         client.post("http://localhost/api/v1/retry").json(request)
+    })
+    .await
+}
+
+/// Acknowledges alerts of a server.
+pub async fn acknowledge(socket: &Path, request: &AckRequest) -> Result<AckResult, NoAnswer> {
+    asked(socket, PATIENCE, |client| {
+        client.post("http://localhost/api/v1/ack").json(request)
+    })
+    .await
+}
+
+/// Protects a snapshot.
+pub async fn protect(
+    socket: &Path,
+    request: &ProtectRequest,
+) -> Result<ProtectionResult, NoAnswer> {
+    asked(socket, PATIENCE, |client| {
+        client.post("http://localhost/api/v1/protect").json(request)
+    })
+    .await
+}
+
+/// Ends the protection of a snapshot by order.
+pub async fn unprotect(
+    socket: &Path,
+    request: &UnprotectRequest,
+) -> Result<ProtectionResult, NoAnswer> {
+    asked(socket, PATIENCE, |client| {
+        client
+            .post("http://localhost/api/v1/unprotect")
+            .json(request)
     })
     .await
 }

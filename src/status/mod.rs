@@ -13,13 +13,15 @@
 //! - `http_routes`: the routes over TCP: `page` as HTML and `metrics` for Prometheus, from the data
 //!   in `page_model`. `http_answer` compresses them, and answers `304` if nothing has changed;
 //!   `rendered_pages` keeps the pages of one view. `bounded_listener` bounds the connections.
-//! - `control_socket`: the service's control socket. `control_client` is its client.
+//! - `control_socket`: the service's control socket. `control_client` is its client, and
+//!   `control_requests` has the bodies of its requests.
 //! - `http_connections`: serves both listeners, with limits on time.
 
 mod activity;
 mod attention;
 mod bounded_listener;
 mod control_client;
+pub mod control_requests;
 mod control_socket;
 mod forecast_labels;
 mod forecast_svg;
@@ -42,7 +44,10 @@ mod terminal_text;
 mod view;
 mod view_builder;
 
-pub use control_client::{NoAnswer, ask, ask_sizes, ask_upcoming, order, pause, resume, retry};
+pub use control_client::{
+    NoAnswer, acknowledge, ask, ask_sizes, ask_upcoming, order, pause, protect, resume, retry,
+    unprotect,
+};
 pub use control_socket::{ControlSocket, socket};
 pub use forecast_labels::{age, heading, moment, name, zone_name};
 pub use forecast_svg::picture;

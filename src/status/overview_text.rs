@@ -9,8 +9,8 @@ use owo_colors::{AnsiColors, OwoColorize as _};
 
 use super::attention::{Concern, Verdict, concerns, needs_somebody};
 use super::state_text::{
-    activity, activity_with_reason, clock, copy_age, last_slot_with_age, next_slot, paused,
-    unlisted,
+    acknowledged, activity, activity_with_reason, clock, copy_age, last_slot_with_age, next_slot,
+    paused, unlisted,
 };
 use super::terminal_text::{LONGEST_NAME, lines, narrow, receiver_line, table, wrapped};
 use super::view::{Activity, FleetView, RotationView, ServerView};
@@ -201,7 +201,12 @@ fn concern_line(
     let remedy = remedy
         .map(|remedy| format!("→ {remedy}"))
         .unwrap_or_default();
+    let acknowledged = concern.alert.and_then(|alert| acknowledged(alert, zone));
     let (why, short) = match (concern.alert, concern.servers.first()) {
+        (Some(alert), _) if let Some(words) = &acknowledged => {
+            let words = format!("acknowledged {words}");
+            (format!("{words}: {}", alert.what), words)
+        }
         (Some(alert), _) => match &alert.cause {
             Some(cause) => (
                 format!("{}: \"{cause}\"", alert.what),

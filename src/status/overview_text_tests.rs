@@ -37,6 +37,7 @@ fn alert(server: u64, kind: &str, cause: Option<&str>, command: &str) -> AlertVi
         remedy: Some(format!("run {command}")),
         command: Some(command.to_owned()),
         since: None,
+        acknowledged: None,
     }
 }
 

@@ -188,8 +188,11 @@ fn decision(known: ServerStateView<'_>, zone: &TimeZone) -> String {
         now,
         ..
     } = known;
-    if let Some(since) = history.paused() {
-        return format!("nothing until resume: paused since {}", local(since, zone));
+    if let Some(pause) = history.paused() {
+        let until = pause.until.map(|until| local(until, zone));
+        let until = until.unwrap_or_else(|| "resume".to_owned());
+        let since = local(pause.since, zone);
+        return format!("nothing until {until}: paused since {since}");
     }
     // The block may come from a listing that wasn't accepted.
     if let Some(reason) = &history.blocked {

@@ -7,6 +7,7 @@ use crate::api::{ApiSettings, HttpApi, RateSettings, TokenSource};
 use crate::audit::Trail;
 use crate::audit::memory_disk::MemoryDisk;
 use crate::clock::Clock;
+use crate::core::pause::Pause;
 use crate::core::server_event::ClockReading;
 use crate::core::server_history::ServerHistory;
 use crate::core::test_provider;
@@ -114,8 +115,8 @@ async fn a_view_built_for_an_abandoned_request_serves_the_next_request() {
 fn the_next_decision_waits_for_resume_whether_one_server_or_all_are_paused() {
     let since = "2026-11-25T06:00:00Z".parse().expect("a time");
     let (mut one, mut all) = (ServerHistory::default(), ServerHistory::default());
-    one.paused = Some(since);
-    all.all_paused = Some(since);
+    one.paused = Some(Pause::since(since).into());
+    all.all_paused = Some(Pause::since(since).into());
     let policy = test_provider::policy(1, vec![test_provider::rotation("daily", "0 3 * * *", 2)]);
     for history in [one, all] {
         let next = decision(

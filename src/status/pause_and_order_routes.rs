@@ -1,8 +1,12 @@
 //! Routes of the control socket that change something: pause, resume, and operators' orders. Bodies
 //! are JSON; a refusal is a line of text.
 //!
-//! - `POST /api/v1/pause`, `/api/v1/resume`: a [`ServerQuery`]; answered by a `PauseResult`.
+//! - `POST /api/v1/pause`: a [`PauseRequest`], and `/api/v1/resume`: a [`ServerQuery`]; answered by
+//!   a `PauseResult`.
 //! - `POST /api/v1/retry`: a [`RetryRequest`]; answered by a `RetryResult`.
+//! - `POST /api/v1/ack`: an [`AckRequest`]; answered by an `AckResult`.
+//! - `POST /api/v1/protect`: a [`ProtectRequest`], and `/api/v1/unprotect`: an
+//!   [`UnprotectRequest`]; answered by a `ProtectionResult`.
 //! - `POST /api/v1/orders`: an [`OrderRequest`]; answered by an `OrderOutcome`.
 
 use std::path::{Path, PathBuf};
@@ -12,53 +16,22 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
-use serde::{Deserialize, Serialize};
 
+use super::control_requests::{
+    AckRequest, OrderRequest, PauseRequest, ProtectRequest, RetryRequest, ServerQuery,
+    UnprotectRequest,
+};
 use super::control_socket::User;
 use super::server_lookup::{find, unknown};
 use crate::api::SnapshotApi;
-use crate::core::operator_order::Order;
+use crate::core::order_terms::OrderTerms;
+use crate::core::ordered_protection::OrderedProtection;
 use crate::core::policy::Policy;
 use crate::core::snapshot::ServerId;
-use crate::engine::{Engine, OrderOutcome, PauseError, PauseResult, RetryError, RetryResult};
-
-/// A server, by id, name or policy file; `None` for all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServerQuery {
-    /// The server.
-    pub server: Option<String>,
-    /// As in [`OrderRequest`]. `None` if the configuration can't be read, since a pause must be
-    /// possible even then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_dir: Option<PathBuf>,
-}
-
-/// A retry of one server's newest slots.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RetryRequest {
-    /// The server, by id, name or policy file.
-    pub server: String,
-    /// The rotation; `None` for all of the server's.
-    pub rotation: Option<String>,
-    /// As in [`ServerQuery`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_dir: Option<PathBuf>,
-}
-
-/// An order for one server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OrderRequest {
-    /// The server.
-    pub server: ServerId,
-    /// The state folder of the operator's configuration. The service refuses an order that was
-    /// meant for another service.
-    pub state_dir: PathBuf,
-    /// The order.
-    pub order: Order,
-}
+use crate::engine::{
+    AckError, AckResult, Engine, OrderOutcome, PauseError, PauseResult, ProtectionError,
+    ProtectionResult, RetryError, RetryResult,
+};
 
 type RouteError = (StatusCode, String);
 
@@ -78,6 +51,30 @@ impl From<RetryError> for RouteError {
     }
 }
 
+impl From<AckError> for RouteError {
+    fn from(why: AckError) -> Self {
+        let status = match why {
+            AckError::Trail(_) | AckError::NotActive { .. } | AckError::Nothing => {
+                StatusCode::CONFLICT
+            }
+            AckError::NoPolicy | AckError::Unknown { .. } => StatusCode::NOT_FOUND,
+        };
+        (status, why.to_string())
+    }
+}
+
+impl From<ProtectionError> for RouteError {
+    fn from(why: ProtectionError) -> Self {
+        let status = match why {
+            ProtectionError::NoPolicy
+            | ProtectionError::Ambiguous { .. }
+            | ProtectionError::NotProtected { .. } => StatusCode::NOT_FOUND,
+            _ => StatusCode::CONFLICT,
+        };
+        (status, why.to_string())
+    }
+}
+
 struct ControlState<A> {
     engine: Arc<Engine<A>>,
     state_dir: PathBuf,
@@ -89,6 +86,9 @@ pub fn routes<A: SnapshotApi>(engine: Arc<Engine<A>>, state_dir: PathBuf) -> Rou
         .route("/api/v1/pause", post(pause::<A>))
         .route("/api/v1/resume", post(resume::<A>))
         .route("/api/v1/retry", post(retry::<A>))
+        .route("/api/v1/ack", post(acknowledge::<A>))
+        .route("/api/v1/protect", post(protect::<A>))
+        .route("/api/v1/unprotect", post(unprotect::<A>))
         .route("/api/v1/orders", post(order::<A>))
         .with_state(Arc::new(ControlState { engine, state_dir }))
 }
@@ -96,11 +96,23 @@ pub fn routes<A: SnapshotApi>(engine: Arc<Engine<A>>, state_dir: PathBuf) -> Rou
 async fn pause<A: SnapshotApi>(
     State(asked): State<Arc<ControlState<A>>>,
     Extension(user): Extension<User>,
-    Json(which): Json<ServerQuery>,
+    Json(request): Json<PauseRequest>,
 ) -> Result<Json<PauseResult>, RouteError> {
+    let PauseRequest {
+        server,
+        state_dir,
+        until,
+        note,
+    } = request;
+    let order = OrderTerms {
+        by: Some(user.to_string()),
+        until,
+        note,
+    };
+    let which = ServerQuery { server, state_dir };
     asked
         .held(&which, |engine, server| async move {
-            engine.pause(server, &user.to_string()).await
+            engine.pause(server, order).await
         })
         .await
 }
@@ -131,6 +143,79 @@ async fn retry<A: SnapshotApi>(
             let server = server.ok_or(RetryError::NoPolicy)?;
             let rotation = request.rotation.as_deref();
             engine.retry(&server, rotation, &user.to_string()).await
+        })
+        .await
+}
+
+async fn acknowledge<A: SnapshotApi>(
+    State(asked): State<Arc<ControlState<A>>>,
+    Extension(user): Extension<User>,
+    Json(request): Json<AckRequest>,
+) -> Result<Json<AckResult>, RouteError> {
+    let AckRequest {
+        server,
+        alert,
+        until,
+        note,
+        state_dir,
+    } = request;
+    let terms = OrderTerms {
+        by: Some(user.to_string()),
+        until,
+        note,
+    };
+    let server = Some(server);
+    let which = ServerQuery { server, state_dir };
+    asked
+        .held(&which, |engine, server| async move {
+            let server = server.ok_or(AckError::NoPolicy)?;
+            engine.acknowledge(&server, alert.as_deref(), terms).await
+        })
+        .await
+}
+
+async fn protect<A: SnapshotApi>(
+    State(asked): State<Arc<ControlState<A>>>,
+    Extension(user): Extension<User>,
+    Json(request): Json<ProtectRequest>,
+) -> Result<Json<ProtectionResult>, RouteError> {
+    let ProtectRequest {
+        server,
+        state_dir,
+        protection,
+    } = request;
+    let by = Some(user.to_string());
+    let protection = OrderedProtection { by, ..protection };
+    // The server is identified by its id, as in an order.
+    let which = ServerQuery {
+        server: None,
+        state_dir: Some(state_dir),
+    };
+    asked
+        .held(&which, |engine, _| async move {
+            engine.protect(&server, protection).await
+        })
+        .await
+}
+
+async fn unprotect<A: SnapshotApi>(
+    State(asked): State<Arc<ControlState<A>>>,
+    Extension(user): Extension<User>,
+    Json(request): Json<UnprotectRequest>,
+) -> Result<Json<ProtectionResult>, RouteError> {
+    let UnprotectRequest {
+        server,
+        snapshot,
+        state_dir,
+    } = request;
+    let server = Some(server);
+    let which = ServerQuery { server, state_dir };
+    asked
+        .held(&which, |engine, server| async move {
+            let server = server.ok_or(ProtectionError::NoPolicy)?;
+            engine
+                .unprotect(&server, &snapshot, &user.to_string())
+                .await
         })
         .await
 }

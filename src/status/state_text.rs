@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::view::{Activity, FleetView, LastSlot, NextSlot, ServerView, SnapshotView};
+use super::activity::words;
+use super::view::{Activity, AlertView, FleetView, LastSlot, NextSlot, ServerView, SnapshotView};
 use crate::core::plan::{NextChanges, PlannedAction};
 use crate::core::sanitize::{counted, fitted, local, span};
 use crate::core::snapshot::CREATE_TAKES;
@@ -25,7 +26,15 @@ pub(super) fn goes_next(upcoming: Option<&NextChanges>, snapshot: &SnapshotView)
 /// Returns the line about pauses. It comes first, since a forgotten pause raises no alert.
 pub(super) fn paused(view: &FleetView, zone: &TimeZone) -> Option<String> {
     if let Some(since) = view.paused {
-        return Some(format!("ALL PAUSED since {}", local(since, zone)));
+        let pause = view.pause.as_ref();
+        let until = pause.and_then(|pause| pause.until);
+        let until = until.map_or_else(String::new, |at| format!(" until {}", local(at, zone)));
+        let words = pause.and_then(|p| words(p.by.as_deref(), p.note.as_deref()));
+        let words = words.map_or_else(String::new, |words| format!(" ({words})"));
+        return Some(format!(
+            "ALL PAUSED since {}{until}{words}",
+            local(since, zone)
+        ));
     }
     let paused = view
         .servers
@@ -102,6 +111,16 @@ pub(super) fn next_slot(slot: &NextSlot, now: Timestamp) -> String {
     format!("in {}", span(slot.at.duration_since(now)))
 }
 
+/// Returns who has acknowledged the alert, until when and why; `None` if nobody has.
+pub(super) fn acknowledged(alert: &AlertView, zone: &TimeZone) -> Option<String> {
+    let acknowledged = alert.acknowledged.as_ref()?;
+    let until = acknowledged.until.map(|until| local(until, zone));
+    let until = until.map(|until| format!("until {until}"));
+    let words = words(acknowledged.by.as_deref(), acknowledged.note.as_deref());
+    let parts: Vec<_> = words.into_iter().chain(until).collect();
+    Some(parts.join("; "))
+}
+
 /// Returns the activity with its times, without its reason: `creating for 2 min`.
 pub(super) fn activity(server: &ServerView, now: Timestamp, zone: &TimeZone) -> String {
     let for_ = || match server.activity_since {
@@ -122,7 +141,12 @@ pub(super) fn activity(server: &ServerView, now: Timestamp, zone: &TimeZone) -> 
             format!("{}{}{}", server.activity.word(), for_(), at_most())
         }
         Activity::Waiting if server.listed.is_none() => "not listed yet".to_owned(),
-        Activity::Waiting | Activity::Deleting | Activity::Paused | Activity::Blocked => {
+        Activity::Paused => {
+            let until = server.activity_until;
+            let until = until.map(|until| format!(" until {}", clock(until, now, zone)));
+            format!("paused{}{}", for_(), until.unwrap_or_default())
+        }
+        Activity::Waiting | Activity::Deleting | Activity::Blocked => {
             format!("{}{}", server.activity.word(), for_())
         }
     }

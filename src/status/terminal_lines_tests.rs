@@ -21,6 +21,7 @@ fn account_alerts_are_shown_for_a_single_server_but_alerts_of_other_servers_are_
         remedy: None,
         command: None,
         since: None,
+        acknowledged: None,
     });
     let text = server(&view, &view.servers[0], &TimeZone::UTC, None);
     assert!(text.contains("api_unreachable"), "{text}");

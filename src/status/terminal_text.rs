@@ -7,7 +7,9 @@ use jiff::tz::TimeZone;
 use owo_colors::OwoColorize as _;
 
 use super::line_wrap::wrap;
-use super::state_text::{activity_with_reason, goes_next, last_slot_with_age, next_slot};
+use super::state_text::{
+    acknowledged, activity_with_reason, goes_next, last_slot_with_age, next_slot,
+};
 use super::view::{AlertView, FleetView, ServerView};
 use crate::core::plan_text::{SaidReasons, one_after_the_other};
 use crate::core::sanitize::{local, printable, shortened, span, utc};
@@ -47,7 +49,7 @@ pub fn server(
         .filter(|a| a.server.clone().is_none_or(|id| id == server.id))
         .cloned()
         .collect();
-    text.push_str(&alert_lines(view, &alerts, width));
+    text.push_str(&alert_lines(view, &alerts, zone, width));
 
     let mut rotations = table(width);
     rotations.set_header(["rotation", "holds", "last slot", "next slot"]);
@@ -171,7 +173,12 @@ pub(crate) fn wrapped(text: &str, width: Option<u16>) -> String {
 }
 
 /// Returns the lines of each alert: its kind and age, and then its parts.
-fn alert_lines(view: &FleetView, alerts: &[AlertView], width: Option<u16>) -> String {
+fn alert_lines(
+    view: &FleetView,
+    alerts: &[AlertView],
+    zone: &TimeZone,
+    width: Option<u16>,
+) -> String {
     let lines = alerts.iter().map(|alert| {
         let since = alert.since.map_or_else(String::new, |since| {
             format!(" for {}", span(view.time.duration_since(since)))
@@ -184,6 +191,7 @@ fn alert_lines(view: &FleetView, alerts: &[AlertView], width: Option<u16>) -> St
             ),
             ("harm", alert.harm.clone()),
             ("do", alert.remedy.clone()),
+            ("acknowledged", acknowledged(alert, zone)),
         ];
         let rest = rest
             .into_iter()

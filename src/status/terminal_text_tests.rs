@@ -20,6 +20,8 @@ pub(in crate::status) fn view() -> FleetView {
         rotation: rotation.map(Into::into),
         verdict: rotation.map_or("foreign", |_| "newest").to_owned(),
         reason: "why".to_owned(),
+        protected: false,
+        expires: None,
     };
     FleetView {
         version: "1.2.3".to_owned(),
@@ -41,6 +43,7 @@ pub(in crate::status) fn view() -> FleetView {
             remedy: None,
             command: None,
             since: Some(at("2026-11-23T03:00:00Z")),
+            acknowledged: None,
         }],
         servers: vec![ServerView {
             id: ServerId::from(5),
@@ -78,8 +81,10 @@ pub(in crate::status) fn view() -> FleetView {
                 recent: Vec::new(),
             }],
             upcoming: None,
+            pause: None,
         }],
         receivers: Vec::new(),
+        pause: None,
     }
 }
 

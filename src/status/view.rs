@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::health::Health;
+use crate::core::order_terms::OrderTerms;
+use crate::core::pause::Pause;
 use crate::core::plan::NextChanges;
 use crate::core::recent_slots::RecentSlot;
 use crate::core::retention_verdict::RetentionVerdict;
@@ -35,6 +37,9 @@ pub struct FleetView {
     /// The time since which all servers have been paused together.
     #[serde(default)]
     pub paused: Option<Timestamp>,
+    /// The pause of all servers, with its end, its operator and the note.
+    #[serde(default)]
+    pub pause: Option<PauseView>,
     /// All active alerts, those of the whole service first.
     pub alerts: Vec<AlertView>,
     /// Every server with a policy, by id.
@@ -42,6 +47,37 @@ pub struct FleetView {
     /// The receivers of alerts, and the state of their deliveries.
     #[serde(default)]
     pub receivers: Vec<ReceiverView>,
+}
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PauseView {
+    /// Its start.
+    pub since: Timestamp,
+    /// When it ends by itself; `null` if only `resume` ends it.
+    pub until: Option<Timestamp>,
+    /// The user who ordered it.
+    pub by: Option<String>,
+    /// The note of the order.
+    pub note: Option<String>,
+}
+
+impl PauseView {
+    pub(super) fn new(pause: &Pause) -> Self {
+        let Pause {
+            since,
+            until,
+            by,
+            note,
+        } = pause.clone();
+        Self {
+            since,
+            until,
+            by,
+            note,
+        }
+    }
 }
 
 /// An active alert.
@@ -74,6 +110,28 @@ pub struct AlertView {
     /// The time when it was raised; `null` if an older trail lacks it.
     #[serde(default)]
     pub since: Option<Timestamp>,
+    /// The acknowledgement in force; receivers get no repeats meanwhile.
+    #[serde(default)]
+    pub acknowledged: Option<AcknowledgementView>,
+}
+
+/// The acknowledgement of an alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AcknowledgementView {
+    /// The user who acknowledged it.
+    pub by: Option<String>,
+    /// When the acknowledgement ends; `null` if it ends with the alert.
+    pub until: Option<Timestamp>,
+    /// The note of the order.
+    pub note: Option<String>,
+}
+
+impl AcknowledgementView {
+    pub(super) fn new(terms: &OrderTerms) -> Self {
+        let OrderTerms { by, until, note } = terms.clone();
+        Self { by, until, note }
+    }
 }
 
 /// A server's activity.
@@ -94,7 +152,7 @@ pub enum Activity {
     /// A slot is due and not settled, or the first listing is due: waiting for an answer, for the
     /// next attempt, or for a place in flight.
     Waiting,
-    /// Nothing changes until `resume`.
+    /// Nothing changes until the pause ends.
     Paused,
     /// Nothing is due before the next slot.
     Idle,
@@ -156,6 +214,9 @@ pub struct ServerView {
     pub activity_until: Option<Timestamp>,
     /// The reason for the activity, if it needs one.
     pub reason: Option<String>,
+    /// The pause in force, the server's own or that of all servers.
+    #[serde(default)]
+    pub pause: Option<PauseView>,
     /// Snapshots that the server may hold.
     pub limit: usize,
     /// The time of the last accepted listing.
@@ -211,6 +272,12 @@ pub struct SnapshotView {
     pub verdict: String,
     /// The reason for the verdict.
     pub reason: String,
+    /// True if the policy or an order protects it.
+    #[serde(default)]
+    pub protected: bool,
+    /// When it expires and is deleted; only of a manual snapshot that was ordered with an expiry.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
 }
 
 impl SnapshotView {
@@ -296,6 +363,7 @@ impl FleetView {
             time,
             healthy: true,
             paused: None,
+            pause: None,
             alerts: Vec::new(),
             servers: Vec::new(),
             receivers: Vec::new(),

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::activity::{activity, unlisted};
 use super::view::{
-    AlertView, FleetView, LastSlot, NextSlot, RotationView, ServerView, SnapshotView,
+    AcknowledgementView, AlertView, FleetView, LastSlot, NextSlot, PauseView, RotationView,
+    ServerView, SnapshotView,
 };
 use crate::api::SnapshotApi;
 use crate::audit::StandingAlert;
@@ -57,6 +58,7 @@ impl FleetView {
                 servers.push(view(known, refused));
             });
         }
+        let paused = engine.all_paused();
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -65,7 +67,8 @@ impl FleetView {
             read: None,
             time,
             healthy: alerts.is_empty() && servers.iter().all(|s| s.health == Health::Ok),
-            paused: engine.all_paused(),
+            paused: paused.as_ref().map(|pause| pause.since),
+            pause: paused.as_deref().map(PauseView::new),
             alerts,
             servers,
             receivers: Vec::new(),
@@ -103,6 +106,11 @@ impl AlertView {
             remedy: text.remedy,
             command: text.command,
             since: standing.since,
+            acknowledged: standing
+                .acknowledged
+                .as_ref()
+                .and_then(|terms| terms.in_force(now))
+                .map(AcknowledgementView::new),
         }
     }
 }
@@ -141,6 +149,8 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
                 .filter(|_| verdict.fate != RetentionVerdict::Foreign)
                 .map(Into::into),
             verdict: verdict.fate.word().to_owned(),
+            protected: verdict.protected,
+            expires: verdict.expires,
             reason: match deleted.clone() {
                 Some(id) if id == row.id => {
                     "it is being deleted; waiting until listings confirm it".to_owned()
@@ -176,6 +186,7 @@ pub(super) fn view(known: ServerStateView<'_>, refused: bool) -> ServerView {
         activity_since: current.since,
         activity_until: current.until,
         reason: current.reason,
+        pause: history.paused().map(PauseView::new),
         limit: rules.limit,
         listed: seen.map(|seen| seen.at),
         unlisted,

@@ -3,6 +3,7 @@
 //! All modules are one program, which is linked once and whose tests run side by side.
 //! `cargo test --test integration hooks::` runs the tests of one module.
 
+mod acknowledgements;
 mod audit;
 mod audit_actions;
 mod audit_files;
@@ -15,6 +16,7 @@ mod disk;
 mod docs;
 mod drf;
 mod erosion;
+mod expiry;
 mod faults;
 mod first_steps;
 mod forecast;
@@ -48,6 +50,7 @@ mod pauses;
 mod permissions;
 mod plans;
 mod processes;
+mod protections;
 mod proxy;
 mod recovery;
 mod reference;

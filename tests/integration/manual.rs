@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 28] = [
     "run",
     "once",
     "check",
@@ -17,9 +17,12 @@ const COMMANDS: [&str; 25] = [
     "pause",
     "resume",
     "retry",
+    "ack",
     "create",
     "delete",
     "restore",
+    "protect",
+    "unprotect",
     "notify",
     "notify test",
     "demo",

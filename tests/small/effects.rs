@@ -47,6 +47,7 @@ impl World<'_> {
             reason: String::new(),
             by: None,
             spare: None,
+            expires: None,
         });
         let made = matches!(
             self.answers,
@@ -120,6 +121,7 @@ impl World<'_> {
             snapshot: snapshot.into(),
             prune_first: prune_first.then(|| ids.iter().cloned().collect()),
             paid_by,
+            expired: false,
             reason: String::new(),
             by: None,
         });

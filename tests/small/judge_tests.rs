@@ -70,6 +70,7 @@ fn delete(id: u64) -> Step {
         rotation: "".into(),
         prune_first: false,
         paid_by: None,
+        expired: false,
         reason: String::new(),
     }
 }
@@ -81,6 +82,7 @@ fn prune(id: u64) -> Step {
         rotation: "".into(),
         prune_first: true,
         paid_by: None,
+        expired: false,
         reason: String::new(),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use snaprotate::core::order_terms::OrderTerms;
 use snaprotate::core::server_event::{Outcome, RecordedAt, ServerEvent};
 use snaprotate::core::server_history::ServerHistory;
 use snaprotate::core::snapshot::SnapshotId;
@@ -341,7 +342,7 @@ fn held_or_doubtful(wants: &Wants, found: &mut Vec<Trail>) {
     trail.requested = -1;
     found.push(trail);
     let mut trail = held(base("paused"));
-    trail.old(-MINUTE, &ServerEvent::Paused { by: None });
+    trail.old(-MINUTE, &ServerEvent::Paused(OrderTerms::default()));
     found.push(trail);
     for at in [-MINUTE, 1 - 30 * MINUTE] {
         let mut trail = held(base("a restore under way"));

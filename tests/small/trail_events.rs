@@ -16,6 +16,7 @@ pub(super) fn create(rotation: usize, known: BTreeSet<u64>) -> ServerEvent {
         reason: String::new(),
         by: None,
         spare: None,
+        expires: None,
     }
 }
 
@@ -38,6 +39,7 @@ pub(super) fn delete(id: u64, prune_first: Option<&BTreeSet<u64>>) -> ServerEven
         id: SnapshotId::from(id),
         prune_first: prune_first.map(|known| known.iter().copied().map(SnapshotId::from).collect()),
         paid_by: None,
+        expired: false,
         reason: String::new(),
         by: None,
     }

@@ -10,12 +10,27 @@ const MARKS: [&str; 2] = ["5e57e500-0000-4000-8000-", "5a950000-0000-4000-8000-"
 const LENGTH: usize = 36;
 
 /// Commands whose first argument is a server.
-const OF_SERVER: [&str; 10] = [
-    "list", "create", "delete", "restore", "plan", "forecast", "status", "show", "pause", "resume",
+const OF_SERVER: [&str; 14] = [
+    "list",
+    "create",
+    "delete",
+    "restore",
+    "plan",
+    "forecast",
+    "status",
+    "show",
+    "pause",
+    "resume",
+    "retry",
+    "ack",
+    "protect",
+    "unprotect",
 ];
 
 /// Options with a value, except `--server` and `--snapshot`.
-const VALUED: [&str; 7] = [
+const VALUED: [&str; 9] = [
+    "--for",
+    "--note",
     "--last",
     "--days",
     "--since",

@@ -1,7 +1,11 @@
 //! The format, the chain across months, and the state that a start reads back.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::audit::chain::{Hash, TOO_MANY};
+use crate::core::order_terms::OrderTerms;
+use crate::core::pause::Pause;
 use crate::core::server_event::{AlertKind, RecordedAt};
 use crate::core::server_history::ServerHistory;
 
@@ -116,14 +120,15 @@ fn a_pause_of_all_servers_lasts_into_the_next_month_and_each_history_records_its
     let disk = some_nights();
     let (mut writer, _) = start(&disk).unwrap();
     writer
-        .append(&[global(NOVEMBER, GlobalEvent::Paused { by: None })])
+        .append(&[global(NOVEMBER, GlobalEvent::Paused(OrderTerms::default()))])
         .unwrap();
     writer.append(&[blocked(DECEMBER, "one")]).unwrap();
     disk.take(&november());
     let (mut writer, opened) = start(&disk).unwrap();
-    assert_eq!(opened.paused, Some(at(NOVEMBER)));
+    let paused = Some(Arc::new(Pause::since(at(NOVEMBER))));
+    assert_eq!(opened.paused, paused);
     for history in opened.histories.values() {
-        assert_eq!(history.all_paused, Some(at(NOVEMBER)));
+        assert_eq!(history.all_paused, paused);
     }
     writer
         .append(&[global(DECEMBER, GlobalEvent::Resumed { by: None })])

@@ -116,6 +116,7 @@ fn night(server: u64) -> Vec<Entry> {
             reason: reason(),
             by: None,
             spare: None,
+            expires: None,
         },
         ServerEvent::CreateResult {
             snapshot: snapshot().into(),

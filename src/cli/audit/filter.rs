@@ -10,7 +10,8 @@ use crate::audit::{Record, RecordFields};
 use crate::core::snapshot::{ServerId, SnapshotId};
 
 /// All events of the trail.
-pub(in crate::cli) const EVENTS: [&str; 58] = [
+pub(in crate::cli) const EVENTS: [&str; 63] = [
+    "alert_acknowledged",
     "alert_cleared",
     "alert_raised",
     "blocked",
@@ -28,6 +29,7 @@ pub(in crate::cli) const EVENTS: [&str; 58] = [
     "head_lost",
     "hook_finished",
     "hook_started",
+    "pause_ended",
     "paused",
     "policy_renamed",
     "provider_changed",
@@ -50,13 +52,16 @@ pub(in crate::cli) const EVENTS: [&str; 58] = [
     "slot_settled",
     "slot_skipped",
     "snapshot_completed",
+    "snapshot_expires",
     "snapshot_failed",
     "snapshot_found",
     "snapshot_gone",
     "snapshot_identified",
+    "snapshot_protected",
     "snapshot_regressed",
     "snapshot_renamed",
     "snapshot_stuck",
+    "snapshot_unprotected",
     "start_confirmed",
     "start_intent",
     "start_result",

@@ -20,7 +20,7 @@ mod record_output;
 mod record_texts;
 mod show;
 mod snapshot_names;
-mod time;
+pub(super) mod time;
 mod verify;
 mod witness;
 

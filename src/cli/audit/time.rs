@@ -36,7 +36,7 @@ pub(in crate::cli) fn range(
 /// Which end of the range a time sets. A day sets `--since` to its first instant and `--until` to
 /// its last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RangeEnd {
+pub(in crate::cli) enum RangeEnd {
     Since,
     Until,
 }
@@ -64,7 +64,8 @@ fn parse(text: &str, end: RangeEnd, now: &Zoned) -> Result<Timestamp, String> {
     })
 }
 
-fn written(typed: &str, end: RangeEnd, now: &Zoned) -> Option<Timestamp> {
+/// Parses an instant, a local time, a day, or a time of today. A day gives one of its ends.
+pub(in crate::cli) fn written(typed: &str, end: RangeEnd, now: &Zoned) -> Option<Timestamp> {
     if typed.len() == A_DAY
         && let Ok(date) = typed.parse::<Date>()
     {

@@ -4,6 +4,8 @@ mod servers;
 mod text;
 mod view;
 
+use std::collections::BTreeMap;
+
 use self::servers::AccountServerList;
 use self::view::view;
 use super::api_error_hint::unread;
@@ -14,6 +16,7 @@ use crate::api::{ApiError, HttpApi, Listing};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment};
 use crate::core::snapshot::ServerId;
+use crate::daemon::read_only_plan::histories;
 use crate::daemon::{CommandError, api_settings};
 
 /// Arguments of `list`.
@@ -46,7 +49,11 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         (_, known) => known,
     };
     let now = clock.now().wall;
-    let listed = view(&config, &listing, server.as_ref(), now);
+    let histories = histories(&config, now).unwrap_or_else(|why| {
+        note(&format!("orders about snapshots are not shown: {why}"));
+        BTreeMap::new()
+    });
+    let listed = view(&config, &listing, &histories, server.as_ref(), now);
     if let (Some(_), [one]) = (wanted, listed.servers.as_slice())
         && one.is_unseen()
         && listed.doubt.is_none()

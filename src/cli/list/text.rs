@@ -27,7 +27,7 @@ pub(super) fn listed(listed: &ListingView, zone: &TimeZone, width: Option<u16>) 
         text.push_str(&if fits(&table, width) {
             table
         } else {
-            by_server(listed, width)
+            by_server(listed, zone, width)
         });
         text.push('\n');
     }
@@ -71,26 +71,36 @@ fn one_table(listed: &ListingView, zone: &TimeZone) -> String {
             let at = at.map(|at| format!("{at} ({})", relative(row, listed.time)));
             let [id, name, status, size] = plain(row);
             let created = at.unwrap_or_else(|| "?".to_owned());
-            table.add_row([server, room, id, name, status, size, created, whose(row)]);
+            table.add_row([
+                server,
+                room,
+                id,
+                name,
+                status,
+                size,
+                created,
+                whose(row, zone),
+            ]);
         }
     }
     lines(&table)
 }
 
 /// Returns a table for each server, for narrow output. Times are relative.
-fn by_server(listed: &ListingView, width: Option<u16>) -> String {
+fn by_server(listed: &ListingView, zone: &TimeZone, width: Option<u16>) -> String {
     let parts = listed.servers.iter().map(|server| {
         let name = printable(&called(server), LONGEST_NAME);
         let title = format!("{name} (id {}), {}", server.id, room(server));
         let mut text = wrap_lines(&title, width);
         if !server.snapshots.is_empty() {
             let now = listed.time;
+            let rows: Vec<_> = (server.snapshots.iter().map(|row| cells(row, now, zone))).collect();
             let mut tables = [true, false].into_iter();
             let table = tables.find_map(|sizes| {
-                let table = snapshots(server, now, sizes);
+                let table = snapshots(&rows, sizes);
                 fits(&table, width).then_some(table)
             });
-            text.push_str(&table.unwrap_or_else(|| rows(server, now, width)));
+            text.push_str(&table.unwrap_or_else(|| wrapped(rows, width)));
         }
         text
     });
@@ -98,7 +108,7 @@ fn by_server(listed: &ListingView, width: Option<u16>) -> String {
 }
 
 /// Returns a table of a server's snapshots, with or without their sizes.
-fn snapshots(server: &ServerListing, now: Timestamp, sizes: bool) -> String {
+fn snapshots(rows: &[[String; 6]], sizes: bool) -> String {
     let mut table = table(None);
     let with = |[id, name, status, size, created, whose]: [String; 6]| {
         let size = sizes.then_some(size);
@@ -107,26 +117,26 @@ fn snapshots(server: &ServerListing, now: Timestamp, sizes: bool) -> String {
     };
     let columns = ["id", "name", "status", "size", "created", "whose"];
     table.set_header(with(columns.map(str::to_owned)));
-    table.add_rows(server.snapshots.iter().map(|row| with(cells(row, now))));
+    table.add_rows(rows.iter().cloned().map(with));
     lines(&table)
 }
 
 /// Returns a line for each snapshot, wrapped, for a terminal on which no table fits.
-fn rows(server: &ServerListing, now: Timestamp, width: Option<u16>) -> String {
+fn wrapped(rows: Vec<[String; 6]>, width: Option<u16>) -> String {
     let longest = width.map_or(LONGEST_NAME, |width| {
         LONGEST_NAME.min(usize::from(width).saturating_sub(WRAP_INDENT + 1))
     });
-    let rows = server.snapshots.iter().map(|row| {
-        let mut cells = cells(row, now);
+    let rows = rows.into_iter().map(|mut cells| {
         cells[1] = printable(&cells[1], longest);
         wrap_lines(&cells.join("  "), width)
     });
     rows.collect()
 }
 
-fn cells(row: &SnapshotRow, now: Timestamp) -> [String; 6] {
+fn cells(row: &SnapshotRow, now: Timestamp, zone: &TimeZone) -> [String; 6] {
     let [id, name, status, size] = plain(row);
-    [id, name, status, size, relative(row, now), whose(row)]
+    let created = relative(row, now);
+    [id, name, status, size, created, whose(row, zone)]
 }
 
 fn plain(row: &SnapshotRow) -> [String; 4] {
@@ -189,7 +199,7 @@ fn total(servers: &[ServerListing]) -> String {
     text
 }
 
-fn whose(row: &SnapshotRow) -> String {
+fn whose(row: &SnapshotRow, zone: &TimeZone) -> String {
     let whose = match (row.whose, &row.rotation) {
         (None, _) => "no policy".to_owned(),
         (Some(Owner::Own), Some(rotation)) => format!("own ({rotation})"),
@@ -197,7 +207,10 @@ fn whose(row: &SnapshotRow) -> String {
         (Some(Owner::Foreign), _) => "foreign".to_owned(),
     };
     let protected = if row.protected { ", protected" } else { "" };
-    whose + protected
+    let expires = row
+        .expires
+        .map(|at| format!(", expires {}", local(at, zone)));
+    format!("{whose}{protected}{}", expires.unwrap_or_default())
 }
 
 /// Returns a snapshot's age: `3 d 4 h ago`.

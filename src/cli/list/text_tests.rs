@@ -17,6 +17,7 @@ fn row(id: u64, name: &str, whose: Owner) -> SnapshotRow {
         whose: Some(whose),
         rotation: Some("nightly".into()),
         protected: true,
+        expires: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The account's snapshots combined with the policies: the output of `list --json`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use crate::api::{Listing, ServerRows};
 use crate::config::Config;
 use crate::core::policy::Policy;
 use crate::core::rotation_and_snapshot_name::RotationName;
+use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::{ServerId, Snapshot, SnapshotId};
 
 /// The account's snapshots as the provider listed them.
@@ -60,7 +61,7 @@ pub(super) struct SnapshotCounts {
     pub(super) own: usize,
     /// Snapshots of a server with a policy that belong to none of its rotations.
     pub(super) foreign: usize,
-    /// Snapshots listed in `protect`, own or foreign.
+    /// Snapshots that the policy or an order protects, own or foreign.
     pub(super) protected: usize,
 }
 
@@ -93,15 +94,21 @@ pub(super) struct SnapshotRow {
     pub(super) whose: Option<Owner>,
     /// The rotation that it belongs to.
     pub(super) rotation: Option<RotationName>,
-    /// True if the policy protects it.
+    /// True if the policy or an order protects it.
     pub(super) protected: bool,
+    /// When it expires and is deleted; only of a manual snapshot that was ordered with an expiry.
+    pub(super) expires: Option<Timestamp>,
 }
 
-/// Combines the servers of the listing with those of the policies. If `asked` is given, returns
-/// only that server.
+/// The history of each server, from the trail.
+type Histories = BTreeMap<ServerId, ServerHistory>;
+
+/// Combines the servers of the listing with those of the policies and of the trail. If `asked` is
+/// given, returns only that server.
 pub(super) fn view(
     config: &Config,
     listing: &Listing,
+    histories: &Histories,
     asked: Option<&ServerId>,
     time: Timestamp,
 ) -> ListingView {
@@ -113,7 +120,9 @@ pub(super) fn view(
     let servers = ids.into_iter().map(|id| {
         let policy = config.policies.iter().find(|policy| policy.server == id);
         let rows = listing.servers.get(&id).unwrap_or(&none);
-        server(config, listing, id, policy.map(AsRef::as_ref), rows)
+        let history = histories.get(&id);
+        let policy = policy.map(|policy| (policy.as_ref(), history));
+        server(config, listing, id, policy, rows)
     });
     ListingView {
         time,
@@ -126,14 +135,15 @@ fn server(
     config: &Config,
     listing: &Listing,
     id: ServerId,
-    policy: Option<&Policy>,
+    terms: Option<(&Policy, Option<&ServerHistory>)>,
     rows: &ServerRows,
 ) -> ServerListing {
+    let policy = terms.map(|(policy, _)| policy);
     let snapshots = rows.snapshots.iter();
     let snapshots: Vec<_> = snapshots
         .map(|snapshot| {
             let size = listing.sizes.get(&snapshot.id).copied();
-            row(policy, snapshot, size)
+            row(terms, snapshot, size)
         })
         .collect();
     let mut counts = SnapshotCounts::default();
@@ -155,7 +165,14 @@ fn server(
     }
 }
 
-fn row(policy: Option<&Policy>, snapshot: &Snapshot, size_mb: Option<u64>) -> SnapshotRow {
+fn row(
+    terms: Option<(&Policy, Option<&ServerHistory>)>,
+    snapshot: &Snapshot,
+    size_mb: Option<u64>,
+) -> SnapshotRow {
+    let policy = terms.map(|(policy, _)| policy);
+    let history = terms.and_then(|(_, history)| history);
+    let ordered = history.is_some_and(|history| history.ordered_protection(snapshot).is_some());
     let place = policy.and_then(|policy| Some((policy, policy.place(&snapshot.name)?)));
     let rotation = place.map(|(policy, place)| policy.rotations[place.rotation].name.clone());
     let whose = match (policy, &rotation) {
@@ -163,6 +180,8 @@ fn row(policy: Option<&Policy>, snapshot: &Snapshot, size_mb: Option<u64>) -> Sn
         (Some(_), Some(_)) => Some(Owner::Own),
         (Some(_), None) => Some(Owner::Foreign),
     };
+    let expires = history.filter(|_| rotation.is_none());
+    let expires = expires.and_then(|history| history.expires(snapshot));
     SnapshotRow {
         id: snapshot.id.clone(),
         name: snapshot.name.clone(),
@@ -171,6 +190,7 @@ fn row(policy: Option<&Policy>, snapshot: &Snapshot, size_mb: Option<u64>) -> Sn
         created_at: snapshot.created_at,
         whose,
         rotation,
-        protected: policy.is_some_and(|policy| policy.protects(snapshot)),
+        expires,
+        protected: ordered || policy.is_some_and(|policy| policy.protects(snapshot)),
     }
 }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::resolve::{Target, undone};
-use crate::cli::{Cli, Exit, printable_name, say};
+use super::resolve::{Target, local, undone};
+use crate::cli::{Cli, Exit, order_terms, printable_name, say};
 use crate::core::listing_discrepancies::stored_otherwise;
 use crate::core::name_pattern;
 use crate::core::operator_order::Order;
@@ -28,6 +28,9 @@ pub struct Create {
     /// A description, which the provider stores with the snapshot
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
+    /// Delete the snapshot once it is this old: 12h, 7d [default: never]
+    #[arg(long, value_name = "TIME")]
+    pub expire: Option<String>,
     /// Wait until the snapshot is completed, usually 3 to 10 minutes
     #[arg(long)]
     pub wait: bool,
@@ -42,11 +45,15 @@ pub fn create(cli: &Cli, args: &Create) -> Result<Exit, CommandError> {
             printable_name(&args.name)
         )));
     }
+    let expires = args.expire.as_deref();
+    let expires = expires.map(|typed| order_terms::after("--expire", typed));
+    let expires = expires.transpose()?;
     let mut target = Target::of(cli, &args.server)?;
     let order = Order::Create {
         snapshot: args.name.clone().into(),
         spare: None,
         description: args.description.clone(),
+        expires,
     };
     let wait = "waiting; the snapshot is made even if you end this command";
     make(&mut target, order, args.wait.then_some(wait))
@@ -58,10 +65,14 @@ pub(super) fn make(
     order: Order,
     wait: Option<&str>,
 ) -> Result<Exit, CommandError> {
-    let name = match &order {
-        Order::Create { snapshot, .. } => snapshot.clone(),
-        Order::Delete { .. } | Order::Restore { .. } => "".into(),
+    let (name, expires) = match &order {
+        Order::Create {
+            snapshot, expires, ..
+        } => (snapshot.clone(), *expires),
+        Order::Delete { .. } | Order::Restore { .. } => ("".into(), None),
     };
+    let expires = expires.map(|at| format!("; it expires on {}", local(at)));
+    let expires = expires.unwrap_or_default();
     let sent = target.clock.now().wall;
     let answer = target.order(order)?;
     let what = format!("create {name} of {}", target.called());
@@ -70,7 +81,7 @@ pub(super) fn make(
         return Ok(Exit::Bad);
     };
     say(&format!(
-        "{name} (id {id}) of {} is being made, which usually takes {CREATE_TAKES}{}",
+        "{name} (id {id}) of {} is being made, which usually takes {CREATE_TAKES}{expires}{}",
         target.called(),
         wait.map_or(String::new(), |wait| format!("; {wait}"))
     ))?;

@@ -22,7 +22,7 @@ use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::Snapshot;
 use crate::daemon::{CommandError, api_settings, run_exclusive};
 use crate::engine::{OrderOutcome, observe_once};
-use crate::status::pause_and_order_routes::OrderRequest;
+use crate::status::control_requests::OrderRequest;
 use crate::status::{self, NoAnswer};
 
 /// One server with a policy, and its current snapshots.

@@ -103,6 +103,7 @@ fn safely(
         snapshot: safety.clone().into(),
         spare: Some(id.clone()),
         description: None,
+        expires: None,
     };
     let wait = "waiting; the restore begins when this snapshot is completed: if you end this command first, nothing is restored";
     let made = make(target, order, Some(wait));

@@ -22,6 +22,7 @@ fn news(tap: &NewsQueue) -> Vec<String> {
             }
             News::Unwatched(key) => format!("unwatched {} {:?}", key.kind, key.server),
             News::Cleared(key) => format!("cleared {} {:?}", key.kind, key.server),
+            News::Acknowledged(key, _) => format!("acknowledged {} {:?}", key.kind, key.server),
             News::Copy(server, copy) => format!("copy {server} {copy:?}"),
             News::Witness(signed) => format!("checkpoint {}", signed.record),
             News::Report(news) => format!("report {}", news.receiver),

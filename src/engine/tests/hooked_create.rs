@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::provider::{Reply, What};
 use super::scripted_hooks::{HOUR, SECOND, Stage};
 use super::support::{MINUTE, Scene, TODAY};
+use crate::core::order_terms::OrderTerms;
 use crate::core::server_event::HookOutcome;
 use crate::core::snapshot::ServerId;
 use crate::engine::lock;
@@ -143,7 +144,12 @@ async fn a_pause_during_the_before_hook_releases_the_server_without_a_create() {
     let running = stage.scene.run();
     stage.scene.pass(15 * SECOND).await;
     assert_eq!(stage.said(), ["before 1"]);
-    stage.scene.engine.pause(None, "root").await.unwrap();
+    stage
+        .scene
+        .engine
+        .pause(None, OrderTerms::by("root"))
+        .await
+        .unwrap();
     stage.scene.pass(HOUR).await;
     assert_eq!(stage.said(), ["before 1", "after 1"]);
     assert_eq!(stage.scene.provider.mutations(), 0);

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::provider::{Reply, What};
 use super::support::{MINUTE, Scene, TODAY};
 use crate::core::operator_order::Order;
+use crate::core::order_terms::OrderTerms;
 use crate::core::server_event::Outcome;
 use crate::core::snapshot::{ServerId, SnapshotId};
 use crate::engine::{OrderOutcome, ServerStateView};
@@ -20,6 +21,7 @@ fn create(name: &str) -> Order {
         snapshot: name.into(),
         spare: None,
         description: None,
+        expires: None,
     }
 }
 
@@ -264,7 +266,11 @@ async fn without_a_running_loop_the_order_is_carried_out_but_no_due_slot_is() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_prevents_new_work_survives_a_restart_and_ends_with_resume() {
     let mut scene = Scene::new([1, 2]);
-    let held = scene.engine.pause(Some(SERVER), "root").await.unwrap();
+    let held = scene
+        .engine
+        .pause(Some(SERVER), OrderTerms::by("root"))
+        .await
+        .unwrap();
     assert!(held.since.is_some());
     let running = scene.run();
     scene.pass(25 * HOUR).await;
@@ -273,7 +279,11 @@ async fn a_pause_prevents_new_work_survives_a_restart_and_ends_with_resume() {
     running.ends().await;
     scene.restart([1, 2]);
     let before = scene.provider.asked().len();
-    scene.engine.pause(None, "root").await.unwrap();
+    scene
+        .engine
+        .pause(None, OrderTerms::by("root"))
+        .await
+        .unwrap();
     let running = scene.run();
     scene.pass(HOUR).await;
     assert_eq!(scene.provider.creates(1), 0);
@@ -302,7 +312,12 @@ async fn a_pause_prevents_new_work_survives_a_restart_and_ends_with_resume() {
 async fn a_pause_of_all_servers_applies_to_policies_added_later_and_across_restarts() {
     let mut scene = Scene::new([1]);
     let running = scene.run();
-    let begun = scene.engine.pause(None, "root").await.unwrap().begun;
+    let begun = scene
+        .engine
+        .pause(None, OrderTerms::by("root"))
+        .await
+        .unwrap()
+        .begun;
     assert_eq!(begun, [], "nothing had begun");
     scene.reload([1, 2]);
     scene.pass(HOUR).await;
@@ -312,7 +327,11 @@ async fn a_pause_of_all_servers_applies_to_policies_added_later_and_across_resta
     scene.pass(25 * HOUR).await;
     assert_eq!(scene.provider.mutations(), 0);
     // One server keeps a pause of its own.
-    scene.engine.pause(Some(SERVER), "root").await.unwrap();
+    scene
+        .engine
+        .pause(Some(SERVER), OrderTerms::by("root"))
+        .await
+        .unwrap();
     let alone = scene.engine.resume(Some(SERVER), "root").await;
     assert!(
         alone
@@ -340,7 +359,11 @@ async fn a_pause_names_the_call_in_flight_and_its_outcome_is_still_recorded() {
     });
     let running = scene.run();
     scene.pass(15 * SECOND).await;
-    let held = scene.engine.pause(Some(SERVER), "root").await.unwrap();
+    let held = scene
+        .engine
+        .pause(Some(SERVER), OrderTerms::by("root"))
+        .await
+        .unwrap();
     let unanswered = format!("it is not known yet whether {TODAY} was made");
     assert_eq!(held.begun[0].what, unanswered);
     scene.pass(10 * MINUTE).await;
@@ -354,7 +377,11 @@ async fn a_pause_that_cannot_be_recorded_changes_nothing() {
     let (scene, running) = at_rest().await;
     scene.disk.set().room = Some(0);
     for server in [Some(SERVER), None] {
-        let why = scene.engine.pause(server, "root").await.unwrap_err();
+        let why = scene
+            .engine
+            .pause(server, OrderTerms::by("root"))
+            .await
+            .unwrap_err();
         assert!(why.to_string().contains("nothing has changed"));
     }
     scene.disk.set().room = None;

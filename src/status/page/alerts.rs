@@ -11,6 +11,7 @@ use crate::core::health::Health;
 use crate::core::sanitize::{shortened, span};
 use crate::core::snapshot::ServerId;
 use crate::status::attention::{Concern, concerns};
+use crate::status::state_text::acknowledged;
 use crate::status::terminal_text::receiver_line;
 use crate::status::view::{AlertView, FleetView, ServerView};
 
@@ -100,6 +101,9 @@ fn why(alert: &AlertView, view: &FleetView, zone: &TimeZone) -> Markup {
             " " q.cause { (shown(cause, REASON_SHOWN)) }
         }
         @if let Some(harm) = &alert.harm { " " span.harm { (shown(harm, REASON_SHOWN)) } }
+        @if let Some(words) = acknowledged(alert, zone) {
+            " " span.muted { "acknowledged " (shown(&words, REASON_SHOWN)) }
+        }
         @if let Some(since) = alert.since {
             " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
         }

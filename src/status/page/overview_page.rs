@@ -81,7 +81,9 @@ fn pause(view: &FleetView, zone: &TimeZone) -> Markup {
         @if let Some(paused) = paused(view, zone) {
             p.held {
                 span aria-hidden="true" { "‖ " } strong { (paused) }
-                @if view.paused.is_some() { ": nothing is created or deleted until " }
+                @if view.pause.as_ref().is_some_and(|pause| pause.until.is_some()) {
+                    ": nothing is created or deleted until then, or until "
+                } @else if view.paused.is_some() { ": nothing is created or deleted until " }
                 @else { ": nothing is created or deleted there until " }
                 code { (resume(view)) } "."
             }

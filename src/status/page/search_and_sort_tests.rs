@@ -24,6 +24,7 @@ fn servers_are_found_by_words_of_their_name_id_file_state_and_alerts() {
         remedy: None,
         command: None,
         since: None,
+        acknowledged: None,
     });
     for (query, found) in [
         ("", vec![8, 9, 7]),

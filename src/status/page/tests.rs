@@ -34,6 +34,7 @@ pub(super) fn server_view(id: u64, name: &str, health: Health) -> ServerView {
             recent: Vec::new(),
         }],
         upcoming: None,
+        pause: None,
     }
 }
 
@@ -46,6 +47,8 @@ pub(super) fn snapshot(id: u64, name: &str, status: &str, rotation: Option<&str>
         rotation: rotation.map(Into::into),
         verdict: "keep".to_owned(),
         reason: "within keep".to_owned(),
+        protected: false,
+        expires: None,
     }
 }
 
@@ -62,6 +65,7 @@ pub(super) fn view(servers: Vec<ServerView>) -> FleetView {
         alerts: Vec::new(),
         receivers: Vec::new(),
         servers,
+        pause: None,
     }
 }
 
@@ -111,6 +115,7 @@ fn an_alert_is_shown_in_its_servers_row_and_rows_are_sorted_by_health() {
             remedy: Some("run x".to_owned()),
             command: Some("x".to_owned()),
             since: Some(at("2026-11-23T03:00:00Z")),
+            acknowledged: None,
         });
     }
     assert_eq!(rows(&all, "sort=state"), [1, 3, 2]);
