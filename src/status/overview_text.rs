@@ -159,8 +159,8 @@ fn verdict(view: &FleetView, zone: &TimeZone, width: Option<u16>) -> String {
     format!("{}\n", line.trim_end().color(colour).bold())
 }
 
-/// Returns the line of what needs somebody, with its command on a second one if the terminal is too
-/// narrow.
+/// Returns the line of what needs somebody, with its command on a second one if it would cut the
+/// reason.
 fn concern_line(
     concern: &Concern<'_>,
     view: &FleetView,
@@ -223,15 +223,16 @@ fn concern_line(
     let head = format!("{sign} {name:<NAME$} {kind:<KIND$} ");
     let used = head.chars().count() + copy.chars().count() + 3;
     let tail = remedy.chars().count() + 1;
-    // The remedy moves to a line of its own if the reason would have no room beside it.
-    let (room, own_line) = match columns.checked_sub(used + tail) {
-        Some(room) if room >= CAUSE => (room, false),
-        _ => (columns.saturating_sub(used), !remedy.is_empty()),
-    };
+    // The remedy moves to a line of its own if it would cut the reason.
+    let beside = columns.checked_sub(used + tail);
+    let beside = beside.filter(|room| short.chars().count() <= *room);
+    let own_line = beside.is_none() && !remedy.is_empty();
+    let room = beside.unwrap_or_else(|| columns.saturating_sub(used));
     let why = if room >= CAUSE {
         // The cause alone says most.
         let fits = why.chars().count() <= room;
-        format!("{} · ", fitted(if fits { &why } else { &short }, room))
+        let end = if copy.is_empty() { "" } else { " · " };
+        format!("{}{end}", fitted(if fits { &why } else { &short }, room))
     } else {
         String::new()
     };

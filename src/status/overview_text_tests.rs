@@ -87,9 +87,11 @@ fn the_verdict_comes_first_and_then_a_line_for_each_server_that_needs_somebody_w
         lines,
         [
             "✕ 3 of 6 servers need you · 5 restorable · least recent copy 1 d 3 h · next slot Sun 2026-11-29 03:00 UTC",
-            "✕ intranet-01          unprotected      the slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3… · no copy → snaprotate create intranet-01 NAME",
+            "✕ intranet-01          unprotected      the slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3 attempts · no copy",
+            "    → snaprotate create intranet-01 NAME",
             "✕ build-01             slot failed +1   \"Server is not in a valid state for snapshotting\" · copy 1 d 3 h → snaprotate audit show build-01 --failed",
-            "! git-server-01        blocked          the slot of daily-snapshot-2026-11-25 has no snapshot: given up after… · copy 20 h → snaprotate delete git-server-01 7",
+            "! git-server-01        blocked          the slot of daily-snapshot-2026-11-25 has no snapshot: given up after 3 attempts · copy 20 h",
+            "    → snaprotate delete git-server-01 7",
             "↻ legacy-crm           restoring for 2 min, until 06:28 UTC at most · copy 3 h",
             "✓ 2 more: 1 ok, 1 paused (--all)",
         ],

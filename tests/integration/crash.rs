@@ -61,7 +61,7 @@ fn kill(kills: usize) -> usize {
         // Killed after some records of its own, so that each kill hits a different point.
         let records = seen + 1 + kill % 7;
         let started = Instant::now();
-        while home.records() < records && started.elapsed() < Duration::from_secs(3) {
+        while home.records() < records && started.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(5));
         }
         drop(daemon);
