@@ -58,7 +58,7 @@ fn the_text_fits_80_columns_and_names_zone_days_and_worst_moments() {
     let text = good(&home, &["forecast", "--server", "web-01"]);
     for words in [
         "web-01 (id 12345), ",
-        ", Asia/Tokyo",
+        " Asia/Tokyo\nIf this policy",
         "If this policy had always been in force; what is there now:\nsnaprotate status web\n",
         "lost at most  reaches back at least",
         "At worst within 28 days:\n  lost at most 1 d of work (",
