@@ -41,8 +41,8 @@
 //!     `pause_and_restore_rule`: rule 0, with `pause` and `pause_in_history`; `in_flight_rules`:
 //!     rules 2 and 3 (open calls, snapshots in progress); `due_slot_rules`: rules 4 to 6 (due
 //!     slots, and those that are given up, or skipped once it is too late; surplus; rest);
-//!     `create_or_prune`: whether a due slot has room, and what is deleted if not;
-//!     `retry_backoff`: when a slot is retried.
+//!     `missed_slots`: slots that passed without an attempt (I15); `create_or_prune`: whether a
+//!     due slot has room, and what is deleted if not; `retry_backoff`: when a slot is retried.
 //!   - Slots: `schedule`, `cron_parse` and `slot_intervals`: their times; `name_pattern`: their
 //!     names; `policy`: which names are own; `slots_after_edit`: which slots continue after an
 //!     edit; `taken_late_text`: how late a snapshot was taken. The records of slots:

@@ -22,7 +22,7 @@ pub struct Args {
 /// The place of the last word in a command line.
 #[derive(Debug, PartialEq, Eq)]
 struct LastWord {
-    /// What its help calls the value: `SERVER`.
+    /// The name of the value in its help: `SERVER`.
     value: String,
     /// The server that an earlier word names.
     server: Option<String>,

@@ -12,6 +12,7 @@ use super::fixture::{ConfigFolder, MAIN};
 use super::notify::{Address, Mail, Tls, Transport};
 use super::value_types::SecretFile;
 use crate::core::report_period::{NextReport, ReportHistory};
+use crate::core::server_event::alert_words;
 use crate::core::snapshot::ServerId;
 
 const HOOK: &str = "[[notify]]\ntype = \"webhook\"\nurl = \"https://hooks.example/T0/x\"\n";
@@ -254,4 +255,35 @@ fn the_receivers_in_the_shipped_example_are_valid_once_uncommented() {
         words,
         ["webhook", "ping", "ntfy", "slack", "email", "command"]
     );
+}
+
+#[test]
+fn every_kind_of_alert_is_named_in_the_schema_the_example_and_the_reference() {
+    let schema = include_str!("../../config/schema/config.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).expect("JSON");
+    let on = &schema["properties"]["notify"]["items"]["properties"]["on"]["description"];
+    let on = on.as_str().expect("a description");
+    let example = include_str!("../../config/snaprotate.toml");
+    let (_, example) = example.split_once("#   on  ").expect("the key");
+    let (example, _) = example.split_once("#   witness  ").expect("the next key");
+    let reference = include_str!("../../docs/reference/alerts.md");
+    let named = |text: &str, word| {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|w| w == word)
+    };
+    for word in alert_words() {
+        assert!(
+            named(on, word),
+            "config/schema/config.json: on lacks {word}"
+        );
+        assert!(
+            named(example, word),
+            "config/snaprotate.toml: on lacks {word}"
+        );
+        let heading = format!("### {word}\n");
+        assert!(
+            reference.contains(&heading),
+            "docs/reference/alerts.md lacks {word}"
+        );
+    }
 }

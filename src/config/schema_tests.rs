@@ -14,7 +14,6 @@ use toml::{Table, Value};
 
 use super::diagnostics::Severity;
 use super::fixture::{ConfigFolder, MAIN, POLICY};
-use crate::core::server_event::alert_words;
 
 /// A key that resembles no other, so that the reader's error lists all known keys.
 const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqq";
@@ -201,37 +200,6 @@ fn the_receiver_keys_in_the_schema_are_those_that_at_least_one_type_accepts() {
     assert_eq!(listed, known);
     for (key, node) in properties {
         assert!(node["description"].is_string(), "{key} has no description");
-    }
-}
-
-#[test]
-fn every_kind_of_alert_is_named_in_the_schema_the_example_and_the_reference() {
-    let [main, _] = KINDS;
-    let schema = main.schema();
-    let on = &schema["properties"]["notify"]["items"]["properties"]["on"]["description"];
-    let on = on.as_str().expect("a description");
-    let example = include_str!("../../config/snaprotate.toml");
-    let (_, example) = example.split_once("#   on  ").expect("the key");
-    let (example, _) = example.split_once("#   witness  ").expect("the next key");
-    let reference = include_str!("../../docs/reference/alerts.md");
-    let named = |text: &str, word| {
-        text.split(|c: char| !c.is_alphanumeric() && c != '_')
-            .any(|w| w == word)
-    };
-    for word in alert_words() {
-        assert!(
-            named(on, word),
-            "config/schema/config.json: on lacks {word}"
-        );
-        assert!(
-            named(example, word),
-            "config/snaprotate.toml: on lacks {word}"
-        );
-        let heading = format!("### {word}\n");
-        assert!(
-            reference.contains(&heading),
-            "docs/reference/alerts.md lacks {word}"
-        );
     }
 }
 

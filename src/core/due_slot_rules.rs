@@ -15,9 +15,6 @@ use super::snapshot::{Snapshot, SnapshotId, Status};
 /// A slot raises an alert once refusals that don't count as attempts have delayed it for this long.
 pub(super) const LONG_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
-/// Maximum number of slots that are counted as passed without an attempt.
-const MOST_COUNTED: usize = 1000;
-
 const CATCH_UP_PASSED: &str = "its catch_up time has passed";
 
 const SETTLES: &str = "the server is full, and a snapshot that the rotation did not make was first seen a short time ago: nothing is deleted to make room until the settle window is over";
@@ -295,55 +292,6 @@ impl DecisionContext<'_> {
         let waits = next.is_some_and(|next| rotation.pattern.format(next.local) == name);
         let late = !rotation.within_catch_up(newest, self.now.wall);
         (!settled && !waits && !late).then_some(first)
-    }
-
-    /// I15: returns one record for all slots that passed unnoticed since the last one in the trail.
-    /// It names the newest of them. None of them is run late.
-    fn missed(&self, index: usize, rotation: &Rotation, slot: Slot) -> Option<ServerEvent> {
-        let known = self.history.met_until(&rotation.name, slot.at);
-        let since = known.max(self.history.since(&rotation.name))?;
-        let before = |at: Timestamp| {
-            let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
-            let slot = rotation.schedule.previous(instant)?;
-            (slot.at > since).then_some(slot)
-        };
-        let walk = std::iter::successors(before(slot.at), |slot| before(slot.at));
-        // After a change of schedule two slots may share one name. A record or a snapshot of that
-        // name counts for both.
-        let unknown = |slot: &Slot| {
-            let name = rotation.pattern.format(slot.local);
-            self.history.slot(&rotation.name, &name).is_none() && !self.completed(index, *slot)
-        };
-        let mut missed = walk.take(MOST_COUNTED).filter(unknown);
-        let newest = missed.next()?;
-        let others = missed.count();
-        let paused = self.passed_in_pause(rotation, newest.at);
-        Some(ServerEvent::SlotSkipped {
-            rotation: rotation.name.clone(),
-            slot: newest.at,
-            snapshot: rotation.pattern.format(newest.local).into(),
-            missed: u32::try_from(others).unwrap_or(u32::MAX),
-            paused,
-            reason: if paused {
-                IN_PAUSE.to_owned()
-            } else {
-                "it passed without an attempt: the service was down, the clock was set forward, the server was blocked, or no listing was available"
-                    .to_owned()
-            },
-        })
-    }
-
-    /// Returns true if the slot's time ran out during the last pause. If it ran out before the
-    /// pause, the slot was missed for another reason, and an alert must be raised.
-    pub(super) fn passed_in_pause(&self, rotation: &Rotation, slot: Timestamp) -> bool {
-        let Some(pause) = &self.history.last_pause else {
-            return false;
-        };
-        // A pause that ends in the future was recorded while the clock was ahead.
-        let ahead = pause.until.duration_since(self.now.wall);
-        let end = rotation.end_of(slot);
-        let within = end.is_some_and(|end| pause.from < end && end <= pause.until);
-        within && ahead <= CLOCK_TOLERANCE
     }
 
     fn first_sight(&self, rotation: &Rotation, slot: Slot, snapshot: String) -> RotationDemand {

@@ -38,6 +38,7 @@ mod in_flight_rules;
 mod inventory;
 mod known_snapshots;
 pub mod listing_discrepancies;
+mod missed_slots;
 pub mod name_pattern;
 pub mod name_pattern_detection;
 pub mod newest_copy;

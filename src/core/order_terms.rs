@@ -1,4 +1,5 @@
-//! What an operator gives with an order that lasts: a pause, or the acknowledgement of an alert.
+//! The terms of an order that lasts, such as a pause or the acknowledgement of an alert: who gave
+//! it, when it ends, and why.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

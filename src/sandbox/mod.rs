@@ -6,13 +6,14 @@
 //!
 //! - `state`, `mutations`, `store`: the provider's true state and its changes over time;
 //! - [`faults`]: the faults that can be injected;
-//! - `ids`: the shapes of its ids;
+//! - `config`: its behaviour without a fault; `ids`: the shapes of its ids;
 //! - `serve`, `listing`, `response`, `connection`, `wire`: requests, answers, bytes;
 //! - [`request_log`]: the requests and their effects.
 //!
 //! The provider's durations (how long a snapshot takes, how late an effect happens) are measured by
 //! the sandbox's clock and shrink under a fast clock. Latency and dripping are real time.
 
+mod config;
 mod connection;
 pub mod faults;
 #[cfg(test)]
@@ -42,6 +43,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use self::config::{Pagination, SandboxConfig};
 use self::connection::{ConnectionHandle, CuttableListener};
 use self::faults::Fault;
 pub use self::ids::{IdShape, server_uuid, snapshot_uuid};
@@ -50,62 +52,6 @@ use self::serve::SandboxState;
 pub use self::state::ProviderState;
 use self::stored_snapshot::StoredSnapshot;
 pub use self::wire::{PowerAction, SandboxServer};
-use crate::clock::Clock;
-
-/// The behaviour of the stand-in while no fault is injected.
-#[derive(Clone, Debug)]
-pub struct SandboxConfig {
-    /// Its clock.
-    pub clock: Clock,
-    /// The only token that it accepts.
-    pub token: String,
-    /// Maximum number of snapshots per server, whatever their status.
-    pub limit: usize,
-    /// Real time from a request to its effect and answer.
-    pub latency: Duration,
-    /// How long a snapshot is in progress, by the clock.
-    pub completes_after: SignedDuration,
-    /// Rows per page if the request has no `page_size`; `None`: listings have no pages.
-    pub page_size: Option<usize>,
-    /// Maximum number of rows that `page_size` may request; 0: `page_size` is ignored.
-    pub max_page_size: usize,
-    /// The shape of ids.
-    pub ids: IdShape,
-    /// The permissions that the account call reports; no request is refused because of them.
-    pub permissions: Vec<String>,
-    /// The kind of pagination.
-    pub pagination: Pagination,
-}
-
-/// The pagination styles of Django REST framework.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pagination {
-    /// By number: `page=2`.
-    Page,
-    /// By limit and offset: `limit=100&offset=100`.
-    Offset,
-    /// By an opaque cursor, and without a count.
-    Cursor,
-}
-
-impl SandboxConfig {
-    /// Returns the behaviour of the documented provider: a limit of five, several minutes per
-    /// snapshot, no pages.
-    pub fn new(clock: Clock, token: &str) -> Self {
-        Self {
-            clock,
-            token: token.to_owned(),
-            limit: 5,
-            latency: Duration::ZERO,
-            completes_after: SignedDuration::from_mins(5),
-            page_size: None,
-            max_page_size: 0,
-            ids: IdShape::default(),
-            permissions: vec!["snapshots:*".to_owned(), "servers:*".to_owned()],
-            pagination: Pagination::Page,
-        }
-    }
-}
 
 /// A running stand-in. Clones share it, and it ends when the last one is dropped.
 #[derive(Clone, Debug)]

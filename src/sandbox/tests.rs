@@ -2,6 +2,7 @@
 
 use super::faults::{CallKind, CreateFault};
 use super::*;
+use crate::clock::Clock;
 
 pub(super) async fn started() -> Sandbox {
     let sandbox = Sandbox::start(SandboxConfig {

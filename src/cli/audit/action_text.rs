@@ -11,7 +11,7 @@ use crate::status::wrap;
 /// Width of the column of actions.
 const ACTION_WIDTH: usize = 8;
 
-/// What the signs stand for.
+/// The legend of the signs.
 const LEGEND: &str = "✓ done  ✕ failed or refused  ! alert  ↻ still open";
 
 impl LineFormat {
