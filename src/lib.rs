@@ -84,8 +84,8 @@
 //!   - Reports: `report_period`: which period is due for a receiver; `report_tally`: what the trail
 //!     records of it; `alert_tally`: its alerts; `fresh_time`: how long there was a fresh copy;
 //!     `server_report`: the row of a server; `report`: the rows and sums.
-//!   - Values: `snapshot`, `id`, `rotation_and_snapshot_name`; `sanitize` makes foreign text safe
-//!     to print.
+//!   - Values: `snapshot`, `id`, `rotation_and_snapshot_name`, `last_few`; `sanitize` makes foreign
+//!     text safe to print.
 //!   - For the proof: `deliberate_breaks`, `broken_rule_input`; for tests: `test_provider`.
 //! - [`safe_fs`]: files in folders that another user may own.
 //!

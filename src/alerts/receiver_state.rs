@@ -222,10 +222,20 @@ impl ReceiverState {
     pub fn due(&self, now: Timestamp) -> Vec<Notice> {
         let due = self.entries.values().filter_map(|entry| {
             let (event, at) = self.of(entry)?;
-            let alert = entry.alert.clone();
-            (at <= now).then_some(Notice { event, alert })
+            (at <= now).then(|| Notice {
+                event,
+                alert: entry.alert.clone(),
+            })
         });
         due.collect()
+    }
+
+    /// Returns true if a notice is due that `wanted` accepts.
+    pub fn has_due(&self, now: Timestamp, wanted: impl Fn(AlertChange, &Alert) -> bool) -> bool {
+        self.entries.values().any(|entry| {
+            let next = self.of(entry);
+            next.is_some_and(|(event, at)| at <= now && wanted(event, &entry.alert))
+        })
     }
 
     /// Marks notices as delivered or given up.
@@ -271,8 +281,10 @@ impl ReceiverState {
             }
             (DeliveredState::Stands(_), true) => {
                 let at = after(last, self.repeat?);
-                let quiet = entry.alert.acknowledged.as_deref();
-                let at = quiet.map_or(Some(at), |terms| Some(at.max(terms.until?)))?;
+                let at = match &entry.alert.acknowledged {
+                    Some(terms) => at.max(terms.until?),
+                    None => at,
+                };
                 (AlertChange::Repeated, at)
             }
             (DeliveredState::Perhaps | DeliveredState::Stands(_), false) => {

@@ -64,10 +64,8 @@ impl ReportNews {
 
     /// Returns the report with the first hundred servers, those that need somebody first.
     pub(super) fn json(&self) -> Value {
-        let mut json = json!(self.report);
-        let servers = self.report.worst_first().into_iter().take(ROWS);
-        json["servers"] = json!(servers.collect::<Vec<_>>());
-        json
+        let servers = self.report.worst_first().into_iter().take(ROWS).cloned();
+        json!(self.report.with_rows(servers.collect()))
     }
 }
 

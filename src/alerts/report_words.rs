@@ -129,7 +129,7 @@ impl Report {
             .reported
             .map_or_else(String::new, |at| format!("--since {at} "));
         Some(format!(
-            "{reports} {was} not sent, since the service was not running. To see that time, run snaprotate report {since}--until {until}"
+            "{reports} {was} not sent, since the service was not running. To see that time, run snaprotate report {since}--until {until}."
         ))
     }
 
@@ -138,7 +138,7 @@ impl Report {
         let lines = usize::try_from(self.unreadable).ok().filter(|n| *n > 0)?;
         let lines = counted(lines, "line");
         Some(format!(
-            "{lines} of the trail can't be read, so this report may be incomplete: run snaprotate audit verify"
+            "{lines} of the trail can't be read, so this report may be incomplete: run snaprotate audit verify."
         ))
     }
 }
@@ -177,7 +177,6 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
     let absent = (!report.present).then(|| {
         "No service is running, so this report shows only what the audit trail records.".to_owned()
     });
-    let missed = report.missed_note().map(|note| format!("{note}."));
-    let unreadable = report.unreadable_note().map(|note| format!("{note}."));
-    absent.into_iter().chain(missed).chain(unreadable).collect()
+    let notes = [absent, report.missed_note(), report.unreadable_note()];
+    notes.into_iter().flatten().collect()
 }

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 
 use super::audit::time::{RangeEnd, written};
+use crate::core::order_terms::NOTE_SHOWN;
 use crate::core::sanitize::printable;
 use crate::daemon::CommandError;
-use crate::engine::NOTE_SHOWN;
 
 /// Maximum number of characters of a mistyped value that a message repeats.
 const TYPED_SHOWN: usize = 60;

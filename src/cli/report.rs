@@ -56,8 +56,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let lookback = longest_copy_age_limit(policies.iter());
     let tally = report_tally(&folders.audit_dir, period, lookback)?;
     let (view, sizes) = asked()?;
-    let mut present = present_state(policies.iter(), view.as_ref());
-    present.sizes = sizes;
+    let present = present_state(policies.iter(), view.as_ref(), sizes);
     let report = Report::new(&tally, &present, now.timestamp());
     if args.csv {
         print(report_csv(&report).as_bytes())?;

@@ -5,6 +5,7 @@
 //! runs more rarely: with only one, the new rotation would have no snapshot older than its own
 //! interval just after each deletion. Each candidate is simulated, as the policy itself is.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -83,17 +84,17 @@ pub fn better_keeps(policy: &Policy, rules: &Rules, now: &Forecast) -> Option<Be
         return None;
     }
     let from = now.from;
-    let period = whole_period(policy);
-    let in_period = worst(&forecast(policy, rules, from, period));
+    // The policy's own worst ages in a span of so many days. `now` has one of these spans.
+    let days = u32::try_from(now.days.len()).ok();
+    let known = days.map(|days| (days, worst(now)));
+    let mut known: BTreeMap<_, _> = known.into_iter().collect();
     let candidates = candidates(policy, from)
         .into_iter()
         .filter_map(|candidate| {
             let days = whole_period(&candidate);
-            let before = if days == period {
-                in_period?
-            } else {
-                worst(&forecast(policy, rules, from, days))?
-            };
+            let before = known.entry(days);
+            let before = before.or_insert_with(|| worst(&forecast(policy, rules, from, days)));
+            let before = (*before)?;
             let (lost, back) = worst(&forecast(&candidate, rules, from, days))?;
             // A slot may be minutes late, since another rotation has the same time.
             let slack = before.0 / 20;

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{DecisionContext, Step};
 use super::expiring_snapshot::ExpiringSnapshot;
-use super::known_snapshots::keep_last;
+use super::last_few::keep_last;
 use super::server_event::{RecordedAt, ServerEvent};
 use super::server_history::{PendingOp, ServerHistory};
 use super::snapshot::{Snapshot, Status};

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::inventory::MOST_ROWS;
+use super::last_few::keep_last;
 use super::recorded_settings::Fnv;
 use super::server_event::RecordedAt;
 use super::server_history::{LapsedCreate, PendingOp, ServerHistory, UnfinishedSnapshot};
@@ -272,13 +273,4 @@ impl ServerHistory {
             notes.remove_snapshot(id);
         }
     }
-}
-
-/// Appends an item to a list that holds only the last few.
-pub(super) fn keep_last<T>(list: &mut Vec<T>, most: usize, item: T) {
-    if list.len() == most {
-        list.remove(0);
-    }
-    list.reserve_exact(1);
-    list.push(item);
 }

@@ -1,6 +1,6 @@
 //! Slots that passed without an attempt (I15).
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::decide::{CLOCK_TOLERANCE, DecisionContext};
 use super::policy::Rotation;
@@ -22,11 +22,7 @@ impl DecisionContext<'_> {
     ) -> Option<ServerEvent> {
         let known = self.history.met_until(&rotation.name, slot.at);
         let since = known.max(self.history.since(&rotation.name))?;
-        let before = |at: Timestamp| {
-            let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
-            let slot = rotation.schedule.previous(instant)?;
-            (slot.at > since).then_some(slot)
-        };
+        let before = |at| (rotation.schedule.before(at)).filter(|slot| slot.at > since);
         let walk = std::iter::successors(before(slot.at), |slot| before(slot.at));
         // After a change of schedule two slots may share one name. A record or a snapshot of that
         // name counts for both.

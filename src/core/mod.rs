@@ -37,6 +37,7 @@ pub mod id;
 mod in_flight_rules;
 mod inventory;
 mod known_snapshots;
+mod last_few;
 pub mod listing_discrepancies;
 mod missed_slots;
 pub mod name_pattern;

@@ -4,6 +4,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::sanitize::printable;
+
+/// Maximum number of characters that are recorded of an operator's note.
+pub const NOTE_SHOWN: usize = 200;
+
 /// The terms of an order, as the trail records them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTerms {
@@ -25,6 +30,13 @@ impl OrderTerms {
             by: Some(by.to_owned()),
             ..Self::default()
         }
+    }
+
+    /// Returns the terms with a note that is safe to print.
+    #[must_use]
+    pub fn printable(self) -> Self {
+        let note = self.note.map(|note| printable(&note, NOTE_SHOWN));
+        Self { note, ..self }
     }
 
     /// Returns the terms, unless their end has passed.

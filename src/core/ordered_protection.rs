@@ -35,9 +35,14 @@ impl OrderedProtection {
         }
     }
 
+    /// Returns the snapshot's id, and its other one if it has two.
+    pub fn ids(&self) -> impl Iterator<Item = &SnapshotId> {
+        std::iter::once(&self.id).chain(&self.other_id)
+    }
+
     /// Returns true if this is one of the snapshot's ids.
     pub fn has_id(&self, id: &SnapshotId) -> bool {
-        self.id == *id || self.other_id.as_ref() == Some(id)
+        self.ids().any(|own| own == id)
     }
 
     /// Returns the reason for a verdict.

@@ -2,7 +2,7 @@
 //! While a snapshot is contested, both servers are blocked, since nothing shows which of them it
 //! belongs to.
 
-use super::known_snapshots::keep_last;
+use super::last_few::keep_last;
 use super::ownership::ContestedSnapshot;
 use super::server_history::ServerHistory;
 use super::snapshot::SnapshotId;

@@ -11,22 +11,19 @@ impl ServerHistory {
     /// Returns the pause in force: the server's own, or that of all servers, whichever lasts
     /// longer.
     pub fn paused(&self) -> Option<&Pause> {
-        let own = self.paused.as_deref().into_iter();
-        let all = own.chain(self.all_paused.as_deref());
-        all.max_by_key(|pause| pause.until.unwrap_or(Timestamp::MAX))
-    }
-
-    /// Returns when the pauses of the server end by themselves; `None` if one of them does not, or
-    /// if there is none.
-    pub fn paused_until(&self) -> Option<Timestamp> {
-        self.paused()?.until
+        let until = |pause: &&Pause| pause.until.unwrap_or(Timestamp::MAX);
+        self.pauses().max_by_key(until)
     }
 
     /// Returns when the first of the pauses ends by itself, if one does.
     pub fn next_pause_end(&self) -> Option<Timestamp> {
+        self.pauses().filter_map(|pause| pause.until).min()
+    }
+
+    /// Returns the server's own pause, then that of all servers.
+    fn pauses(&self) -> impl Iterator<Item = &Pause> {
         let own = self.paused.as_deref().into_iter();
-        let all = own.chain(self.all_paused.as_deref());
-        all.filter_map(|pause| pause.until).min()
+        own.chain(self.all_paused.as_deref())
     }
 
     pub(super) fn apply_paused(&mut self, order: &OrderTerms, at: RecordedAt) {
@@ -52,7 +49,7 @@ impl ServerHistory {
     }
 
     /// Returns the record of the end of the server's own pause, if that time has come.
-    pub(super) fn pause_over(&self, now: Timestamp) -> Option<ServerEvent> {
+    pub fn pause_over(&self, now: Timestamp) -> Option<ServerEvent> {
         let until = self.paused.as_deref()?.over(now)?;
         Some(ServerEvent::PauseEnded { until })
     }

@@ -96,9 +96,10 @@ fn a_pause_lasts_until_that_of_the_server_and_that_of_all_have_ended() {
         until: Some(noon),
         ..Pause::since(start)
     }));
-    assert_eq!(history.paused_until(), Some(noon));
+    let until = |history: &ServerHistory| history.paused().and_then(|pause| pause.until);
+    assert_eq!(until(&history), Some(noon));
     history.all_paused = Some(Pause::since(start).into());
-    assert_eq!(history.paused_until(), None);
+    assert_eq!(until(&history), None);
     assert_eq!(history.next_pause_end(), Some(noon));
     history.end_pause_of_all(noon, noon);
     assert!(history.all_paused.is_some(), "it has no end");

@@ -204,12 +204,16 @@ impl Policy {
 
     /// Returns true if the policy protects this snapshot from pruning.
     pub fn protects(&self, snapshot: &Snapshot) -> bool {
-        self.protects_id(&snapshot.id)
-            || snapshot
-                .uuid
-                .as_ref()
-                .is_some_and(|id| self.protects_id(id))
-            || self.protected_names.contains(&snapshot.name)
+        self.protects_any(snapshot.ids(), &snapshot.name)
+    }
+
+    /// Returns true if one of these ids, or this name, is protected.
+    pub fn protects_any<'i>(
+        &self,
+        mut ids: impl Iterator<Item = &'i SnapshotId>,
+        name: &str,
+    ) -> bool {
+        ids.any(|id| self.protects_id(id)) || self.protected_names.contains(name)
     }
 }
 

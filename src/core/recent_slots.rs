@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::last_few::keep_last;
 use super::outcomes::SlotOutcome;
 use super::slot_record::{REMEMBERED, SlotRecord};
 
@@ -42,11 +43,7 @@ pub(super) struct PastSlots(Vec<RecentSlot>);
 
 impl PastSlots {
     pub(super) fn add(&mut self, record: &SlotRecord) {
-        if self.0.len() == KEPT {
-            self.0.remove(0);
-        }
-        self.0.reserve_exact(1);
-        self.0.push(record.into());
+        keep_last(&mut self.0, KEPT, record.into());
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = RecentSlot> {

@@ -2,7 +2,7 @@
 //!
 //! It is a value. `alerts` renders it for receivers, and the command `report` prints it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -105,10 +105,10 @@ impl Report {
             ServerReport::new(server, tally, period, sizes)
         };
         let mut servers: Vec<_> = present.iter().map(of).collect();
-        let known = |id: &ServerId| present.iter().any(|server| server.id == *id);
+        let known: BTreeSet<_> = present.iter().map(|server| &server.id).collect();
         let former = tally.servers().iter();
-        let former =
-            former.filter(|(id, tally)| tally.counts != ReportCounts::default() && !known(id));
+        let former = former
+            .filter(|(id, tally)| tally.counts != ReportCounts::default() && !known.contains(id));
         servers.extend(former.map(|(id, tally)| ServerReport::former(id, tally)));
         servers.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         let is_present = present.iter().any(|server| server.seen.is_some());
@@ -134,16 +134,24 @@ impl Report {
         }
     }
 
+    /// Returns the report with these rows in place of its own.
+    #[must_use]
+    pub fn with_rows(&self, servers: Vec<ServerReport>) -> Self {
+        Self {
+            service_alerts: self.service_alerts.clone(),
+            sums: self.sums.clone(),
+            servers,
+            ..*self
+        }
+    }
+
     /// Returns the part of the report about these servers.
     #[must_use]
-    pub fn only(&self, wanted: impl Fn(&ServerId) -> bool) -> Self {
-        let servers = self.servers.iter().filter(|server| wanted(&server.id));
-        let servers: Vec<_> = servers.cloned().collect();
-        Self {
-            sums: sums(&servers, self.present, (&self.service_alerts, self.from)),
-            servers,
-            ..self.clone()
-        }
+    pub fn only(mut self, wanted: impl Fn(&ServerId) -> bool) -> Self {
+        self.servers.retain(|server| wanted(&server.id));
+        let service = (&*self.service_alerts, self.from);
+        self.sums = sums(&self.servers, self.present, service);
+        self
     }
 
     /// Returns true if a server or the service needs somebody.

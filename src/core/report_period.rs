@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::last_few::keep_last;
 use super::schedule::{Schedule, ScheduleError};
 
 /// Reported periods that are kept for each receiver. Those that a clock recorded while it was ahead
@@ -55,8 +56,9 @@ pub struct ReportSchedule {
 
 impl PartialEq for ReportSchedule {
     fn eq(&self, other: &Self) -> bool {
-        let of = |one: &Self| (one.interval, one.times.text().to_owned());
-        of(self) == of(other) && self.zone() == other.zone()
+        self.interval == other.interval
+            && self.times.text() == other.times.text()
+            && self.zone() == other.zone()
     }
 }
 
@@ -89,9 +91,7 @@ pub struct ReportHistory {
 impl ReportHistory {
     /// Adds the end of a period that needs no further report.
     pub fn note(&mut self, end: Timestamp) {
-        self.ends.push(end);
-        let surplus = self.ends.len().saturating_sub(KEPT);
-        self.ends.drain(..surplus);
+        keep_last(&mut self.ends, KEPT, end);
     }
 
     /// Returns the newest end. One that is still to come was recorded while the clock was ahead.
@@ -166,8 +166,7 @@ impl ReportSchedule {
     }
 
     fn before(&self, at: Timestamp) -> Option<Timestamp> {
-        let just_before = at.checked_sub(jiff::SignedDuration::from_nanos(1)).ok()?;
-        Some(self.times.previous(just_before)?.at)
+        Some(self.times.before(at)?.at)
     }
 }
 

@@ -134,6 +134,11 @@ impl Schedule {
         Some(slot)
     }
 
+    /// Returns the newest slot before `at`.
+    pub fn before(&self, at: Timestamp) -> Option<Slot> {
+        self.previous(at.checked_sub(SignedDuration::from_nanos(1)).ok()?)
+    }
+
     /// Returns the first slot after `now`; `None` for a schedule that never fires.
     pub fn next(&self, now: Timestamp) -> Option<Slot> {
         if let Some((_, next)) = self.walked.around(now) {

@@ -144,11 +144,8 @@ fn stages(policy: &Policy, from: Timestamp) -> Vec<(Timestamp, Policy)> {
 /// Returns when the slot that lies `keep` + 1 slots back was due. A rotation that never fired joins
 /// at the start of the span.
 fn begin(rotation: &Rotation, from: Timestamp) -> Timestamp {
-    let before = |at: Timestamp| {
-        let instant = at.checked_sub(SignedDuration::from_nanos(1)).ok()?;
-        rotation.schedule.previous(instant)
-    };
-    let slots = std::iter::successors(rotation.newest_due(from), |slot| before(slot.at));
+    let newest = rotation.newest_due(from);
+    let slots = std::iter::successors(newest, |slot| rotation.schedule.before(slot.at));
     let first = slots.take(rotation.keep.saturating_add(1)).last();
     let due = first.and_then(|slot| slot.at.checked_add(rotation.splay).ok());
     due.unwrap_or(from)

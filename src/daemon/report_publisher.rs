@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::config::notify::Receiver;
 use crate::core::report::Report;
 use crate::core::report_period::{NextReport, ReportHistory, ReportPeriod, ReportSchedule};
+use crate::core::report_tally::ReportTally;
 use crate::core::retry_backoff::{LONGEST_BACKOFF, doubled};
 use crate::engine::Engine;
 use crate::status::{FleetView, ViewSource, longest_copy_age_limit, present_state, snapshot_sizes};
@@ -163,19 +164,26 @@ impl ReportPublisher {
         }
         let sizes = snapshot_sizes(&self.api).await;
         let policies = self.engine.policies();
-        let mut present = present_state(policies.values(), view.as_ref());
-        present.sizes = sizes;
+        let present = present_state(policies.values(), view.as_ref(), sizes);
         let present = Arc::new(present);
         let lookback = longest_copy_age_limit(policies.values());
+        let mut read: Option<(ReportPeriod, Arc<ReportTally>)> = None;
         for due in due {
             let (audit_dir, period) = (self.audit_dir.clone(), due.period);
+            // Receivers with the same schedule share a tally.
+            let known = read.take().filter(|(of, _)| *of == period);
             let (present, time) = (Arc::clone(&present), self.clock.now().wall);
             // The files of a large fleet take seconds to read.
             let made = tokio::task::spawn_blocking(move || {
-                let tally = report_tally(&audit_dir, period, lookback)?;
-                Ok::<_, TrailError>(Report::new(&tally, &present, time))
+                let tally = match known {
+                    Some((_, tally)) => tally,
+                    None => Arc::new(report_tally(&audit_dir, period, lookback)?),
+                };
+                let report = Report::new(&tally, &present, time);
+                Ok::<_, TrailError>((tally, report))
             });
-            let report = made.await.unwrap_or(Err(TrailError::Closed))?;
+            let (tally, report) = made.await.unwrap_or(Err(TrailError::Closed))?;
+            read = Some((period, tally));
             self.send(state, due, report).await?;
         }
         Ok(LOOK)

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::pauses::NOTE_SHOWN;
 use super::{Engine, lock};
 use crate::api::SnapshotApi;
 use crate::audit::{Details, TrailError};
@@ -68,9 +67,7 @@ impl<A: SnapshotApi> Engine<A> {
         let runtime = self.runtime(&server);
         let active: Vec<_> = lock(&runtime).history.alerts.keys().cloned().collect();
         let chosen = chosen(&active, alert)?;
-        let note = terms.note.as_deref();
-        let note = note.map(|note| printable(note, NOTE_SHOWN));
-        let terms = OrderTerms { note, ..terms };
+        let terms = terms.printable();
         let mut result = AckResult::default();
         for (kind, about) in chosen {
             let event = ServerEvent::AlertAcknowledged {

@@ -70,7 +70,7 @@ pub use acknowledgements::{AckError, AckResult};
 pub use enqueue_news::{global_alert, queue_global_alert};
 pub use listing_batcher::observe_once;
 pub use once_failures::UnsettledSlot;
-pub use pauses::{NOTE_SHOWN, OpenMutation, PauseError, PauseResult};
+pub use pauses::{OpenMutation, PauseError, PauseResult};
 pub use pending_order::OrderOutcome;
 pub use protections::{ProtectionError, ProtectionResult};
 pub use runtime_view::{EngineCounters, EngineSummary, ServerStateView};

@@ -40,6 +40,18 @@ pub(super) struct WakeRequests {
 }
 
 impl<A: SnapshotApi> Engine<A> {
+    /// Runs the server's loop now.
+    pub(super) fn call(&self, server: ServerId) {
+        lock(&self.called).servers.insert(server);
+        self.wake();
+    }
+
+    /// Runs every server's loop now.
+    pub(super) fn call_all(&self) {
+        lock(&self.called).all = true;
+        self.wake();
+    }
+
     /// Carries out one order through the server's running loop. Dropping the future withdraws an
     /// order that has not begun.
     pub async fn order(&self, server: ServerId, order: Order, by: String) -> OrderOutcome {
@@ -58,8 +70,7 @@ impl<A: SnapshotApi> Engine<A> {
             begun,
         } = queued;
         let unanswered = |_| OrderOutcome::unanswered(&begun, STOPPING);
-        lock(&self.called).servers.insert(server);
-        self.wake();
+        self.call(server);
         tokio::select! {
             biased;
             answer = &mut answer => return answer.unwrap_or_else(unanswered),

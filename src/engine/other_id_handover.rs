@@ -139,8 +139,7 @@ impl<A: SnapshotApi> Engine<A> {
         if wanted.policies.contains_key(server) {
             let from = self.former_id(server, wanted)?;
             // The old id's own loop hands over, since it may be at work now.
-            lock(&self.called).servers.insert(from);
-            self.wake();
+            self.call(from);
             return Some(Requeue::After(poll));
         }
         if self
@@ -174,8 +173,7 @@ impl<A: SnapshotApi> Engine<A> {
         if written.is_err() {
             return Some(Requeue::After(poll));
         }
-        lock(&self.called).servers.insert(heir);
-        self.wake();
+        self.call(heir);
         Some(Requeue::Gone)
     }
 

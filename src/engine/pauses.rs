@@ -15,12 +15,8 @@ use crate::core::operator_order;
 use crate::core::order_terms::OrderTerms;
 use crate::core::pause::Pause;
 use crate::core::policy::Rules;
-use crate::core::sanitize::printable;
 use crate::core::server_event::{ClockReading, ServerEvent};
 use crate::core::snapshot::{ServerId, SnapshotId};
-
-/// Maximum number of characters that are recorded of an operator's note.
-pub const NOTE_SHOWN: usize = 200;
 
 /// State after a pause or a resume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,9 +86,7 @@ impl<A: SnapshotApi> Engine<A> {
         server: Option<ServerId>,
         order: OrderTerms,
     ) -> Result<PauseResult, PauseError> {
-        let note = order.note.as_deref();
-        let note = note.map(|note| printable(note, NOTE_SHOWN));
-        let order = OrderTerms { note, ..order };
+        let order = order.printable();
         let Some(server) = server else {
             self.pause_all(order).await?;
             return Ok(self.held(None));
@@ -130,8 +124,7 @@ impl<A: SnapshotApi> Engine<A> {
         lock(&self.all_paused).pause.clone_from(&pause);
         self.each_seat(|_, runtime| runtime.history.all_paused.clone_from(&pause));
         // They must rest until the end of the pause, and not until their next slots.
-        lock(&self.called).all = true;
-        self.wake();
+        self.call_all();
         Ok(())
     }
 
@@ -151,8 +144,7 @@ impl<A: SnapshotApi> Engine<A> {
         let at = self.record_global_event_at(event).await?;
         lock(&self.all_paused).pause = None;
         self.each_seat(|_, runtime| runtime.history.end_pause_of_all(until, at));
-        lock(&self.called).all = true;
-        self.wake();
+        self.call_all();
         Ok(())
     }
 
@@ -304,8 +296,9 @@ impl<A: SnapshotApi> Engine<A> {
             let runtime = lock(&runtime);
             let called = || policy.called().to_owned();
             if server.is_some() {
-                held.since = runtime.history.paused().map(|pause| pause.since);
-                held.until = runtime.history.paused_until();
+                let pause = runtime.history.paused();
+                held.since = pause.map(|pause| pause.since);
+                held.until = pause.and_then(|pause| pause.until);
             } else if runtime.history.paused.is_some() {
                 held.paused.push(called());
             }

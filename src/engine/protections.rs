@@ -85,9 +85,7 @@ impl<A: SnapshotApi> Engine<A> {
         let policy = self.policy_of_state(&server, &wanted);
         let policy = policy.ok_or(ProtectionError::NoPolicy)?;
         let snapshot = printable(&protection.snapshot, NAME_SHOWN);
-        let ids = [Some(&protection.id), protection.other_id.as_ref()];
-        let listed = ids.into_iter().flatten().any(|id| policy.protects_id(id))
-            || policy.protected_names.contains(&*protection.snapshot);
+        let listed = policy.protects_any(protection.ids(), &protection.snapshot);
         let mut result = ProtectionResult {
             snapshot: snapshot.clone(),
             id: protection.id.clone(),
@@ -160,12 +158,6 @@ impl<A: SnapshotApi> Engine<A> {
         self.call(server);
         Ok(result)
     }
-
-    /// Runs the server's loop now.
-    pub(super) fn call(&self, server: ServerId) {
-        lock(&self.called).servers.insert(server);
-        self.wake();
-    }
 }
 
 /// Returns the protection by order of the named snapshot.
@@ -211,8 +203,8 @@ fn ordered(
 /// Returns true if the policy protects the named snapshot, perhaps by its id if it is named by its
 /// name.
 fn is_listed(runtime: &ServerRuntime, policy: &Policy, named: &str) -> bool {
-    let by_id = named.parse().is_ok_and(|id| policy.protects_id(&id));
+    let id: Option<SnapshotId> = named.parse().ok();
     let rows = runtime.seen.iter().flat_map(|seen| seen.rows.iter());
     let mut of_name = rows.filter(|row| row.name == named || row.id.to_string() == named);
-    by_id || policy.protected_names.contains(named) || of_name.any(|row| policy.protects(row))
+    policy.protects_any(id.iter(), named) || of_name.any(|row| policy.protects(row))
 }

@@ -164,9 +164,8 @@ impl ServerRuntime {
     /// ordered.
     pub(super) fn idle_in_pause(&self, now: Timestamp) -> bool {
         let history = &self.history;
-        let own = history.paused.as_deref();
         history.paused().is_some()
-            && own.is_none_or(|pause| pause.over(now).is_none())
+            && history.pause_over(now).is_none()
             && history.open.is_none()
             && history.hold.is_none()
             && history.downtime.is_none()

@@ -151,9 +151,8 @@ impl PendingMessages {
     /// Returns true if an alert of the highest priority is due that the receiver does not know.
     pub(super) fn urgent(&self, now: Timestamp) -> bool {
         match self {
-            Self::Alerts(desk, _) => desk.due(now).iter().any(|notice| {
-                notice.event == AlertChange::Raised
-                    && Priority::of(&notice.alert) == Priority::Urgent
+            Self::Alerts(desk, _) => desk.has_due(now, |event, alert| {
+                event == AlertChange::Raised && Priority::of(alert) == Priority::Urgent
             }),
             Self::Pings(_) => false,
         }

@@ -169,7 +169,9 @@ impl ReceiverLoop {
         let now = self.clock.now().wall;
         let (next, groups, urgent) = {
             let inbox = lock(&self.inbox);
-            (inbox.next(), inbox.groups(), inbox.urgent(now))
+            // Only a receiver that the pace may hold back has to look at every alert.
+            let urgent = sent.len() >= MESSAGES && inbox.urgent(now);
+            (inbox.next(), inbox.groups(), urgent)
         };
         let left = next.map(|at| at.duration_since(now));
         let due = left.is_some_and(|left| left <= SignedDuration::ZERO);

@@ -61,9 +61,8 @@ impl World {
         if !good || self.lies.is_none() {
             return;
         }
-        let tail = self.trail_tail(4096);
-        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
-        if foreign && self.was_foreign(server, last) {
+        let last = self.trail_end();
+        if foreign && self.was_foreign(server, &last) {
             self.violated(
                 server,
                 &format!("I19: deleted a snapshot that was listed as foreign before (id {id})"),
@@ -81,8 +80,8 @@ impl World {
             }
             return;
         }
-        let mut asked = self.asked_for(server, id, last);
-        asked.extend(self.passed_off(server, last, passed_on));
+        let mut asked = self.asked_for(server, id, &last);
+        asked.extend(self.passed_off(server, &last, passed_on));
         let there = self.servers.get(&server).map(|s| &s.rows);
         let there: BTreeSet<u64> = there.into_iter().flatten().map(|row| row.id).collect();
         let Some(lies) = &mut self.lies else {

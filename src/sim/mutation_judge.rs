@@ -63,10 +63,9 @@ impl World {
             self.violated(server, "I5, I9: an earlier mutation may still take effect");
         }
         *self.judge.in_flight.entry(server).or_default() += 1;
-        let tail = self.trail_tail(4096);
-        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
+        let last = self.trail_end();
         let event = format!("\"event\":\"{intent}\"");
-        if !last.contains(&event) || !last.contains(subject) || !ids::about(server)(last) {
+        if !last.contains(&event) || !last.contains(subject) || !ids::about(server)(&last) {
             self.violated(server, "I6: no durable intent is the trail's last word");
         }
         if let Some(last) = self.judge.last_wall.get(&server)
@@ -76,6 +75,13 @@ impl World {
         }
         self.judge.last_wall.insert(server, wall);
         sound
+    }
+
+    /// Returns the last durable line of the trail.
+    pub(super) fn trail_end(&self) -> String {
+        let tail = self.trail_tail(4096);
+        let last = tail.trim_end().rsplit('\n').next();
+        last.unwrap_or_default().to_owned()
     }
 
     pub(super) fn trail_tail(&self, most: usize) -> String {
@@ -220,11 +226,10 @@ impl World {
             }
             return Some(server);
         }
-        let tail = self.trail_tail(4096);
-        let last = tail.trim_end().rsplit('\n').next().unwrap_or_default();
+        let last = self.trail_end();
         let expired = last.contains("\"expired\":true");
         if expired {
-            let intent = serde_json::from_str(last).unwrap_or_default();
+            let intent = serde_json::from_str(&last).unwrap_or_default();
             self.judge_expiry(server, (shown, id), &intent);
         } else {
             self.judge_erosion(server, id);

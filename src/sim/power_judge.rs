@@ -39,13 +39,7 @@ impl World {
             PowerAction::Stop => "stop_intent",
             PowerAction::Start => "start_intent",
         };
-        let tail = self.trail_tail(4096);
-        let last = tail
-            .trim_end()
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
+        let last = self.trail_end();
         let said = last.contains(&format!("\"event\":\"{event}\"")) && ids::about(server)(&last);
         // A start is sent even if the trail can't be written.
         let unwritable = action == PowerAction::Start && {

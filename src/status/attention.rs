@@ -58,7 +58,7 @@ impl Verdict {
     pub(super) fn of(view: &FleetView) -> Self {
         let servers = || view.servers.iter();
         let next = servers().filter(|s| s.activity != Activity::Paused);
-        let next = next.flat_map(|s| s.rotations.iter().filter_map(|r| Some(r.next.as_ref()?.at)));
+        let next = next.filter_map(|s| Some(s.next_slot()?.at));
         Self {
             need: servers().filter(|server| needs_somebody(server)).count(),
             servers: view.servers.len(),

@@ -38,15 +38,19 @@ impl<S: Sync> FromRequestParts<S> for Accepted {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        let known = parts.headers.get_all(header::IF_NONE_MATCH);
-        Ok(Self {
-            gzip: accepts_gzip(&parts.headers),
-            known: known.iter().cloned().collect(),
-        })
+        Ok(Self::of(&parts.headers))
     }
 }
 
 impl Accepted {
+    fn of(headers: &HeaderMap) -> Self {
+        let known = headers.get_all(header::IF_NONE_MATCH);
+        Self {
+            gzip: accepts_gzip(headers),
+            known: known.iter().cloned().collect(),
+        }
+    }
+
     /// Returns true if the client has the content with this tag. Tags are compared weakly, as RFC
     /// 9110 requires for `If-None-Match`.
     fn has(&self, tag: &HeaderValue) -> bool {
@@ -161,11 +165,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
-        let known = map.get_all(header::IF_NONE_MATCH);
-        Accepted {
-            gzip: accepts_gzip(&map),
-            known: known.iter().cloned().collect(),
-        }
+        Accepted::of(&map)
     }
 
     #[test]

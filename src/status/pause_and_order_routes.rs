@@ -134,14 +134,14 @@ async fn retry<A: SnapshotApi>(
     Extension(user): Extension<User>,
     Json(request): Json<RetryRequest>,
 ) -> Result<Json<RetryResult>, RouteError> {
-    let which = ServerQuery {
-        server: Some(request.server),
-        state_dir: request.state_dir,
-    };
+    let RetryRequest {
+        server,
+        rotation,
+        state_dir,
+    } = request;
     asked
-        .held(&which, |engine, server| async move {
-            let server = server.ok_or(RetryError::NoPolicy)?;
-            let rotation = request.rotation.as_deref();
+        .held_one((server, state_dir), |engine, server| async move {
+            let rotation = rotation.as_deref();
             engine.retry(&server, rotation, &user.to_string()).await
         })
         .await
@@ -164,11 +164,8 @@ async fn acknowledge<A: SnapshotApi>(
         until,
         note,
     };
-    let server = Some(server);
-    let which = ServerQuery { server, state_dir };
     asked
-        .held(&which, |engine, server| async move {
-            let server = server.ok_or(AckError::NoPolicy)?;
+        .held_one((server, state_dir), |engine, server| async move {
             engine.acknowledge(&server, alert.as_deref(), terms).await
         })
         .await
@@ -187,15 +184,9 @@ async fn protect<A: SnapshotApi>(
     let by = Some(user.to_string());
     let protection = OrderedProtection { by, ..protection };
     // The server is identified by its id, as in an order.
-    let which = ServerQuery {
-        server: None,
-        state_dir: Some(state_dir),
-    };
-    asked
-        .held(&which, |engine, _| async move {
-            engine.protect(&server, protection).await
-        })
-        .await
+    asked.meant(&state_dir)?;
+    let engine = Arc::clone(&asked.engine);
+    finished(async move { engine.protect(&server, protection).await }).await
 }
 
 async fn unprotect<A: SnapshotApi>(
@@ -208,11 +199,8 @@ async fn unprotect<A: SnapshotApi>(
         snapshot,
         state_dir,
     } = request;
-    let server = Some(server);
-    let which = ServerQuery { server, state_dir };
     asked
-        .held(&which, |engine, server| async move {
-            let server = server.ok_or(ProtectionError::NoPolicy)?;
+        .held_one((server, state_dir), |engine, server| async move {
             engine
                 .unprotect(&server, &snapshot, &user.to_string())
                 .await
@@ -234,7 +222,7 @@ async fn order<A: SnapshotApi>(
 }
 
 impl<A: SnapshotApi> ControlState<A> {
-    /// Does the work for the server, or for all, and finishes even if the client leaves.
+    /// Does the work for the server, or for all.
     async fn held<F, T, E>(
         &self,
         which: &ServerQuery,
@@ -248,12 +236,27 @@ impl<A: SnapshotApi> ControlState<A> {
         if let Some(state_dir) = &which.state_dir {
             self.meant(state_dir)?;
         }
-        let server = self.one(which)?;
-        match tokio::spawn(work(Arc::clone(&self.engine), server)).await {
-            Ok(Ok(held)) => Ok(Json(held)),
-            Ok(Err(why)) => Err(why.into()),
-            Err(broken) => Err((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string())),
+        let server = which.server.as_deref();
+        let server = server.map(|server| self.one(server)).transpose()?;
+        finished(work(Arc::clone(&self.engine), server)).await
+    }
+
+    /// Does the work for one server.
+    async fn held_one<F, T, E>(
+        &self,
+        (server, state_dir): (String, Option<PathBuf>),
+        work: impl FnOnce(Arc<Engine<A>>, ServerId) -> F,
+    ) -> Result<Json<T>, RouteError>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Into<RouteError> + Send + 'static,
+    {
+        if let Some(state_dir) = &state_dir {
+            self.meant(state_dir)?;
         }
+        let server = self.one(&server)?;
+        finished(work(Arc::clone(&self.engine), server)).await
     }
 
     /// Returns an error unless the given state folder is this service's.
@@ -272,20 +275,31 @@ impl<A: SnapshotApi> ControlState<A> {
         Err((StatusCode::CONFLICT, why))
     }
 
-    fn one(&self, which: &ServerQuery) -> Result<Option<ServerId>, RouteError> {
-        let Some(server) = &which.server else {
-            return Ok(None);
-        };
+    fn one(&self, server: &str) -> Result<ServerId, RouteError> {
         let policies: Vec<Arc<Policy>> = self.engine.policies().values().cloned().collect();
         let found = find(&policies, server).map_err(|why| (StatusCode::NOT_FOUND, why))?;
-        let id = match found {
-            Some(policy) => policy.server.clone(),
+        match found {
+            Some(policy) => Ok(policy.server.clone()),
             None => server
                 .parse()
                 .ok()
                 .filter(|id| self.engine.is_resumable(id))
-                .ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server)))?,
-        };
-        Ok(Some(id))
+                .ok_or_else(|| (StatusCode::NOT_FOUND, unknown(&policies, server))),
+        }
+    }
+}
+
+/// Finishes the work even if the client leaves.
+async fn finished<T, E>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<Json<T>, RouteError>
+where
+    T: Send + 'static,
+    E: Into<RouteError> + Send + 'static,
+{
+    match tokio::spawn(work).await {
+        Ok(Ok(held)) => Ok(Json(held)),
+        Ok(Err(why)) => Err(why.into()),
+        Err(broken) => Err((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string())),
     }
 }

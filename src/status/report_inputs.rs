@@ -11,12 +11,13 @@ use crate::core::alert_tally::Fault;
 use crate::core::policy::Policy;
 use crate::core::report::PresentState;
 use crate::core::server_report::{NextSnapshot, PresentCopy, PresentServer, SeenServer};
-use crate::core::snapshot::ServerId;
+use crate::core::snapshot::{ServerId, SnapshotId};
 
-/// Returns the present state; `view` is `None` if no service runs. Sizes are left empty.
+/// Returns the present state; `view` is `None` if no service runs.
 pub fn present_state<'p>(
     policies: impl Iterator<Item = &'p Arc<Policy>>,
     view: Option<&FleetView>,
+    sizes: BTreeMap<SnapshotId, u64>,
 ) -> PresentState {
     let mut alerts: BTreeMap<Option<&ServerId>, Vec<Fault>> = BTreeMap::new();
     for alert in view.iter().flat_map(|view| &view.alerts) {
@@ -44,7 +45,7 @@ pub fn present_state<'p>(
     PresentState {
         servers: servers.collect(),
         service_alerts: alerts.remove(&None).unwrap_or_default(),
-        sizes: BTreeMap::new(),
+        sizes,
     }
 }
 
@@ -80,9 +81,7 @@ fn copies(server: &ServerView) -> Vec<PresentCopy> {
 
 /// Returns the next snapshot; `None` for a paused server.
 fn next(server: &ServerView) -> Option<NextSnapshot> {
-    let rotations = server.rotations.iter();
-    let next = rotations.filter_map(|rotation| rotation.next.as_ref());
-    let next = next.min_by_key(|next| next.at)?;
+    let next = server.next_slot()?;
     (server.activity != Activity::Paused).then(|| NextSnapshot {
         snapshot: next.snapshot.clone(),
         at: next.at,

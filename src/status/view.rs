@@ -242,6 +242,12 @@ impl ServerView {
         Some((*made.iter().max()?, *made.iter().min()?))
     }
 
+    /// Returns the next slot of all rotations.
+    pub(super) fn next_slot(&self) -> Option<&NextSlot> {
+        let next = self.rotations.iter().filter_map(|r| r.next.as_ref());
+        next.min_by_key(|next| next.at)
+    }
+
     /// Returns when the slot's completed snapshot was made, if a listing showed it.
     pub(super) fn made(&self, slot: &LastSlot) -> Option<Timestamp> {
         let mut all = self.snapshots.iter();

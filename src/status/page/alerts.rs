@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
-use super::{NAME_SHOWN, REASON_SHOWN, doing, instant, shown, sign};
+use super::{NAME_SHOWN, REASON_SHOWN, age, doing, shown, sign};
 use crate::core::health::Health;
-use crate::core::sanitize::{shortened, span};
+use crate::core::sanitize::shortened;
 use crate::core::snapshot::ServerId;
 use crate::status::attention::{Concern, concerns};
 use crate::status::state_text::acknowledged;
@@ -105,7 +105,7 @@ fn why(alert: &AlertView, view: &FleetView, zone: &TimeZone) -> Markup {
             " " span.muted { "acknowledged " (shown(&words, REASON_SHOWN)) }
         }
         @if let Some(since) = alert.since {
-            " " span.muted { "for " (instant(since, zone, &span(view.time.duration_since(since)))) }
+            " " span.muted { "for " (age(since, view, zone)) }
         }
     }
 }

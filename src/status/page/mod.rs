@@ -118,6 +118,11 @@ fn ago(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
     instant(at, zone, &words)
 }
 
+/// Renders the age of an instant.
+fn age(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
+    instant(at, zone, &span(view.time.duration_since(at)))
+}
+
 /// Renders the result and the time of a slot.
 fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     let (went, words, at) = state_text::last_slot(slot, server);
@@ -134,8 +139,7 @@ fn last_slot(slot: &LastSlot, server: &ServerView, view: &FleetView, zone: &Time
 
 /// Renders when the next slot of a server can run.
 fn next_change(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
-    let next = server.rotations.iter().filter_map(|r| r.next.as_ref());
-    next_slot(next.min_by_key(|next| next.at), server, view, zone)
+    next_slot(server.next_slot(), server, view, zone)
 }
 
 /// Renders when a slot can run: not during a pause, and not while a restored server is left alone.
@@ -194,7 +198,7 @@ fn doing(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
 /// Renders the age of the newest copy.
 fn copy_age(server: &ServerView, view: &FleetView, zone: &TimeZone) -> Markup {
     match (server.newest_copy, server.listed) {
-        (Some(at), _) => instant(at, zone, &span(view.time.duration_since(at))),
+        (Some(at), _) => age(at, view, zone),
         (None, Some(_)) => html! { "never" },
         (None, None) => html! { "unknown" },
     }

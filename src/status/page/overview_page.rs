@@ -4,15 +4,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::alerts::{self, AlertKinds};
 use super::search_and_sort::{Filter, SearchQuery, matches, sort};
-use super::{NAME_SHOWN, as_of, fleet_map, fleet_table, foot, frame, instant, legend, shown};
+use super::{NAME_SHOWN, age, as_of, fleet_map, fleet_table, foot, frame, instant, legend, shown};
 use crate::core::health::Health;
-use crate::core::sanitize::{counted, span};
+use crate::core::sanitize::counted;
 use crate::status::attention::{Verdict, needs_somebody};
 use crate::status::state_text::{clock_without_zone, paused, unlisted};
 use crate::status::view::{Activity, FleetView, ServerView};
@@ -39,8 +38,9 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &Tim
     let page = asked.page.parse().unwrap_or(1).clamp(1, pages);
     let shown_rows = rows.chunks(ROWS).nth(page - 1).unwrap_or_default();
 
+    let counts = Verdict::of(view);
     let main = html! {
-        div id="summary" data-live { (pause(view, zone)) (verdict(view, zone)) }
+        div id="summary" data-live { (pause(view, zone)) (verdict(&counts, view, zone)) }
         div id="alerts" data-live { (alerts::all(view, zone)) (alerts::receivers(view)) }
         section aria-labelledby="servers" {
             h2 id="servers" { "Servers" }
@@ -66,7 +66,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &Tim
         (as_of(view, zone))
     };
     let servers = counted(view.servers.len(), "server");
-    let title = match Verdict::of(view).need {
+    let title = match counts.need {
         0 if view.paused.is_some() => format!("ALL PAUSED · {servers}"),
         0 if view.alerts.is_empty() => servers,
         0 => format!("{} · {servers}", counted(view.alerts.len(), "alert")),
@@ -91,8 +91,7 @@ fn pause(view: &FleetView, zone: &TimeZone) -> Markup {
     }
 }
 
-fn verdict(view: &FleetView, zone: &TimeZone) -> Markup {
-    let verdict = Verdict::of(view);
+fn verdict(verdict: &Verdict, view: &FleetView, zone: &TimeZone) -> Markup {
     let service = view.alerts.iter().any(|alert| alert.server.is_none());
     let (class, sign) = match (view.healthy, verdict.need, service) {
         (true, _, _) => ("well", "✓"),
@@ -119,7 +118,7 @@ fn verdict(view: &FleetView, zone: &TimeZone) -> Markup {
                     p { span.bad aria-hidden="true" { "! " } (unlisted) }
                 }
             }
-            (figures(&verdict, view, zone))
+            (figures(verdict, view, zone))
         }
     }
 }
@@ -146,8 +145,8 @@ fn without_copy(view: &FleetView) -> Markup {
 fn figures(verdict: &Verdict, view: &FleetView, zone: &TimeZone) -> Markup {
     let old = verdict.oldest_copy;
     let due = |server: &&ServerView| {
-        let mut next = server.rotations.iter().filter_map(|r| r.next.as_ref());
-        server.activity != Activity::Paused && next.any(|next| Some(next.at) == verdict.next_slot)
+        let next = server.next_slot().map(|next| next.at);
+        server.activity != Activity::Paused && next.is_some() && next == verdict.next_slot
     };
     let due = view.servers.iter().filter(due).count();
     let stale = |server: &ServerView| server.newest_copy == old && server.health == Health::Failing;
@@ -173,10 +172,6 @@ fn figures(verdict: &Verdict, view: &FleetView, zone: &TimeZone) -> Markup {
             }
         }
     }
-}
-
-fn age(at: Timestamp, view: &FleetView, zone: &TimeZone) -> Markup {
-    instant(at, zone, &span(view.time.duration_since(at)))
 }
 
 /// Returns the command that ends the pauses shown above.

@@ -177,10 +177,7 @@ pub(super) fn sort(rows: &mut [&ServerView], (column, down): (&str, bool)) {
         let slots = server.rotations.iter().filter_map(|r| r.last.as_ref());
         slots.map(|slot| slot.slot).max().unwrap_or(Timestamp::MIN)
     };
-    let next = |server: &ServerView| {
-        let slots = server.rotations.iter().filter_map(|r| r.next.as_ref());
-        slots.map(|slot| slot.at).min().unwrap_or(Timestamp::MAX)
-    };
+    let next = |server: &ServerView| server.next_slot().map_or(Timestamp::MAX, |slot| slot.at);
     match column {
         "name" => rows.sort_by_cached_key(|s| natural(s)),
         "room" => rows.sort_by_cached_key(|s| (Reverse(s.snapshots.len()), natural(s))),
