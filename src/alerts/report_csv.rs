@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::core::health::Health;
 use crate::core::report::Report;
 use crate::core::report_tally::DeletionRule;
-use crate::core::sanitize::{NAME_SHOWN, printable};
+use crate::core::sanitize::{NAME_SHOWN, csv_row, printable};
 use crate::core::server_report::ServerReport;
 
 /// The rules that have columns of their own, in their order.
@@ -113,25 +113,9 @@ fn time(at: Option<Timestamp>) -> String {
     at.map(|at| at.to_string()).unwrap_or_default()
 }
 
-/// Returns a record. A field with a comma, a quote or a line break is quoted.
+/// Returns a record. Negative numbers stay numbers.
 fn line(fields: [String; 31]) -> String {
-    let fields = fields.map(|field| quoted(&field));
-    fields.join(",") + "\r\n"
-}
-
-/// Returns a field. Spreadsheets take a text that begins like a formula for one, so such a name
-/// gets an apostrophe in front.
-fn quoted(field: &str) -> String {
-    let formula = field.starts_with(['=', '+', '-', '@']) && field.parse::<f64>().is_err();
-    let field = if formula {
-        format!("'{field}")
-    } else {
-        field.to_owned()
-    };
-    if field.contains([',', '"', '\r', '\n']) {
-        return format!("\"{}\"", field.replace('"', "\"\""));
-    }
-    field
+    csv_row(fields, true) + "\r\n"
 }
 
 #[cfg(test)]
@@ -149,7 +133,7 @@ mod tests {
             ("-5", "-5"),
             ("", ""),
         ] {
-            assert_eq!(quoted(field), written);
+            assert_eq!(csv_row([field.to_owned()], true), written);
         }
     }
 }

@@ -116,9 +116,7 @@ impl RecordFields {
 
     /// Returns the rotation that an alert is about, if its kind is always about one.
     pub fn about_rotation(&self) -> Option<&str> {
-        let alert = self.alert.as_deref()?;
-        let mut kinds = AlertKind::ALL.into_iter();
-        let kind = kinds.find(|kind| kind.word() == alert)?;
+        let kind = AlertKind::of_word(self.alert.as_deref()?)?;
         self.about.as_deref().filter(|_| kind.is_about_rotation())
     }
 }

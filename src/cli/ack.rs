@@ -4,14 +4,15 @@ use jiff::tz::TimeZone;
 
 use super::pause::state_dir;
 use super::{
-    Cli, Exit, block_on, caller, control_socket, order_terms, printable_name, say, server_argument,
+    Cli, Exit, block_on, caller, control_socket, of_service, order_terms, printable_name, say,
+    server_argument,
 };
 use crate::core::order_terms::OrderTerms;
 use crate::core::sanitize::local;
 use crate::daemon::{CommandError, run_exclusive};
 use crate::engine::{AckError, AckResult};
+use crate::status;
 use crate::status::control_requests::AckRequest;
-use crate::status::{self, NoAnswer};
 
 /// Arguments of `ack`.
 #[derive(Debug, clap::Args)]
@@ -62,10 +63,8 @@ fn ordered(cli: &Cli, args: &Args, terms: OrderTerms) -> Result<AckResult, Comma
         state_dir: state_dir(cli),
     };
     let socket = control_socket();
-    let asked = block_on(async { Ok(status::acknowledge(&socket, &request).await) })?;
-    match asked {
-        Err(NoAnswer::NotRunning(_)) => {}
-        answer => return answer.map_err(CommandError::from),
+    if let Some(done) = of_service(status::acknowledge(&socket, &request))? {
+        return Ok(done);
     }
     let config = cli.load()?;
     let policy = server_argument::one(&config.policies, &args.server)?;

@@ -10,6 +10,7 @@ use crate::core::name_pattern::is_accepted;
 use crate::core::policy::Policy;
 use crate::daemon::CommandError;
 use crate::status;
+use crate::status::server_lookup::NamedServer as _;
 
 /// The words of a command line after the program's name.
 #[derive(Debug, clap::Args)]
@@ -43,8 +44,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     values.retain(|value| value.starts_with(typed) && is_plain(value));
     values.sort_unstable();
     values.dedup();
-    for value in values {
-        print(format!("{value}\n").as_bytes())?;
+    if !values.is_empty() {
+        print((values.join("\n") + "\n").as_bytes())?;
     }
     Ok(Exit::Good)
 }
@@ -121,7 +122,7 @@ fn values(place: &LastWord) -> Vec<String> {
             let policies = policies();
             let of_server = |policy: &&std::sync::Arc<Policy>| {
                 let server = place.server.as_deref();
-                server.is_none_or(|server| is_named(policy, server))
+                server.is_none_or(|server| policy.is_named(server))
             };
             let policies = policies.iter().filter(of_server);
             let rotations = policies.flat_map(|policy| &policy.rotations);
@@ -142,10 +143,6 @@ fn name(policy: &Policy) -> String {
     } else {
         policy.argument()
     }
-}
-
-fn is_named(policy: &Policy, server: &str) -> bool {
-    policy.called() == server || policy.file == server || policy.server.to_string() == server
 }
 
 /// Returns the snapshots that the running service lists; none if no service is running.

@@ -50,6 +50,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{self, Config, Environment, SecretChecks};
 use crate::daemon::CommandError;
 use crate::daemon::logging::{self, Format, Level};
+use crate::status::NoAnswer;
 use output::{note, print, print_json, printable_name, printable_path, say, written};
 
 /// Heading in the help for the options that every command has.
@@ -326,6 +327,16 @@ fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T,
     // Blocked work must not delay the end of the process.
     runtime.shutdown_background();
     result
+}
+
+/// Returns the answer of the running service; `None` if none runs.
+fn of_service<T>(
+    asked: impl Future<Output = Result<T, NoAnswer>>,
+) -> Result<Option<T>, CommandError> {
+    match block_on(async { Ok(asked.await) })? {
+        Err(NoAnswer::NotRunning(_)) => Ok(None),
+        answer => Ok(Some(answer?)),
+    }
 }
 
 /// Prints an error. The journal shows lines, so there each problem is one line; elsewhere the

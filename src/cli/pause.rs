@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 
 use super::{
-    Cli, Exit, absolute, block_on, caller, control_socket, order_terms, printable_name, say,
-    server_argument,
+    Cli, Exit, absolute, block_on, caller, control_socket, of_service, order_terms, printable_name,
+    say, server_argument,
 };
 use crate::config::{self, Environment};
 use crate::core::order_terms::OrderTerms;
 use crate::core::sanitize::local;
 use crate::daemon::{CommandError, run_exclusive};
 use crate::engine::PauseResult;
+use crate::status;
 use crate::status::control_requests::{PauseRequest, ServerQuery};
-use crate::status::{self, NoAnswer};
 
 /// Arguments of `pause`.
 #[derive(Debug, clap::Args)]
@@ -136,8 +136,8 @@ fn held(
 ) -> Result<PauseResult, CommandError> {
     let (server, state_dir) = (named.map(str::to_owned), state_dir(cli));
     let socket = control_socket();
-    let asked = block_on(async {
-        Ok(match pause.clone() {
+    let asked = of_service(async {
+        match pause.clone() {
             Some(OrderTerms { until, note, .. }) => {
                 let request = PauseRequest {
                     server,
@@ -148,11 +148,10 @@ fn held(
                 status::pause(&socket, &request).await
             }
             None => status::resume(&socket, &ServerQuery { server, state_dir }).await,
-        })
+        }
     })?;
-    match asked {
-        Err(NoAnswer::NotRunning(_)) => {}
-        answer => return answer.map_err(CommandError::from),
+    if let Some(held) = asked {
+        return Ok(held);
     }
     let config = cli.load()?;
     let policy = named.map(|named| server_argument::one(&config.policies, named));

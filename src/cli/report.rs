@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::audit::{lost, no_trail, time_range};
-use super::{Cli, Exit, block_on, control_socket, note, print, print_json, say};
+use super::audit::{is_unbegun, no_trail, time_range};
+use super::{Cli, Exit, block_on, control_socket, note, of_service, print, print_json, say};
 use crate::alerts::{report_csv, report_text};
-use crate::audit::{files_since, report_tally, was_begun};
+use crate::audit::report_tally;
 use crate::clock::Clock;
-use crate::config::{self, Environment, Folders};
+use crate::config::{self, Environment};
 use crate::core::report::Report;
 use crate::core::report_period::ReportPeriod;
 use crate::core::snapshot::SnapshotId;
 use crate::daemon::CommandError;
-use crate::status::{self, FleetView, NoAnswer, longest_copy_age_limit, present_state, wrap};
+use crate::status::{self, FleetView, longest_copy_age_limit, present_state, wrap};
 
 /// The period if `--since` is not given.
 const PERIOD: SignedDuration = SignedDuration::from_hours(24 * 7);
@@ -52,7 +52,9 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
     let policies = config::policies(&cli.config, &env);
     let now = Clock::system().now().wall.to_zoned(TimeZone::system());
     let period = period(args, &now)?;
-    is_there(&folders)?;
+    if is_unbegun(&folders)? {
+        note(&no_trail(&folders.audit_dir));
+    }
     let lookback = longest_copy_age_limit(policies.iter());
     let tally = report_tally(&folders.audit_dir, period, lookback)?;
     let (view, sizes) = asked()?;
@@ -89,24 +91,11 @@ fn period(args: &Args, now: &jiff::Zoned) -> Result<ReportPeriod, CommandError> 
     })
 }
 
-/// Prints a note if nothing was ever recorded; returns an error if the trail is missing.
-fn is_there(folders: &Folders) -> Result<(), CommandError> {
-    if !files_since(&folders.audit_dir, None)?.is_empty() {
-        return Ok(());
-    }
-    if was_begun(&folders.state_dir)? {
-        return Err(CommandError::System(lost(folders)));
-    }
-    note(&no_trail(&folders.audit_dir));
-    Ok(())
-}
-
 /// Returns the view of the running service and the sizes of all snapshots; neither if none runs.
 fn asked() -> Result<(Option<FleetView>, BTreeMap<SnapshotId, u64>), CommandError> {
     let socket = control_socket();
-    let view = match block_on(async { Ok(status::ask(&socket).await) })? {
-        Err(NoAnswer::NotRunning(_)) => return Ok((None, BTreeMap::new())),
-        answer => answer?,
+    let Some(view) = of_service(status::ask(&socket))? else {
+        return Ok((None, BTreeMap::new()));
     };
     // A service of an earlier version doesn't offer them; the rest of the report is complete.
     let sizes = block_on(async { Ok(status::ask_sizes(&socket).await) })?;

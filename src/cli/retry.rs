@@ -1,11 +1,13 @@
 //! `retry`: tries the newest slot again that ended without a snapshot.
 
 use super::pause::state_dir;
-use super::{Cli, Exit, block_on, caller, control_socket, printable_name, say, server_argument};
+use super::{
+    Cli, Exit, block_on, caller, control_socket, of_service, printable_name, say, server_argument,
+};
 use crate::daemon::{CommandError, run_exclusive};
 use crate::engine::{RetryError, RetryResult};
+use crate::status;
 use crate::status::control_requests::RetryRequest;
-use crate::status::{self, NoAnswer};
 
 /// Arguments of `retry`.
 #[derive(Debug, clap::Args)]
@@ -56,10 +58,8 @@ fn ordered(cli: &Cli, args: &Args) -> Result<(RetryResult, bool), CommandError> 
         state_dir: state_dir(cli),
     };
     let socket = control_socket();
-    let asked = block_on(async { Ok(status::retry(&socket, &request).await) })?;
-    match asked {
-        Err(NoAnswer::NotRunning(_)) => {}
-        answer => return Ok((answer?, true)),
+    if let Some(done) = of_service(status::retry(&socket, &request))? {
+        return Ok((done, true));
     }
     let config = cli.load()?;
     let policy = server_argument::one(&config.policies, &args.server)?;

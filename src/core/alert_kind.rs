@@ -27,6 +27,11 @@ macro_rules! alert_kinds {
                     $(Self::$kind => $word,)*
                 }
             }
+
+            /// Returns the kind with this word.
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|kind| kind.word() == word)
+            }
         }
     };
 }
@@ -234,12 +239,9 @@ impl ServiceAlertKind {
 
 /// Returns the headlines of the kind with this word, while it is active and after it was cleared.
 pub fn headlines(word: &str) -> Option<(&'static str, &'static str)> {
-    let mut servers = AlertKind::ALL.into_iter();
-    let mut services = ServiceAlertKind::ALL.into_iter();
-    let of_server = servers.find(|kind| kind.word() == word);
-    let of_server = of_server.map(|kind| (kind.headline(), kind.over()));
+    let of_server = AlertKind::of_word(word).map(|kind| (kind.headline(), kind.over()));
     of_server.or_else(|| {
-        let kind = services.find(|kind| kind.word() == word)?;
+        let kind = ServiceAlertKind::of_word(word)?;
         Some((kind.headline(), kind.over()))
     })
 }
@@ -247,8 +249,7 @@ pub fn headlines(word: &str) -> Option<(&'static str, &'static str)> {
 /// Returns the harm of an alert: that of its kind for an alert of the service, and the newest copy
 /// of the server for another.
 pub fn harm(word: &str, copy: NewestCopy, now: Timestamp) -> Option<String> {
-    let mut services = ServiceAlertKind::ALL.into_iter();
-    if let Some(kind) = services.find(|kind| kind.word() == word) {
+    if let Some(kind) = ServiceAlertKind::of_word(word) {
         return Some(kind.harm().to_owned());
     }
     let newest = match copy {

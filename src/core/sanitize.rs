@@ -114,6 +114,23 @@ pub fn span(time: SignedDuration) -> String {
     }
 }
 
+/// Returns a row of CSV (RFC 4180) without its line break. A spreadsheet runs a field that begins
+/// like a formula, so such a field gets an apostrophe in front; if there are `numbers`, a number
+/// gets none.
+pub fn csv_row(fields: impl IntoIterator<Item = String>, numbers: bool) -> String {
+    let fields = fields.into_iter().map(|field| {
+        let number = numbers && field.parse::<f64>().is_ok();
+        let formula = field.starts_with(['=', '+', '-', '@']) && !number;
+        let mark = if formula { "'" } else { "" };
+        if field.contains([',', '"', '\r', '\n']) {
+            format!("\"{mark}{}\"", field.replace('"', "\"\""))
+        } else {
+            format!("{mark}{field}")
+        }
+    });
+    fields.collect::<Vec<_>>().join(",")
+}
+
 /// Returns a size in the largest unit that gives at least 1: `900 MB`, `5 GB`, `1.5 TB`.
 pub fn size(megabytes: u64) -> String {
     let tenths = |unit: u64| match (megabytes * 10 / unit % 10, megabytes / unit) {

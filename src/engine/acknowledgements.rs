@@ -99,8 +99,7 @@ fn chosen(
     };
     let words = |kinds: BTreeSet<&str>| kinds.into_iter().collect::<Vec<_>>().join(", ");
     let kinds = words(active.iter().map(|(kind, _)| kind.word()).collect());
-    let mut all = AlertKind::ALL.into_iter();
-    let Some(kind) = all.find(|kind| kind.word() == named) else {
+    let Some(kind) = AlertKind::of_word(named) else {
         let every = words(AlertKind::ALL.into_iter().map(AlertKind::word).collect());
         return Err(AckError::Unknown {
             named: printable(named, NAME_SHOWN),

@@ -18,6 +18,12 @@ const NAMED: usize = 3;
 pub trait NamedServer {
     /// Returns all three.
     fn by(&self) -> (ServerId, &str, Option<&str>);
+
+    /// Returns true if the word is one of them.
+    fn is_named(&self, word: &str) -> bool {
+        let (id, file, name) = self.by();
+        file == word || name == Some(word) || id.to_string() == word
+    }
 }
 
 impl NamedServer for Arc<Policy> {
@@ -34,11 +40,7 @@ impl NamedServer for ServerView {
 
 /// Finds a server by its id, file or name. Returns an error if several match.
 pub fn find<'s, S: NamedServer>(servers: &'s [S], server: &str) -> Result<Option<&'s S>, String> {
-    let fits = |one: &&S| {
-        let (id, file, name) = one.by();
-        file == server || name == Some(server) || id.to_string() == server
-    };
-    let found: Vec<_> = servers.iter().filter(fits).collect();
+    let found: Vec<_> = servers.iter().filter(|one| one.is_named(server)).collect();
     match found.as_slice() {
         [] => Ok(None),
         [one] => Ok(Some(one)),

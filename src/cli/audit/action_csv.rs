@@ -6,7 +6,7 @@
 use super::action_fold::{Action, ActionState};
 use super::action_text::{result, word};
 use super::record_line::TEXT_SHOWN;
-use crate::core::sanitize::printable;
+use crate::core::sanitize::{csv_row, printable};
 
 /// The names of the columns.
 const COLUMNS: [&str; 13] = [
@@ -90,19 +90,7 @@ fn state(state: ActionState) -> &'static str {
 
 /// Returns a row without its line break.
 fn row(fields: &[String]) -> String {
-    let fields = fields.iter().map(|field| {
-        let mark = if field.starts_with(['=', '+', '-', '@']) {
-            "'"
-        } else {
-            ""
-        };
-        if field.contains(['"', ',', '\r', '\n']) {
-            format!("\"{mark}{}\"", field.replace('"', "\"\""))
-        } else {
-            format!("{mark}{field}")
-        }
-    });
-    fields.collect::<Vec<_>>().join(",")
+    csv_row(fields.iter().cloned(), false)
 }
 
 #[cfg(test)]

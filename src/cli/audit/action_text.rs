@@ -17,12 +17,9 @@ const LEGEND: &str = "✓ done  ✕ failed or refused  ! alert  ↻ still open";
 impl LineFormat {
     /// Returns the line of an action. On a terminal, the reason is below it, wrapped.
     pub(super) fn action(&self, action: &Action) -> String {
-        let last = action.last();
-        let (time, server) = (self.time(last.record.time), self.server(last));
-        let width = self.server_width;
+        let (before, indent) = self.head(action.last());
         let (sign, style) = sign(action.state());
         let word = format!("{:<ACTION_WIDTH$}", word(action));
-        let before = format!("{time}  {server:<width$}  ");
         let column = before.chars().count() + 2 + word.chars().count() + 2;
         let deed = if self.colour {
             format!("{} {}", sign.style(style), word.style(style))
@@ -36,7 +33,6 @@ impl LineFormat {
             (true, _) => why.clone(),
             (_, true) => head.clone(),
         };
-        let indent = time.len() + 2;
         match self.width {
             Some(width) if width >= indent + NARROWEST => {
                 if head.is_empty() || column + all.chars().count() <= width {

@@ -30,6 +30,7 @@ use std::path::Path;
 pub(super) use self::filter::EVENTS;
 pub(super) use self::time::range as time_range;
 use super::{Cli, Exit, help_text};
+use crate::audit::{files_since, was_begun};
 use crate::config::Folders;
 use crate::daemon::CommandError;
 
@@ -61,8 +62,20 @@ pub(super) fn no_trail(folder: &Path) -> String {
     format!("no trail yet in {}", folder.display())
 }
 
+/// Returns true if nothing was ever recorded. Returns an error if the trail is missing although
+/// there was one.
+pub(super) fn is_unbegun(folders: &Folders) -> Result<bool, CommandError> {
+    if !files_since(&folders.audit_dir, None)?.is_empty() {
+        return Ok(false);
+    }
+    if was_begun(&folders.state_dir)? {
+        return Err(CommandError::System(lost(folders)));
+    }
+    Ok(true)
+}
+
 /// Returns the error for a trail that is missing although there was one.
-pub(super) fn lost(folders: &Folders) -> String {
+fn lost(folders: &Folders) -> String {
     format!(
         "no trail in {}, but the head in {} shows that there was one",
         folders.audit_dir.display(),

@@ -112,13 +112,17 @@ impl LineFormat {
         format!("Times are in {zone}.")
     }
 
+    /// Returns the time and the server, with which a line begins, and the indent of further lines.
+    pub(super) fn head(&self, named: &NamedRecord) -> (String, usize) {
+        let (time, server) = (self.time(named.record.time), self.server(named));
+        let width = self.server_width;
+        (format!("{time}  {server:<width$}  "), time.len() + 2)
+    }
+
     /// Returns the line of one record, wrapped to the terminal's width.
     pub(super) fn line(&self, named: &NamedRecord) -> String {
         let NamedRecord { record, said, .. } = named;
-        let (time, server) = (self.time(record.time), self.server(named));
-        let width = self.server_width;
-        let mut line = format!("{time}  {server:<width$}  ");
-        let indent = time.len() + 2;
+        let (mut line, indent) = self.head(named);
         let before = line.chars().count() + EVENT_WIDTH + 2;
         // Padded before colouring, since escape sequences count as characters.
         let word = printable(&record.event, WORD_SHOWN);

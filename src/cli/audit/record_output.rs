@@ -194,7 +194,9 @@ impl<'f> RecordOutput<'f> {
 
     fn print(&mut self, text: &str) -> io::Result<()> {
         let end = self.form.line_end();
-        if let Some(opening) = self.form.opening().filter(|_| self.shown == 0) {
+        if self.shown == 0
+            && let Some(opening) = self.form.opening()
+        {
             write!(self.out, "{opening}{end}")?;
         }
         self.shown += 1;

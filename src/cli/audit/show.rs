@@ -12,8 +12,8 @@ use super::record_line::LineFormat;
 use super::record_output::{RecordOutput, RecordRange};
 use super::record_texts::OutputForm;
 use super::time;
-use super::{lost, no_trail, not_found};
-use crate::audit::{RecordFields, files_since, ids_of, records, was_begun};
+use super::{is_unbegun, no_trail, not_found};
+use crate::audit::{RecordFields, files_since, ids_of, records};
 use crate::cli::output::SafeJson;
 use crate::cli::pager::PagedOutput;
 use crate::cli::screen::Screen;
@@ -121,10 +121,7 @@ pub fn run(cli: &Cli, args: &Args) -> Result<Exit, CommandError> {
         rotation: args.rotation.as_deref(),
     };
     let files = files_since(&folders.audit_dir, filter.since)?;
-    let is_empty = files.is_empty() && files_since(&folders.audit_dir, None)?.is_empty();
-    if is_empty && was_begun(&folders.state_dir)? {
-        return Err(CommandError::System(lost(&folders)));
-    }
+    let is_empty = files.is_empty() && is_unbegun(&folders)?;
     if is_empty && !args.follow {
         not_found::told(&asked, &policies, Vec::new())?;
         note(&no_trail(&folders.audit_dir));

@@ -4,13 +4,14 @@
 use super::resolve::Target;
 use crate::cli::pause::state_dir;
 use crate::cli::{
-    Cli, Exit, absolute, block_on, caller, control_socket, printable_name, say, server_argument,
+    Cli, Exit, absolute, block_on, caller, control_socket, of_service, printable_name, say,
+    server_argument,
 };
 use crate::core::ordered_protection::OrderedProtection;
 use crate::daemon::{CommandError, run_exclusive};
 use crate::engine::{ProtectionError, ProtectionResult};
+use crate::status;
 use crate::status::control_requests::{ProtectRequest, UnprotectRequest};
-use crate::status::{self, NoAnswer};
 
 /// Arguments of `protect` and `unprotect`.
 #[derive(Debug, clap::Args)]
@@ -78,9 +79,8 @@ fn protected(
         protection,
     };
     let socket = control_socket();
-    match block_on(async { Ok(status::protect(&socket, &request).await) })? {
-        Err(NoAnswer::NotRunning(_)) => {}
-        answer => return answer.map_err(CommandError::from),
+    if let Some(done) = of_service(status::protect(&socket, &request))? {
+        return Ok(done);
     }
     let protection = OrderedProtection {
         by: Some(caller()),
@@ -102,9 +102,8 @@ fn unprotected(cli: &Cli, args: &Protect) -> Result<ProtectionResult, CommandErr
         state_dir: state_dir(cli),
     };
     let socket = control_socket();
-    match block_on(async { Ok(status::unprotect(&socket, &request).await) })? {
-        Err(NoAnswer::NotRunning(_)) => {}
-        answer => return answer.map_err(CommandError::from),
+    if let Some(done) = of_service(status::unprotect(&socket, &request))? {
+        return Ok(done);
     }
     let config = cli.load()?;
     let policy = server_argument::one(&config.policies, &args.server)?;

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::api::HttpApi;
 use crate::cli::api_error_hint::unread;
 use crate::cli::{
-    Cli, absolute, block_on, caller, control_socket, printable_name, server_argument,
+    Cli, absolute, block_on, caller, control_socket, of_service, printable_name, server_argument,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -22,8 +22,8 @@ use crate::core::server_history::ServerHistory;
 use crate::core::snapshot::Snapshot;
 use crate::daemon::{CommandError, api_settings, run_exclusive};
 use crate::engine::{OrderOutcome, observe_once};
+use crate::status;
 use crate::status::control_requests::OrderRequest;
-use crate::status::{self, NoAnswer};
 
 /// One server with a policy, and its current snapshots.
 pub(super) struct Target {
@@ -170,9 +170,8 @@ impl Target {
             order,
         };
         let socket = control_socket();
-        match block_on(async { Ok(status::order(&socket, &ordered).await) })? {
-            Err(NoAnswer::NotRunning(_)) => {}
-            answer => return answer.map_err(CommandError::from),
+        if let Some(done) = of_service(status::order(&socket, &ordered))? {
+            return Ok(done);
         }
         let by = caller();
         block_on(run_exclusive(
