@@ -229,9 +229,11 @@ impl ServerTally {
                 reason,
                 by,
                 prune_first,
+                expired,
                 ..
             } => {
-                let rule = DeletionRule::of(reason, by.is_some(), prune_first.is_some());
+                let ordered = by.is_some() || *expired;
+                let rule = DeletionRule::of(reason, ordered, prune_first.is_some());
                 self.deletes.insert(id.clone(), rule);
             }
             ServerEvent::DeleteConfirmed { id }

@@ -109,6 +109,10 @@ fn a_confirmed_delete_counts_by_the_rule_of_its_intent() {
             r#","prune_first":[5],"reason":"the server is full""#.to_owned(),
         ),
         (6, r#","reason":"ordered","by":"root""#.to_owned()),
+        (
+            7,
+            r#","expired":true,"reason":"an operator ordered it with --expire""#.to_owned(),
+        ),
     ] {
         records.extend(delete(id, &more).map(|event| (time, event)));
     }
@@ -122,11 +126,11 @@ fn a_confirmed_delete_counts_by_the_rule_of_its_intent() {
         (DeletionRule::MakeRoom, 1),
         (DeletionRule::Copy, 1),
         (DeletionRule::Unusable, 2),
-        (DeletionRule::Order, 1),
+        (DeletionRule::Order, 2),
         (DeletionRule::Unknown, 1),
     ];
     assert_eq!(counts.deleted, BTreeMap::from(wanted));
-    assert_eq!(counts.all_deleted(), 7);
+    assert_eq!(counts.all_deleted(), 8);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) struct LineFormat {
     zone: TimeZone,
     names: BTreeMap<ServerId, String>,
     policies: BTreeMap<ServerId, Arc<Policy>>,
-    pub(super) server_width: usize,
+    server_width: usize,
     /// Columns of the terminal; `None` if the output is not a terminal.
     pub(super) width: Option<usize>,
     pub(super) colour: bool,
@@ -145,13 +145,13 @@ impl LineFormat {
     }
 
     /// Returns a time in the zone of all times.
-    pub(super) fn time(&self, at: Timestamp) -> String {
+    fn time(&self, at: Timestamp) -> String {
         let at = at.to_zoned(self.zone.clone());
         at.strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// Returns the name of the record's server; `-` if it concerns none.
-    pub(super) fn server(&self, named: &NamedRecord) -> String {
+    fn server(&self, named: &NamedRecord) -> String {
         let Some(id) = &named.record.server else {
             return "-".to_owned();
         };

@@ -70,6 +70,7 @@ pub(in crate::status) fn fleet(view: &FleetView, asked: &SearchQuery, zone: &Tim
         0 if view.paused.is_some() => format!("ALL PAUSED · {servers}"),
         0 if view.alerts.is_empty() => servers,
         0 => format!("{} · {servers}", counted(view.alerts.len(), "alert")),
+        1 => format!("1 of {servers} needs you"),
         need => format!("{need} of {servers} need you"),
     };
     frame(&title, Some(EVERY), &main, &foot(view))
